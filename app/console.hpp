@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// What a command shows on the terminal: progress with rate and ETA on stderr (a moving line on a terminal, plain lines
+// otherwise, nothing with -q), notes, colours, and SIGINT as a stop token.
+#pragma once
+
+#include "app/options.hpp"
+#include "core/progress.hpp"
+
+#include <string_view>
+
+namespace kvviz::app {
+
+/// A Progress that draws on stderr and stops on SIGINT or SIGTERM (first signal: stop token; second: default action).
+[[nodiscard]] core::Progress consoleProgress(const CommonOptions& common);
+/// Ends the moving line, if any.
+void finishProgress();
+/// One line on stderr unless quiet.
+void note(const CommonOptions& common, std::string_view message);
+[[nodiscard]] bool useColor(const CommonOptions& common, int fileDescriptor);
+[[nodiscard]] bool stdoutIsTerminal();
+
+/// "0-3,7" as ascending distinct numbers, each in [0, count); throws Error(usage) naming `what`. Empty text: all.
+[[nodiscard]] std::vector<int> parseIndexList(std::string_view text, int count, std::string_view what);
+/// "0.9,0.5" or "0.9,...,0.1" (equal steps). Throws Error(usage).
+[[nodiscard]] std::vector<double> parseNumberList(std::string_view text, std::string_view what);
+/// "2GB", "500M", "1048576" (decimal units; KiB, MiB, GiB binary). Throws Error(usage).
+[[nodiscard]] std::uint64_t parseByteSize(std::string_view text);
+/// "2026-11-22T20:00:00Z"
+[[nodiscard]] std::string utcNow();
+/// "kvviz 0.1.0"
+[[nodiscard]] std::string creatorName();
+
+} // namespace kvviz::app

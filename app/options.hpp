@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// What the user typed, as plain structs. app/cli.cpp fills them from one CLI11 table that all three programs, the
+// completions and the man pages share; the commands take them as arguments.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kvviz::app {
+
+/// Options every command has.
+struct CommonOptions {
+    bool quiet = false;  ///< -q: no progress, no notes
+    int verbose = 0;     ///< -v, -vv
+    int threads = 0;     ///< 0: all cores
+    bool json = false;   ///< one JSON object on stdout and nothing else
+    std::string color = "auto"; ///< auto, always, never (NO_COLOR is honoured)
+    std::string commandLine;    ///< as typed, for provenance (program name without its folder)
+};
+
+struct CaptureOptions {
+    std::string model;      ///< --model PATH (default: $KVVIZ_MODEL, then the model that scripts/setup put in place)
+    std::string output;     ///< -o FILE.kvh5 for one prompt, or a folder for a batch
+    // What to run (exactly one):
+    std::string text;       ///< --text "..."
+    std::string textFile;   ///< --text-file FILE ("@@ shot" marks allowed)
+    std::string tokenIds;   ///< --token-ids FILE.json
+    std::vector<std::string> tasks; ///< --task NAME (repeatable)
+    // Tasks:
+    int shots = -1;
+    std::uint64_t seed = 0;
+    std::string dataDir;
+    std::string subject;
+    std::int64_t length = 0;
+    double depth = -1;
+    bool skipBad = false;
+    std::int64_t begin = 0;               ///< --begin: first prompt of each task
+    std::optional<std::int64_t> limit;    ///< --limit N prompts a task (default 1)
+    std::string shard;                    ///< --shard i/n, 0 <= i < n
+    bool resume = false, force = false, dryRun = false;
+    std::string maxBytes;                 ///< --max-bytes 2GB: refuse a run whose estimate is larger
+    // What to keep:
+    std::string tier = "cache";           ///< stats, cache, map, full
+    std::string layers;                   ///< "0-3,7"; empty = all
+    std::string heads;                    ///< query heads, rounded up to whole KV groups; empty = all
+    std::string queries;                  ///< full tier: "last:64" or "0-99,200"; empty = all
+    std::int64_t window = 32;             ///< W
+    std::int64_t mapCap = 512;            ///< cells a side of the finest pyramid level
+    int topK = 10;                        ///< logits kept a token
+    std::string rowsDtype = "float16", cacheDtype = "float16", mapDtype = "float16";
+    // How to run:
+    std::string continuation = "greedy";  ///< greedy, gold, none
+    std::int64_t generate = 64;           ///< most tokens to continue
+    std::string dtype = "float32";        ///< float32 or bfloat16 weights
+    std::string device = "cpu";
+};
+
+struct TokenizeOptions {
+    std::string model; ///< positional; JSON lines {"text"} on stdin, {"text","ids","decoded","offsets"} on stdout
+    std::vector<std::string> texts; ///< --text, in place of stdin
+};
+
+struct InfoOptions { std::vector<std::string> files; bool layers = false; };
+struct VerifyOptions { std::vector<std::string> files; };
+struct PackOptions { std::vector<std::string> inputs; std::string output; bool force = false; };
+
+struct ReplayOptions {
+    std::vector<std::string> captures;
+    std::string methods = "all";             ///< specifications separated by ';', or "all"
+    std::string ratios = "0.9,0.8,0.7,0.6,0.5,0.4,0.3,0.2,0.1";
+    std::string budgetTokens;                ///< "64,128": instead of ratios
+    std::string depth = "output";            ///< mass, output
+    std::uint64_t seed = 0;
+    std::string output;                      ///< results file; default: beside the captures
+    bool noOutput = false, noMasks = false, force = false;
+    std::string csv;                         ///< --csv FILE
+};
+
+struct MethodsOptions { std::string name; };
+struct TasksOptions {
+    std::string action; ///< "" (list) or "show"
+    std::string name;
+    std::int64_t index = 0;
+    int shots = -1;
+    std::uint64_t seed = 0;
+    std::string dataDir, subject;
+    std::int64_t length = 0;
+    double depth = -1;
+};
+
+struct FigureOptions {
+    std::string name;                ///< heatmap, cumulative, tasks, methods
+    std::vector<std::string> files;
+    std::string output;              ///< .pdf, .svg, .png
+    double widthMm = 0;              ///< 0: the figure's own (85 one column, 178 two)
+    double heightMm = 0;             ///< 0: follows from the width
+    double dpi = 300;                ///< of PNG and of embedded rasters
+    double fontSizePt = 0;           ///< 0: the figure's own
+    int layer = -1, head = -1;       ///< -1: the figure's own choice (said in the sidecar); head -1 = mean over heads where that makes sense
+    std::string pooling = "max";     ///< max, mean
+    std::string colors = "viridis";  ///< viridis, cividis, magma
+    std::string scale = "log";       ///< log, linear
+    std::string range;               ///< "0.001,1": fixed colour range
+    std::string axes = "auto";       ///< auto, token, position
+    int sinks = 4;                   ///< first k tokens treated as sinks
+    std::string queries, keys;       ///< "100-200": zoom
+    std::string metric;              ///< methods: "mass", "output" or empty (both)
+    std::string title;
+    bool noSidecar = false, force = false;
+};
+
+struct ViewOptions {
+    std::vector<std::string> files;
+    int layer = 0, head = 0;
+    std::string screenshot; ///< --screenshot FILE.png: draw once, save, leave
+};
+
+/// The whole command line.
+struct Invocation {
+    std::string command; ///< "capture", "info", ...
+    CommonOptions common;
+    CaptureOptions capture;
+    TokenizeOptions tokenize;
+    InfoOptions info;
+    VerifyOptions verify;
+    PackOptions pack;
+    ReplayOptions replay;
+    MethodsOptions methods;
+    TasksOptions tasks;
+    FigureOptions figure;
+    ViewOptions view;
+    std::string completionShell; ///< completion bash|zsh|fish
+    std::string manPage;         ///< man [COMMAND]
+};
+
+} // namespace kvviz::app

@@ -1,0 +1,42 @@
+# Third-party libraries, all from the system but LibTorch. Nothing is fetched here.
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(Eigen3 REQUIRED NO_MODULE)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(Threads REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(HDF5 REQUIRED COMPONENTS C HL)
+pkg_check_modules(LIBDEFLATE REQUIRED IMPORTED_TARGET libdeflate)
+
+add_library(kvviz_hdf5 INTERFACE)
+target_include_directories(kvviz_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+target_link_libraries(kvviz_hdf5 INTERFACE ${HDF5_C_HL_LIBRARIES} ${HDF5_C_LIBRARIES} Threads::Threads)
+
+if(KVVIZ_GUI)
+  find_package(Qt6 6.4 REQUIRED COMPONENTS Widgets Svg PrintSupport)
+  find_package(QCustomPlotQt6 QUIET)
+  if(NOT TARGET QCustomPlotQt6::QCustomPlotQt6)
+    find_library(KVVIZ_QCUSTOMPLOT NAMES QCustomPlotQt6 qcustomplot-qt6 REQUIRED)
+    add_library(QCustomPlotQt6::QCustomPlotQt6 UNKNOWN IMPORTED)
+    set_target_properties(QCustomPlotQt6::QCustomPlotQt6 PROPERTIES IMPORTED_LOCATION ${KVVIZ_QCUSTOMPLOT})
+    target_link_libraries(QCustomPlotQt6::QCustomPlotQt6 INTERFACE Qt6::Widgets Qt6::PrintSupport)
+  endif()
+endif()
+
+if(KVVIZ_ENGINE)
+  pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+  if(NOT KVVIZ_LIBTORCH)
+    set(KVVIZ_LIBTORCH ${CMAKE_SOURCE_DIR}/.deps/torch)
+  endif()
+  if(NOT EXISTS ${KVVIZ_LIBTORCH}/include/ATen/ATen.h)
+    message(FATAL_ERROR "LibTorch was not found in '${KVVIZ_LIBTORCH}'. Run scripts/setup, or give your own with "
+      "-DKVVIZ_LIBTORCH=/path/to/torch (2.11 or later), or build without the engine: -DKVVIZ_ENGINE=OFF.")
+  endif()
+  # TorchConfig.cmake insists on a CUDA toolkit; the CPU needs these two libraries only. The headers come after the
+  # system's (-idirafter), because LibTorch's own fmt would hide Debian's.
+  add_library(kvviz_torch INTERFACE)
+  target_compile_options(kvviz_torch INTERFACE "SHELL:-idirafter ${KVVIZ_LIBTORCH}/include")
+  target_link_libraries(kvviz_torch INTERFACE ${KVVIZ_LIBTORCH}/lib/libtorch_cpu.so ${KVVIZ_LIBTORCH}/lib/libc10.so)
+  target_link_options(kvviz_torch INTERFACE -Wl,-rpath,${KVVIZ_LIBTORCH}/lib)
+endif()

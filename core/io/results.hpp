@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Results of replays (*.kvres.h5): plain values and their reader and writer. Captures stay read-only for ever.
+#pragma once
+
+#include "core/capture_info.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace kvviz::io {
+
+/// One (capture, method, budget) replay. Arrays cover the captured layers and heads.
+struct ReplayRecord {
+    std::string capture;   ///< file name (and group) of the capture, relative to the results file where possible
+    std::string task;
+    std::string promptId;
+    std::string modelName;
+    std::string method, variant, params; ///< params: JSON object of the resolved parameters
+    std::string depth;     ///< "mass" or "output"
+    std::string assumption; ///< what this depth assumes, for readers of the number
+    double ratio = 1.0;            ///< nominal fraction of prompt tokens kept
+    std::int64_t budgetTokens = 0; ///< nominal tokens per layer and KV head
+    double actualRatio = 1.0;      ///< kept / (L G n)
+    std::int64_t keptTokens = 0;   ///< sum over layers and KV heads at prefill end
+    std::uint64_t bytes = 0;       ///< of the kept prompt K and V at 2 bytes an element
+    std::int64_t tiesAtCut = 0;
+    std::int64_t deadQueries = 0;
+    std::vector<std::string> flags; ///< "no_shot_fits", ...
+    double seconds = 0;
+
+    std::int64_t layers = 0, heads = 0, kvHeads = 0, n = 0, t = 0, segments = 0; // L, H, G, n, t, S
+    std::vector<std::uint8_t> kept;       // [L, G, n]
+    std::vector<std::uint8_t> keptDecode; // [L, G, t, T] or empty: E+ methods only; keys visible to each decode query
+    std::vector<float> lostMass;          // [L, H, t]
+    std::vector<float> lostNonSink;       // [L, H, t]
+    std::vector<float> outputError;       // [L, H, t] or empty at depth mass
+    std::vector<float> survival;          // [L, S] fraction of each segment's prompt tokens kept (mean over KV heads)
+    // Aggregates over layers, heads and decode queries:
+    double meanLost = 0, p95Lost = 0, maxLost = 0, meanLostNonSink = 0, meanOutputError = 0, p95OutputError = 0;
+};
+
+/// Appends nothing: writes a whole file (.part + rename). Throws Error(failure) if it exists without `force`.
+void writeReplayResults(const std::filesystem::path& path, const std::vector<ReplayRecord>& records,
+                        const std::string& creator, const std::string& commandLine, bool force);
+
+/// Reads a results file; with `arrays` false only scalars and aggregates. Throws Error(badInput).
+[[nodiscard]] std::vector<ReplayRecord> readReplayResults(const std::filesystem::path& path, bool arrays);
+
+} // namespace kvviz::io

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Small text helpers shared by every layer: UTF-8 display of raw bytes, human sizes, nearest names.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kvviz::core {
+
+/// Bytes as valid UTF-8 for people: newline as "↵", tab as "⇥", other control bytes and broken UTF-8 as "<0A>" (hex).
+[[nodiscard]] std::string displayBytes(std::string_view bytes);
+/// True if the bytes are well-formed UTF-8 (no overlongs, no surrogates).
+[[nodiscard]] bool isUtf8(std::string_view bytes);
+/// "94.1 MB" (decimal units).
+[[nodiscard]] std::string humanBytes(std::uint64_t bytes);
+/// The candidate with the smallest edit distance to `name`, or empty when none is near (distance > 1/2 of its length).
+[[nodiscard]] std::string nearestName(std::string_view name, const std::vector<std::string>& candidates);
+
+} // namespace kvviz::core

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Tasks: where prompts come from. Built-in tasks are generated from a seed; the others read public files from a
+// data folder (never copied into the project).
+#pragma once
+
+#include "datasets/prompt.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+namespace kvviz::datasets {
+
+struct TaskInfo {
+    std::string name;        ///< "addition"
+    std::string category;    ///< "arithmetic", "commonsense", "world knowledge", "retrieval", "sentiment", "language"
+    std::string description; ///< one sentence
+    std::string source;      ///< "built in" or the files expected under the data folder
+    int defaultShots = 0;
+};
+
+struct TaskOptions {
+    int shots = -1;               ///< -1: the task's default
+    std::uint64_t seed = 0;
+    std::filesystem::path dataDir; ///< needed by tasks that read files
+    std::string subject;          ///< MMLU: one subject, empty = all in order
+    std::int64_t length = 0;      ///< needle: approximate length in words, 0 = default
+    double depth = -1;            ///< needle: place of the needle, 0 (start) to 1 (end), -1 = spread over the prompts
+    bool skipBad = false;         ///< skip malformed lines instead of failing
+};
+
+class Task {
+public:
+    virtual ~Task() = default;
+    [[nodiscard]] virtual const TaskInfo& info() const = 0;
+    /// Number of prompts; built-in tasks have a nominal 1000.
+    [[nodiscard]] virtual std::int64_t size() const = 0;
+    /// Prompt `index` in [0, size()). Throws Error(usage) outside.
+    [[nodiscard]] virtual Prompt prompt(std::int64_t index) const = 0;
+    /// Scores a model's continuation: true if it holds the gold answer (rule of the task).
+    [[nodiscard]] virtual bool isCorrect(const Prompt& prompt, const std::string& continuation) const = 0;
+};
+
+/// All tasks kvviz knows, built-in ones first.
+[[nodiscard]] const std::vector<TaskInfo>& taskList();
+/// Throws Error(usage) for an unknown name (suggests the nearest), Error(badInput) for missing or malformed data: file,
+/// line, what was expected.
+[[nodiscard]] std::unique_ptr<Task> openTask(const std::string& name, const TaskOptions& options);
+
+/// Plain text with explicit marks: a line "@@ KIND [label]" (kind: system, instruction, shot, question, answer) opens
+/// a segment and is itself left out of the text; text before the first mark is "question" if there is no mark at all,
+/// "instruction" otherwise. "@@@ ..." stands for a literal "@@ ..." line. An "answer" segment at the very end becomes
+/// the target. Throws Error(badInput) on an unknown kind (line number) or an empty text.
+[[nodiscard]] Prompt promptFromMarkedText(const std::string& text, const std::string& id);
+
+} // namespace kvviz::datasets
