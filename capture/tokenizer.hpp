@@ -30,7 +30,8 @@ public:
     Tokenizer& operator=(Tokenizer&&) noexcept;
 
     /// Special tokens written out in the text are recognised. No BOS is added. The ranges cover the text exactly.
-    /// Bytes that are not UTF-8 are encoded byte by byte.
+    /// Bytes that are not UTF-8 are encoded byte by byte. A byte that the vocabulary has no token for (SmolLM2 lacks
+    /// 21, such as 0xff) is left out, as the tokenizers library does; the range of a neighbour then covers it.
     [[nodiscard]] std::vector<Token> encode(std::string_view text) const;
     /// Exact bytes of one token (special tokens give their text).
     [[nodiscard]] std::string_view bytesOf(std::int32_t id) const;

@@ -17,11 +17,13 @@ struct Budget {
     double ratio = 1.0;
     std::optional<std::int64_t> tokens; ///< overrides ratio
 
-    /// Capacity C: tokens kept per layer and KV head, window included. Throws Error(usage) for a ratio outside (0, 1]
-    /// or tokens < 1; tokens above n are clamped.
+    /// Throws Error(usage) for a ratio outside (0, 1] or tokens < 1.
+    void validate() const;
+    /// Capacity C: tokens kept per layer and KV head, window included; tokens above n are clamped. Throws as validate.
     [[nodiscard]] std::int64_t capacity(std::int64_t n, bool compatKvpress = false) const;
     /// The nominal ratio for a prompt of n tokens.
     [[nodiscard]] double nominalRatio(std::int64_t n) const;
+    friend bool operator==(const Budget&, const Budget&) = default;
 };
 
 } // namespace kvviz::compress

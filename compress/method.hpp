@@ -7,9 +7,10 @@
 #include "compress/budget.hpp"
 #include "core/capture_source.hpp"
 
+#include <limits>
 #include <map>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,16 +43,25 @@ public:
     /// Defaults, then the preset (empty = none), then the overrides. Throws Error(usage) for an unknown preset,
     /// parameter or choice, suggesting the nearest.
     Params(const MethodInfo& info, const std::string& preset, const std::map<std::string, std::string>& overrides);
-    [[nodiscard]] std::int64_t integer(std::string_view name) const; ///< throws Error(usage) if not an integer
-    [[nodiscard]] double real(std::string_view name) const;
+    /// These throw Error(usage) for text that is not such a number or lies outside the bounds.
+    [[nodiscard]] std::int64_t integer(std::string_view name, std::int64_t minimum = kNoMinimum) const;
+    [[nodiscard]] double real(std::string_view name, double minimum, double maximum) const;
     [[nodiscard]] bool flag(std::string_view name) const; ///< true/false
     [[nodiscard]] const std::string& text(std::string_view name) const;
     [[nodiscard]] const std::map<std::string, std::string, std::less<>>& all() const { return m_values; }
+    /// A JSON object; numbers and booleans as such.
     [[nodiscard]] std::string json() const;
+    /// What followed the method's name in the specification: "factory,window=16"; empty for the defaults.
+    [[nodiscard]] const std::string& variant() const noexcept { return m_variant; }
+
+    static constexpr std::int64_t kNoMinimum = std::numeric_limits<std::int64_t>::min();
 
 private:
+    std::string m_method, m_variant;
     std::map<std::string, std::string, std::less<>> m_values;
 };
+
+struct LayerPlan;
 
 /// What a method sees of one layer. Rows after the eviction are there for oracles and online methods only: the others
 /// must not look (property test: causality of information).
@@ -61,16 +71,20 @@ struct LayerInput {
     std::int64_t slot = 0;                      ///< index of the layer among the captured ones
     std::int64_t layers = 1;                    ///< captured layers
     std::uint64_t seed = 0;
+    /// This method's plans of the captured layers before this one (without keptDecode), for methods that copy or nest
+    /// selections; empty when one layer is planned alone.
+    std::span<const LayerPlan> earlier = {};
 };
 
 /// What stays of one layer.
 struct LayerPlan {
+    int layer = 0; ///< number in the model
     /// Prompt positions kept at the end of prefill, per KV head, ascending. [G][..]
     std::vector<std::vector<std::int32_t>> kept;
     /// E+ methods: keys visible to each decode query, [G, t, T] of 0 or 1 (the query's own key always 1). Empty for E
     /// methods, whose decode queries see `kept` and every generated key up to themselves.
     std::vector<std::uint8_t> keptDecode;
-    std::int64_t tiesAtCut = 0;     ///< candidates that tie with the last one kept
+    std::int64_t tiesAtCut = 0;     ///< candidates equal to the last one kept where the cut splits them, else 0
     std::vector<std::string> flags; ///< "no_shot_fits", ...
 };
 
@@ -81,6 +95,7 @@ public:
     [[nodiscard]] virtual const Params& params() const = 0;
     /// Arrays that plan() reads (evaluation adds its own).
     [[nodiscard]] virtual core::Need needs() const = 0;
+    /// Thread-safe. Throws Error(badInput) if an array of needs() was not loaded.
     [[nodiscard]] virtual LayerPlan plan(const LayerInput& input, const Budget& budget) const = 0;
 };
 
@@ -90,5 +105,7 @@ public:
 [[nodiscard]] const MethodInfo& methodInfo(const std::string& name);
 /// "snapkv", "snapkv:factory" (preset), "snapkv:window=8,kernel=7" or "snapkv:factory,window=16".
 [[nodiscard]] std::unique_ptr<Method> makeMethod(const std::string& specification);
+/// Specifications that "all methods" means in a replay.
+[[nodiscard]] std::vector<std::string> defaultReplaySet();
 
 } // namespace kvviz::compress

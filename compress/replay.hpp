@@ -3,25 +3,10 @@
 // Replay: every (method, budget) on one capture, layer by layer, so that memory holds one layer at a time.
 #pragma once
 
-#include "compress/method.hpp"
+#include "compress/metrics.hpp"
 #include "core/progress.hpp"
 
 namespace kvviz::compress {
-
-/// Depths of truth (design section 6).
-enum class Depth : std::uint8_t { mass, output };
-
-/// Metrics of one plan on one layer (methods.md section 2.3), over the decode queries.
-struct LayerMetrics {
-    std::vector<float> lostMass;    // [H, t] eps
-    std::vector<float> lostNonSink; // [H, t] eps of rows renormalised over keys >= sinkTokens
-    std::vector<float> outputError; // [H, t] |o - o'| / |o|; empty at depth mass
-    std::vector<float> survival;    // [S] fraction of a segment's prompt tokens kept, mean over KV heads; NaN if empty
-    std::int64_t deadQueries = 0;   ///< rows with no visible kept key
-};
-
-/// Pure function, thread-safe. `data` must hold decodeRows (and value at depth output).
-[[nodiscard]] LayerMetrics evaluate(const LayerInput& input, const LayerPlan& plan, Depth depth, int sinkTokens);
 
 struct ReplayRequest {
     std::vector<std::string> methods; ///< specifications, see makeMethod
@@ -29,24 +14,26 @@ struct ReplayRequest {
     Depth depth = Depth::output;
     std::uint64_t seed = 0;
     bool keepMasks = true;
+    int threads = 0; ///< 0: all; results do not depend on it
 };
 
-/// One (method, budget) over the whole capture.
+/// One (method, budget) over the whole capture. L, H, G, n, t as in the report.
 struct ReplayResult {
-    std::string method, variant, params; ///< params as JSON
+    std::string method, variant, params; ///< variant: preset and overrides as given; params: all of them, as JSON
     Budget budget;
-    std::int64_t budgetTokens = 0;
+    std::int64_t budgetTokens = 0; ///< nominal tokens per layer and KV head
     std::int64_t keptTokens = 0;  ///< sum over layers and KV heads
-    double actualRatio = 0;
+    double actualRatio = 0;       ///< kept / (L G n)
     std::uint64_t bytes = 0;      ///< kept prompt K and V, 2 bytes an element
     std::int64_t tiesAtCut = 0;
     std::int64_t deadQueries = 0;
     std::vector<std::string> flags; ///< distinct, in order of appearance
-    double seconds = 0;
+    double seconds = 0;             ///< processor time of plan and evaluation
     std::vector<std::uint8_t> kept;       // [L, G, n]
     std::vector<std::uint8_t> keptDecode; // [L, G, t, T] or empty
     std::vector<float> lostMass, lostNonSink, outputError; // [L, H, t]
     std::vector<float> survival;          // [L, S]
+    // Over layers, heads and decode queries; undefined rows (NaN) are left out.
     double meanLost = 0, p95Lost = 0, maxLost = 0, meanLostNonSink = 0, meanOutputError = 0, p95OutputError = 0;
 };
 
@@ -54,6 +41,9 @@ struct ReplayReport {
     std::vector<ReplayResult> results;  ///< methods x budgets, in request order
     std::vector<std::pair<std::string, std::string>> skipped; ///< method, reason (arrays the capture lacks)
     std::string evaluatedOn; ///< "64 decode queries" or "the last 16 of 32 window queries (no decode rows)"
+    std::int64_t nPrompt = 0;  ///< n of the arrays: less than the capture's when its window was split
+    std::int64_t nQueries = 0; ///< t of the arrays
+    double maxRowDeviation = 0; ///< largest |row sum - 1| before rows were renormalised (half-precision storage)
 };
 
 /// Throws Error(usage) for unknown methods or bad budgets, Error(badInput) when nothing can be evaluated.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/capture_source.hpp"
+#include "core/pooling.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -22,7 +23,7 @@ struct CaptureRef {
 /// A folder without captures or a missing path throws Error(badInput).
 [[nodiscard]] std::vector<CaptureRef> findCaptures(const std::vector<std::filesystem::path>& paths);
 
-enum class Pooling : std::uint8_t { max, mean };
+using core::Pooling;
 
 /// A piece of an attention map, pooled. Cells wholly above the diagonal hold NaN (masked), not 0.
 struct MapTile {
@@ -31,6 +32,8 @@ struct MapTile {
     double queryBegin = 0, queryEnd = 0, keyBegin = 0, keyEnd = 0; ///< token ranges covered
     std::string source; ///< "full", "level 2", "window rows": said on the plot
 };
+
+struct OpenCapture;
 
 class CaptureReader final : public core::CaptureSource {
 public:
@@ -66,8 +69,7 @@ public:
     [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> storedBytes() const;
 
 private:
-    struct Impl;
-    std::unique_ptr<Impl> m_impl;
+    std::unique_ptr<OpenCapture> m_capture;
 };
 
 /// Checks the whole file against docs/format.md: every dataset's shape and type, every chunk readable, values finite

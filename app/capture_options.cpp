@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Option table of `kvviz capture`.
+#include "app/option_tables.hpp"
+
+namespace kvviz::app {
+namespace {
+
+void addPromptOptions(OptionTable& table, CaptureOptions& options)
+{
+    table.group("What to run (one of these)");
+    table.text("--text", options.text, "TEXT", "a prompt");
+    table.text("--text-file", options.textFile, "FILE", "a prompt, with '@@ shot' marks if wanted");
+    table.text("--token-ids", options.tokenIds, "FILE", "a JSON list of token ids, for exact comparisons");
+    table.list("--task", options.tasks, "TASK", "prompts of a task ('kvviz tasks' lists them); may be repeated");
+
+    table.group("Prompts of tasks");
+    table.integer("--shots", options.shots, 0, "examples in each prompt (default: the task's own)");
+    table.seed(options.seed);
+    table.text("--data-dir", options.dataDir, "DIR", "folder of the public data files");
+    table.text("--subject", options.subject, "NAME", "mmlu: one subject only");
+    table.integer("--length", options.length, 1, "needle: approximate length in words");
+    table.real("--depth", options.depth, 0, 1, "X", "needle: where it hides, 0 (start) to 1 (end)");
+    table.flag("--skip-bad", options.skipBad, "skip malformed lines of data files instead of stopping");
+    table.integer("--begin", options.begin, 0, "first prompt of each task");
+    table.integer("--limit", options.limit, 1, "prompts of each task (default: 1)");
+    table.text("--shard", options.shard, "I/N", "every N-th prompt from the I-th on, 0 <= I < N, for many machines");
+}
+
+void addKeepOptions(OptionTable& table, CaptureOptions& options)
+{
+    const std::vector<std::string> types{"float16", "float32"};
+    table.group("What to keep");
+    table.choice("--tier", options.tier, {"stats", "cache", "map", "full"}, "how much, each with all before it");
+    table.text("--layers", options.layers, "LIST", "layers, such as 0-3,7 (default: all)");
+    table.text("--heads", options.heads, "LIST", "query heads, rounded up to whole KV groups (default: all)");
+    table.text("--queries", options.queries, "LIST", "full tier: prompt queries, such as last:64 or 0-99 (default: all)");
+    table.integer("--window", options.window, 1, "exact rows of so many last prompt queries");
+    table.integer("--map-cap", options.mapCap, 1, "cells a side of the finest pooled map");
+    table.integer("--top-k", options.topK, 0, "next-token candidates kept for each token");
+    table.choice("--rows-dtype", options.rowsDtype, types, "storage of exact attention rows");
+    table.choice("--cache-dtype", options.cacheDtype, types, "storage of keys, values and queries");
+    table.choice("--map-dtype", options.mapDtype, types, "storage of maps");
+}
+
+void addRunOptions(OptionTable& table, CaptureOptions& options)
+{
+    table.group("How to run");
+    table.text("-m,--model", options.model, "FILE",
+               "model file (GGUF; default: $KVVIZ_MODEL, then the model that scripts/setup put in place)");
+    table.choice("--continuation", options.continuation, {"greedy", "gold", "none"},
+                 "what follows the prompt: the model's own tokens, the reference answer, or nothing");
+    table.integer("--generate", options.generate, 0, "most tokens to continue");
+    table.choice("--dtype", options.dtype, {"float32", "bfloat16"}, "weights");
+    table.text("--device", options.device, "DEVICE", "cpu, cuda or cuda:I");
+
+    table.group("Output");
+    table.text("-o,--output", options.output, "PATH", "FILE.kvh5 for one prompt, a folder for several");
+    table.flag("--resume", options.resume, "skip prompts whose file is there and complete");
+    table.flag("--force", options.force, "overwrite existing files");
+    table.flag("--dry-run", options.dryRun, "print the bytes of each tier and stop");
+    table.text("--max-bytes", options.maxBytes, "SIZE", "refuse a run that would write more, such as 2GB");
+}
+
+} // namespace
+
+void addCaptureOptions(CLI::App& app, CaptureOptions& options)
+{
+    OptionTable table(app);
+    addPromptOptions(table, options);
+    addKeepOptions(table, options);
+    addRunOptions(table, options);
+}
+
+} // namespace kvviz::app

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Names, summaries, examples and explanations of the commands.
+#include "app/cli.hpp"
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace kvviz::app {
+namespace {
+
+std::vector<CommandEntry> captureCommands()
+{
+    return {
+        {"capture", Program::engine, "run a model on prompts and keep what its attention did",
+         {{"kvviz capture --task addition --shots 8 -o addition.kvh5", "one few-shot prompt of a built-in task"},
+          {"kvviz capture --text-file prompt.txt --tier full -o prompt.kvh5", "your own text, every attention row"},
+          {"kvviz capture --task gsm8k --data-dir data --limit 100 --resume -o run/", "a batch that can be continued"},
+          {"kvviz capture --task needle --length 3000 --tier full --dry-run", "how many bytes would that be?"}},
+         "Runs the prompt through the model, keeps attention statistics, rows, keys and values in HDF5 files (one prompt "
+         "a file), then lets the model continue, so that a replay has later queries to be judged on.\n\n"
+         "A text file may mark its segments: a line '@@ shot' opens a shot, likewise '@@ system', '@@ instruction', "
+         "'@@ question' and '@@ answer'; the marks are left out of the prompt.\n\n"
+         "Tiers, each with all of the one before: 'stats' (what each key received), 'cache' (keys, values, queries, the "
+         "exact rows of the last prompt queries and of every decode step), 'map' (pooled maps of everything), 'full' "
+         "(every attention row; grows with the square of the length). --dry-run prints the bytes of each.\n\n"
+         "An interrupted batch keeps its finished files; the same command with --resume goes on."},
+        {"tokenize", Program::engine, "show how a model's tokenizer splits text",
+         {{"kvviz tokenize model.gguf --text 'Hello, world'", "ids and pieces of one text"},
+          {"kvviz tokenize model.gguf < texts.jsonl > ids.jsonl", "many: JSON lines with \"text\" in, \"ids\" out"}},
+         "Reads JSON lines {\"text\": ...} from standard input and writes each with its \"ids\", the \"decoded\" text and "
+         "the \"offsets\" of the tokens."},
+    };
+}
+
+std::vector<CommandEntry> fileCommands()
+{
+    return {
+        {"info", Program::kvviz, "show what a capture holds",
+         {{"kvviz info addition.kvh5", "model, prompt, segments, arrays"},
+          {"kvviz info --json run/", "the same of a whole folder, for programs"}},
+         "With one capture, everything is shown; with several (files, folders, packs), one line each, or everything "
+         "with -v."},
+        {"verify", Program::kvviz, "check capture files against the format, to the last chunk",
+         {{"kvviz verify run/", "one line a capture; exit status 3 if one is not sound"},
+          {"kvviz verify --json run.kvh5", "the problems as JSON"}},
+         "Reads every array: shapes, types, finite values in range, attention rows that sum to 1."},
+        {"pack", Program::kvviz, "join captures into one file",
+         {{"kvviz pack run/ -o run.kvh5", "a folder as one file"},
+          {"kvviz pack a.kvh5 b.kvh5 -o both.kvh5", "chosen files"}},
+         "Every command that reads captures takes a pack in place of a folder. The captures are left as they are."},
+        {"replay", Program::kvviz, "predict what each compression method would drop and lose",
+         {{"kvviz replay run/", "every method at nine ratios, table and results file"},
+          {"kvviz replay --methods 'snapkv;shotkv' --ratios 0.5,0.2 addition.kvh5", "two methods, two ratios"},
+          {"kvviz replay --methods 'snapkv:window=16,kernel=7' --budget-tokens 64,128 run/", "own parameters, budgets in tokens"},
+          {"kvviz replay --json --no-output run/ > replay.json", "for programs, no results file"}},
+         "Gives each method the captured prompt and a budget, evicts what it would evict, and measures on the decode "
+         "queries what is lost. Ratios are the fraction of prompt tokens kept. No model runs.\n\n"
+         "Depth 'mass' reports the attention mass that fell on evicted keys, with and without sink tokens. Depth "
+         "'output' adds the relative error of each head's attention output, from the captured values: exact for one "
+         "layer, first order over layers.\n\n"
+         "Results go to FILE.kvres.h5 beside a file and to replay.kvres.h5 in a folder. 'kvviz methods' lists the "
+         "methods with their parameters."},
+        {"methods", Program::kvviz, "list the compression methods, or explain one",
+         {{"kvviz methods", "one line a method"},
+          {"kvviz methods snapkv", "idea, equation, parameters, presets, source"}},
+         "With -q, only the names."},
+        {"tasks", Program::kvviz, "list the tasks that prompts come from, or show a prompt",
+         {{"kvviz tasks", "one line a task"},
+          {"kvviz tasks show addition --index 3 --shots 8", "the fourth prompt, its segments coloured"}},
+         "Built-in tasks are generated from a seed; the others read public files from --data-dir in their published "
+         "form. Without colour the segments are marked in brackets. With -q, only the names."},
+    };
+}
+
+std::vector<CommandEntry> pictureCommands()
+{
+    return {
+        {"figure", Program::gui, "draw a figure for a paper, without a display",
+         {{"kvviz figure heatmap addition.kvh5 -o heatmap.pdf", "attention with shot boundaries"},
+          {"kvviz figure methods run/replay.kvres.h5 --width 178 -o methods.svg", "lost mass against ratio"},
+          {"kvviz figure cumulative run/ -o cumulative.pdf", "cumulative attention with and without sinks"},
+          {"kvviz figure tasks addition.kvh5 needle.kvh5 -o tasks.png", "heatmaps side by side"}},
+         "Writes PDF, SVG or PNG by the ending of --output, and beside it a JSON file with the numbers, their origin and "
+         "the command."},
+        {"view", Program::gui, "open captures in the desktop program",
+         {{"kvviz view addition.kvh5", "or just: kvviz addition.kvh5"},
+          {"kvviz view run/ --layer 12 --head 3", "a folder, starting at a chosen head"}},
+         ""},
+        {"completion", Program::kvviz, "print the completion script of a shell",
+         {{"kvviz completion bash > ~/.local/share/bash-completion/completions/kvviz", "for bash"},
+          {"kvviz completion fish > ~/.config/fish/completions/kvviz.fish", "for fish"}},
+         ""},
+        {"man", Program::kvviz, "print a man page",
+         {{"kvviz man | man -l -", "read the overview"},
+          {"kvviz man capture > kvviz-capture.1", "the page of one command, as roff"}},
+         ""},
+    };
+}
+
+std::vector<CommandEntry> makeList()
+{
+    std::vector<CommandEntry> result = captureCommands();
+    for (auto part : {fileCommands(), pictureCommands()})
+        result.insert(result.end(), part.begin(), part.end());
+    return result;
+}
+
+} // namespace
+
+std::string_view programName(Program program)
+{
+    switch (program) {
+    case Program::engine: return "kvviz-engine";
+    case Program::gui: return "kvviz-gui";
+    default: return "kvviz";
+    }
+}
+
+const std::vector<CommandEntry>& commandList()
+{
+    static const std::vector<CommandEntry> kList = makeList();
+    return kList;
+}
+
+const CommandEntry& commandEntry(std::string_view name)
+{
+    std::vector<std::string> names;
+    for (const CommandEntry& entry : commandList()) {
+        if (entry.name == name)
+            return entry;
+        names.push_back(entry.name);
+    }
+    const std::string nearest = core::nearestName(name, names);
+    throw core::Error(core::ErrorCode::usage,
+                      fmt::format("unknown command '{}'{}", name,
+                                  nearest.empty() ? std::string() : fmt::format("; did you mean '{}'?", nearest)));
+}
+
+} // namespace kvviz::app

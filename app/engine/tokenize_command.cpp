@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// kvviz tokenize MODEL: JSON lines with `text` in, with `text`, `ids`, `decoded` and `offsets` (byte ranges) out. JSON
+// holds UTF-8 only, so bytes that are not UTF-8 show as U+FFFD; ids and offsets are those of the bytes as given.
+#include "app/commands.hpp"
+#include "app/console.hpp"
+#include "capture/gguf.hpp"
+#include "capture/tokenizer.hpp"
+#include "core/error.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <functional>
+#include <iostream>
+
+namespace kvviz::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void writeLine(const Json& value)
+{
+    const std::string line = value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() || std::fflush(stdout) != 0)
+        throw core::Error(core::ErrorCode::failure, "the tokens could not be written to the standard output");
+}
+
+/// The text of one input line; `number` counts from 1.
+std::string textOfLine(const std::string& line, std::size_t number)
+{
+    const auto fail = [number](const std::string& what) {
+        return core::Error(core::ErrorCode::badInput,
+                           fmt::format("standard input, line {}: {}; expected an object such as {{\"text\": \"Hello\"}}",
+                                       number, what));
+    };
+    Json object;
+    try {
+        object = Json::parse(line);
+    } catch (const Json::exception&) {
+        throw fail("this is not valid JSON");
+    }
+    if (!object.is_object() || !object.contains("text") || !object["text"].is_string())
+        throw fail("there is no string \"text\"");
+    return object["text"].get<std::string>();
+}
+
+void forEachText(const TokenizeOptions& options, const std::function<void(const std::string&)>& use)
+{
+    for (const std::string& text : options.texts)
+        use(text);
+    if (!options.texts.empty())
+        return;
+    std::string line;
+    for (std::size_t number = 1; std::getline(std::cin, line); ++number)
+        if (line.find_first_not_of(" \t\r") != std::string::npos)
+            use(textOfLine(line, number));
+    if (std::cin.bad())
+        throw core::Error(core::ErrorCode::badInput, "the standard input could not be read to its end");
+}
+
+Json tokenized(const capture::Tokenizer& tokenizer, const std::string& text, const CommonOptions& common)
+{
+    Json ids = Json::array();
+    Json offsets = Json::array();
+    std::string decoded;
+    for (const capture::Token& token : tokenizer.encode(text)) {
+        ids.push_back(token.id);
+        offsets.push_back({token.begin, token.end});
+        decoded += tokenizer.bytesOf(token.id);
+    }
+    if (decoded.size() != text.size())
+        note(common, fmt::format("{} of {} bytes have no token in this vocabulary and are left out",
+                                 text.size() - decoded.size(), text.size()));
+    return {{"text", text}, {"ids", std::move(ids)}, {"decoded", decoded}, {"offsets", std::move(offsets)}};
+}
+
+} // namespace
+
+int runTokenize(const TokenizeOptions& options, const CommonOptions& common)
+{
+    const capture::GgufFile file(options.model);
+    const capture::Tokenizer tokenizer(file);
+    if (!common.json) {
+        forEachText(options, [&](const std::string& text) { writeLine(tokenized(tokenizer, text, common)); });
+        return 0;
+    }
+    Json texts = Json::array();
+    forEachText(options, [&](const std::string& text) { texts.push_back(tokenized(tokenizer, text, common)); });
+    writeLine({{"model", options.model}, {"vocabulary", tokenizer.vocabSize()}, {"texts", std::move(texts)}});
+    return 0;
+}
+
+} // namespace kvviz::app

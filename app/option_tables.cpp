@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Option tables of the commands that kvviz runs itself; capture and figure have files of their own.
+#include "app/option_tables.hpp"
+
+#include "core/error.hpp"
+
+namespace kvviz::app {
+namespace {
+
+constexpr const char* kCapturePositional = "FILES";
+constexpr const char* kCaptureHelp = "captures (*.kvh5), packs, or folders of them";
+
+[[noreturn]] void usage(const std::string& message) { throw core::Error(core::ErrorCode::usage, message); }
+
+void checkCapture(const CaptureOptions& options)
+{
+    const int sources = int(!options.text.empty()) + int(!options.textFile.empty()) + int(!options.tokenIds.empty())
+        + int(!options.tasks.empty());
+    if (sources != 1)
+        usage(sources == 0 ? "capture needs a prompt: one of --text, --text-file, --token-ids, --task"
+                           : "--text, --text-file, --token-ids and --task exclude each other");
+    if (options.resume && options.force)
+        usage("--resume keeps finished files and --force overwrites them; give one of the two");
+}
+
+void checkTasks(const TasksOptions& options)
+{
+    if (options.action.empty())
+        return;
+    if (options.action != "show")
+        usage("unknown action '" + options.action + "'; did you mean 'kvviz tasks show " + options.action + "'?");
+    if (options.name.empty())
+        usage("tasks show needs the name of a task; 'kvviz tasks' lists them");
+}
+
+} // namespace
+
+void addCommonOptions(CLI::App& app, CommonOptions& options)
+{
+    OptionTable table(app);
+    table.group("Common options");
+    table.flag("--json", options.json, "one JSON object on standard output and nothing else");
+    table.flag("-q,--quiet", options.quiet, "no progress and no notes");
+    app.add_flag("-v,--verbose", options.verbose, "say more; twice: still more")->group("Common options");
+    table.integer("--threads", options.threads, 0, "CPU threads; 0: all cores");
+    table.choice("--color", options.color, {"auto", "always", "never"}, "colours; auto: on a terminal without NO_COLOR");
+    app.get_help_ptr()->group("Common options");
+}
+
+void addTokenizeOptions(CLI::App& app, TokenizeOptions& options)
+{
+    OptionTable table(app);
+    table.text("MODEL", options.model, "FILE", "model file (GGUF)").required();
+    table.list("--text", options.texts, "TEXT", "text to split, in place of standard input; may be repeated");
+}
+
+void addInfoOptions(CLI::App& app, InfoOptions& options)
+{
+    OptionTable table(app);
+    table.list(kCapturePositional, options.files, "FILE", kCaptureHelp).required();
+    table.flag("--layers", options.layers, "add a table of layers: row entropy, mass on sinks, heaviest key");
+}
+
+void addVerifyOptions(CLI::App& app, VerifyOptions& options)
+{
+    OptionTable(app).list(kCapturePositional, options.files, "FILE", kCaptureHelp).required();
+}
+
+void addPackOptions(CLI::App& app, PackOptions& options)
+{
+    OptionTable table(app);
+    table.list(kCapturePositional, options.inputs, "FILE", kCaptureHelp).required();
+    table.text("-o,--output", options.output, "FILE", "the file to write (.kvh5)").required();
+    table.flag("--force", options.force, "overwrite the output");
+}
+
+void addReplayOptions(CLI::App& app, ReplayOptions& options)
+{
+    OptionTable table(app);
+    table.list(kCapturePositional, options.captures, "FILE", kCaptureHelp).required();
+    table.group("What to replay");
+    table.text("-m,--methods", options.methods, "METHODS",
+               "methods separated by ';', each NAME[:PRESET][,PARAMETER=VALUE...], or all");
+    CLI::Option& ratios = table.text("-r,--ratios", options.ratios, "LIST",
+                                     "fractions of the prompt kept, such as 0.9,0.5 or 0.9,...,0.1");
+    table.text("--budget-tokens", options.budgetTokens, "LIST", "tokens kept per layer and KV head, in place of ratios")
+        .excludes(&ratios);
+    table.choice("--depth", options.depth, {"mass", "output"}, "what to measure; output needs captured values");
+    table.seed(options.seed);
+    table.group("Output");
+    table.text("-o,--output", options.output, "FILE", "results file (default: beside the captures)");
+    table.flag("--no-output", options.noOutput, "write no results file");
+    table.flag("--no-masks", options.noMasks, "leave the kept/evicted masks out of the results file");
+    table.text("--csv", options.csv, "FILE", "write the numbers as CSV too; - is standard output");
+    table.flag("--force", options.force, "overwrite existing files");
+}
+
+void addMethodsOptions(CLI::App& app, MethodsOptions& options)
+{
+    OptionTable(app).text("NAME", options.name, "METHOD", "the method to explain");
+}
+
+void addTasksOptions(CLI::App& app, TasksOptions& options)
+{
+    OptionTable table(app);
+    table.text("ACTION", options.action, "show", "show a prompt; without it, the tasks are listed");
+    table.text("NAME", options.name, "TASK", "the task");
+    table.integer("-i,--index", options.index, 0, "number of the prompt");
+    table.integer("--shots", options.shots, 0, "examples in the prompt (default: the task's own)");
+    table.seed(options.seed);
+    table.text("--data-dir", options.dataDir, "DIR", "folder of the public data files");
+    table.text("--subject", options.subject, "NAME", "mmlu: one subject only");
+    table.integer("--length", options.length, 1, "needle: approximate length in words");
+    table.real("--depth", options.depth, 0, 1, "X", "needle: where it hides, 0 (start) to 1 (end)");
+}
+
+void addViewOptions(CLI::App& app, ViewOptions& options)
+{
+    OptionTable table(app);
+    table.list(kCapturePositional, options.files, "FILE", kCaptureHelp);
+    table.integer("--layer", options.layer, 0, "layer to start at");
+    table.integer("--head", options.head, 0, "query head to start at");
+    table.text("--screenshot", options.screenshot, "FILE", "draw the window once, save it as PNG, and leave");
+}
+
+void addCompletionOptions(CLI::App& app, std::string& shell)
+{
+    OptionTable(app).choice("SHELL", shell, {"bash", "zsh", "fish"}, "the shell").required();
+}
+
+void addManOptions(CLI::App& app, std::string& page)
+{
+    OptionTable(app).text("COMMAND", page, "COMMAND", "the command; without it, the overview");
+}
+
+void checkInvocation(const Invocation& invocation)
+{
+    if (invocation.command == "capture")
+        checkCapture(invocation.capture);
+    if (invocation.command == "tasks")
+        checkTasks(invocation.tasks);
+    if (invocation.command == "man" && !invocation.manPage.empty())
+        static_cast<void>(commandEntry(invocation.manPage)); // throws for an unknown one
+    if (invocation.command == "replay" && invocation.replay.noOutput && !invocation.replay.output.empty())
+        usage("--output and --no-output exclude each other");
+    if (invocation.common.quiet && invocation.common.verbose > 0)
+        usage("--quiet and --verbose exclude each other");
+}
+
+} // namespace kvviz::app

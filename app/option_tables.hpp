@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// The option table of each command, and the rules between options that CLI11 cannot say.
+#pragma once
+
+#include "app/option_table.hpp"
+
+namespace kvviz::app {
+
+void addCommonOptions(CLI::App& app, CommonOptions& options);
+
+void addCaptureOptions(CLI::App& app, CaptureOptions& options);
+void addTokenizeOptions(CLI::App& app, TokenizeOptions& options);
+void addInfoOptions(CLI::App& app, InfoOptions& options);
+void addVerifyOptions(CLI::App& app, VerifyOptions& options);
+void addPackOptions(CLI::App& app, PackOptions& options);
+void addReplayOptions(CLI::App& app, ReplayOptions& options);
+void addMethodsOptions(CLI::App& app, MethodsOptions& options);
+void addTasksOptions(CLI::App& app, TasksOptions& options);
+void addFigureOptions(CLI::App& app, FigureOptions& options);
+void addViewOptions(CLI::App& app, ViewOptions& options);
+void addCompletionOptions(CLI::App& app, std::string& shell);
+void addManOptions(CLI::App& app, std::string& page);
+
+/// Options that exclude or need each other; throws Error(usage).
+void checkInvocation(const Invocation& invocation);
+
+} // namespace kvviz::app

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Block attention on the CPU: tasks of (head, 64 rows) small enough that scores stay in the cache between the two
+// matrix products.
+#include "capture/attention.hpp"
+
+#include "capture/cpu_kernels.hpp"
+#include "capture/linear.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace kvviz::capture {
+namespace {
+constexpr std::int64_t kPartRows = 64;
+}
+
+struct BlockAttention::Task {
+    const float *query, *key, *value;
+    float* out;
+    std::int64_t queryBegin; ///< of the block
+    std::int64_t rows;       ///< of the block
+    std::int64_t head, part, parts;
+};
+
+void BlockAttention::run(const float* query, const float* key, const float* value, std::int64_t queryBegin,
+                         std::int64_t rows, float* out, bool keepRows, AttentionStatistics& statistics)
+{
+    const std::int64_t heads = m_shape.heads.queryHeads();
+    const std::int64_t keys = queryBegin + rows;
+    const std::int64_t parts = (rows + kPartRows - 1) / kPartRows;
+    m_rowStride = (keys + 15) / 16 * 16;
+    m_headStride = rows * m_rowStride;
+    if (keepRows)
+        m_rows.resize(static_cast<std::size_t>(heads * m_headStride));
+    m_partial.resize(static_cast<std::size_t>(heads * parts * 3 * keys));
+#pragma omp parallel
+    {
+        std::vector<float> scratch;
+        // Long parts first: the last rows of a block see most keys.
+#pragma omp for schedule(dynamic, 1)
+        for (std::int64_t i = 0; i < heads * parts; ++i)
+            runTask({query, key, value, out, queryBegin, rows, i % heads, parts - 1 - i / heads, parts}, scratch,
+                    keepRows, statistics);
+    }
+    reduceSums(parts, keys, statistics);
+}
+
+void BlockAttention::runTask(const Task& task, std::vector<float>& scratch, bool keepRows,
+                             AttentionStatistics& statistics)
+{
+    const std::int64_t d = m_shape.headDim;
+    const std::int64_t heads = m_shape.heads.queryHeads();
+    const std::int64_t first = task.part * kPartRows;
+    const std::int64_t rows = std::min(kPartRows, task.rows - first);
+    const std::int64_t keys = task.queryBegin + first + rows; // causal: later keys are seen by no row of this part
+    const std::int64_t blockKeys = task.queryBegin + task.rows;
+    const std::int64_t kvHead = m_shape.heads.kvHeadOf(static_cast<int>(task.head));
+    const float* const key = task.key + kvHead * m_shape.kvHeadStride;
+    const float* const value = task.value + kvHead * m_shape.kvHeadStride;
+    const float* const query = task.query + (first * heads + task.head) * d;
+
+    float* scores;
+    if (keepRows) {
+        scores = m_rows.data() + task.head * m_headStride + first * m_rowStride;
+    } else {
+        scratch.resize(static_cast<std::size_t>(kPartRows * m_rowStride));
+        scores = scratch.data();
+    }
+    multiplyBlock(true, rows, keys, d, query, heads * d, key, d, scores, m_rowStride);
+
+    float* const received = m_partial.data() + ((task.head * task.parts + task.part) * 3) * blockKeys;
+    float* const squares = received + blockKeys;
+    float* const window = squares + blockKeys;
+    std::fill_n(received, 3 * blockKeys, 0.0f);
+    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+    for (std::int64_t i = 0; i < rows; ++i) {
+        const std::int64_t position = task.queryBegin + first + i;
+        float* const row = scores + i * m_rowStride;
+        const RowSummary summary = softmaxRow(row, position + 1, keepRows ? m_rowStride : keys, scale, m_shape.sinks);
+        statistics.entropy[static_cast<std::size_t>(task.head * statistics.stride + position)] = summary.entropy;
+        statistics.sinkMass[static_cast<std::size_t>(task.head * statistics.stride + position)] = summary.sinkMass;
+        accumulateRow(row, position + 1, received, squares);
+        if (position >= m_shape.windowBegin)
+            accumulateRow(row, position + 1, window, nullptr);
+    }
+    multiplyBlock(false, rows, d, keys, scores, m_rowStride, value, d, task.out + (first * heads + task.head) * d,
+                  heads * d);
+}
+
+void BlockAttention::reduceSums(std::int64_t parts, std::int64_t keys, AttentionStatistics& statistics)
+{
+    const std::int64_t heads = m_shape.heads.queryHeads();
+#pragma omp parallel for schedule(static)
+    for (std::int64_t head = 0; head < heads; ++head)
+        for (std::int64_t part = 0; part < parts; ++part) {
+            const float* const sums = m_partial.data() + (head * parts + part) * 3 * keys;
+            const std::size_t at = static_cast<std::size_t>(head * statistics.stride);
+            accumulateRow(sums, keys, statistics.received.data() + at, nullptr);
+            accumulateRow(sums + keys, keys, statistics.receivedSq.data() + at, nullptr);
+            accumulateRow(sums + 2 * keys, keys, statistics.receivedWindow.data() + at, nullptr);
+        }
+}
+
+void decodeAttention(const AttentionShape& shape, const float* query, const float* key, const float* value,
+                     std::int64_t keys, float* rows, float* out, AttentionStatistics& statistics)
+{
+    const std::int64_t d = shape.headDim;
+    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+    const std::int64_t heads = shape.heads.queryHeads();
+#pragma omp parallel for schedule(dynamic, 1)
+    for (std::int64_t head = 0; head < heads; ++head) {
+        const std::int64_t offset = shape.heads.kvHeadOf(static_cast<int>(head)) * shape.kvHeadStride;
+        float* const row = rows + head * keys;
+        matrixVector(key + offset, query + head * d, row, 0, keys, d, false);
+        const RowSummary summary = softmaxRow(row, keys, keys, scale, shape.sinks);
+        statistics.entropy[static_cast<std::size_t>(head * statistics.stride + keys - 1)] = summary.entropy;
+        statistics.sinkMass[static_cast<std::size_t>(head * statistics.stride + keys - 1)] = summary.sinkMass;
+        weightedSum(row, value + offset, out + head * d, keys, d);
+    }
+}
+
+} // namespace kvviz::capture

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// What the decoder shows of its attention while it runs. Hooks get views, never copies; a block of rows is dropped as
+// soon as every hook has seen it, so memory grows with heads x block x length, never with length squared.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace kvviz::capture {
+
+enum class Phase : std::uint8_t { prefill, decode };
+
+/// A block of attention rows of one layer with the tensors they came from. float32, views into the decoder's memory.
+struct AttentionRows {
+    int layer = 0;
+    Phase phase = Phase::prefill;
+    std::int64_t queryBegin = 0; ///< position of the first query
+    std::int64_t rows = 0;
+    std::int64_t keys = 0;       ///< queryBegin + rows
+    const float* probabilities = nullptr; ///< (h, i, k) at h * headStride + i * rowStride + k; 0 above the diagonal
+    std::int64_t headStride = 0;
+    std::int64_t rowStride = 0;
+};
+
+/// All queries of one layer after a prefill, or the one query of a decode step, with the cache so far.
+struct LayerState {
+    int layer = 0;
+    Phase phase = Phase::prefill;
+    std::int64_t queryBegin = 0;
+    std::int64_t queries = 0;
+    int queryHeads = 0;
+    const float* query = nullptr; ///< after RoPE, [queries, H, d]
+    const float* key = nullptr;   ///< after RoPE, (g, j, c) at g * kvHeadStride + j * d + c
+    const float* value = nullptr; ///< likewise
+    std::int64_t kvHeadStride = 0;
+};
+
+/// Sums over the queries of one layer, filled as rows are computed. All [H, capacity] with row length `stride`.
+struct AttentionStatistics {
+    std::int64_t stride = 0;
+    std::vector<float> received;       ///< sum over prompt queries
+    std::vector<float> receivedWindow; ///< sum over the last `window` prompt queries
+    std::vector<float> receivedSq;     ///< sum of squares over prompt queries
+    std::vector<float> entropy;        ///< of each query's row, nats
+    std::vector<float> sinkMass;       ///< of each query on the first `sinks` keys
+};
+
+class AttentionHook {
+public:
+    virtual ~AttentionHook() = default;
+    /// Are the rows of queries [begin, end) of this layer wanted? Rows nobody wants are never stored.
+    [[nodiscard]] virtual bool wantsRows(int layer, Phase phase, std::int64_t begin, std::int64_t end) const = 0;
+    virtual void onRows(const AttentionRows& rows) = 0;
+    /// After a layer's attention; statistics of the prompt are complete in phase prefill.
+    virtual void onLayer(const LayerState& state, const AttentionStatistics& statistics) = 0;
+};
+
+/// Logits of consecutive positions, in blocks.
+class LogitsHook {
+public:
+    virtual ~LogitsHook() = default;
+    /// logits[rows, vocab] of positions [begin, begin + rows); each predicts the token after it.
+    virtual void onLogits(std::int64_t begin, std::int64_t rows, const float* logits, std::int64_t vocab) = 0;
+};
+
+} // namespace kvviz::capture

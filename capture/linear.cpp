@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// The only file of the decoder that sees LibTorch: matrix products.
+#include "capture/linear.hpp"
+
+#include "capture/cpu_kernels.hpp"
+#include "core/error.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/headeronly/version.h>
+
+#include <omp.h>
+
+namespace kvviz::capture {
+namespace {
+
+at::Tensor view(const void* data, std::int64_t rows, std::int64_t columns, at::ScalarType type)
+{
+    return at::from_blob(const_cast<void*>(data), {rows, columns}, at::TensorOptions().dtype(type));
+}
+
+} // namespace
+
+Linear::Linear(std::vector<float> weights, std::int64_t outputs, std::int64_t inputs, WeightType type)
+    : m_outputs(outputs), m_inputs(inputs), m_type(type)
+{
+    if (std::ssize(weights) != outputs * inputs)
+        throw core::Error(core::ErrorCode::failure, "a weight matrix was made with the wrong number of values");
+    if (type == WeightType::float32) {
+        m_float = std::move(weights);
+        return;
+    }
+    m_bfloat.resize(weights.size());
+#pragma omp parallel for schedule(static)
+    for (std::int64_t r = 0; r < outputs; ++r)
+        toBFloat16(weights.data() + r * inputs, m_bfloat.data() + r * inputs, inputs);
+}
+
+void Linear::apply(const float* x, std::int64_t rows, float* y, bool accumulate) const
+{
+    if (rows != 1)
+        return applyMany(x, rows, y, accumulate);
+    constexpr std::int64_t kRowsPerTask = 16;
+    const std::int64_t tasks = (m_outputs + kRowsPerTask - 1) / kRowsPerTask;
+#pragma omp parallel for schedule(static)
+    for (std::int64_t task = 0; task < tasks; ++task) {
+        const std::int64_t begin = task * kRowsPerTask;
+        const std::int64_t end = std::min(m_outputs, begin + kRowsPerTask);
+        if (m_type == WeightType::float32)
+            matrixVector(m_float.data(), x, y, begin, end, m_inputs, accumulate);
+        else
+            matrixVector(m_bfloat.data(), x, y, begin, end, m_inputs, accumulate);
+    }
+}
+
+void Linear::applyMany(const float* x, std::int64_t rows, float* y, bool accumulate) const
+{
+    const c10::InferenceMode inference;
+    try {
+        at::Tensor out = view(y, rows, m_outputs, at::kFloat);
+        if (m_type == WeightType::float32) {
+            const at::Tensor weight = view(m_float.data(), m_outputs, m_inputs, at::kFloat);
+            const at::Tensor input = view(x, rows, m_inputs, at::kFloat);
+            if (accumulate)
+                out.addmm_(input, weight.t());
+            else
+                at::mm_out(out, input, weight.t());
+            return;
+        }
+        std::vector<core::BFloat16> narrow(static_cast<std::size_t>(rows * m_inputs));
+#pragma omp parallel for schedule(static)
+        for (std::int64_t r = 0; r < rows; ++r)
+            toBFloat16(x + r * m_inputs, narrow.data() + r * m_inputs, m_inputs);
+        const at::Tensor product = at::linear(view(narrow.data(), rows, m_inputs, at::kBFloat16),
+                                              view(m_bfloat.data(), m_outputs, m_inputs, at::kBFloat16));
+        if (accumulate)
+            out.add_(product);
+        else
+            out.copy_(product);
+    } catch (const c10::Error& error) {
+        throw core::Error(core::ErrorCode::device, std::string("a matrix product failed: ") + error.what_without_backtrace());
+    }
+}
+
+void Linear::copyRow(std::int64_t row, float* out) const
+{
+    if (m_type == WeightType::float32)
+        std::copy_n(m_float.data() + row * m_inputs, m_inputs, out);
+    else
+        toFloat(m_bfloat.data() + row * m_inputs, out, m_inputs);
+}
+
+void multiplyBlock(bool transposeB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
+                   const float* b, std::int64_t ldb, float* c, std::int64_t ldc)
+{
+    const c10::InferenceMode inference; // thread-local: this runs inside OpenMP teams
+    const auto options = at::TensorOptions().dtype(at::kFloat);
+    const auto strided = [&](const float* data, std::int64_t rows, std::int64_t columns, std::int64_t rowStride,
+                             std::int64_t columnStride) {
+        return at::from_blob(const_cast<float*>(data), {rows, columns}, {rowStride, columnStride}, options);
+    };
+    at::Tensor out = strided(c, m, n, ldc, 1);
+    at::mm_out(out, strided(a, m, k, lda, 1), transposeB ? strided(b, k, n, 1, ldb) : strided(b, k, n, ldb, 1));
+}
+
+void setThreads(int threads)
+{
+    const int count = threads > 0 ? threads : omp_get_num_procs();
+    omp_set_num_threads(count);
+    at::set_num_threads(count);
+}
+
+int threadCount() { return omp_get_max_threads(); }
+
+const char* torchVersion() { return TORCH_VERSION; }
+
+} // namespace kvviz::capture

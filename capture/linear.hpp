@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// A weight matrix and its two products: many rows (prefill, through LibTorch) and one row (decode, where reading the
+// weights is all that counts, through our own kernel). No LibTorch in this header.
+#pragma once
+
+#include "core/half.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace kvviz::capture {
+
+enum class WeightType : std::uint8_t { float32, bfloat16 };
+
+class Linear {
+public:
+    Linear() = default;
+    /// Takes the weights [outputs, inputs] in float32; they are kept as `type`.
+    Linear(std::vector<float> weights, std::int64_t outputs, std::int64_t inputs, WeightType type);
+
+    [[nodiscard]] std::int64_t inputs() const noexcept { return m_inputs; }
+    [[nodiscard]] std::int64_t outputs() const noexcept { return m_outputs; }
+    [[nodiscard]] WeightType type() const noexcept { return m_type; }
+
+    /// y[rows, outputs] = x[rows, inputs] W^T, or += with `accumulate`. Contiguous float32; uses all threads.
+    void apply(const float* x, std::int64_t rows, float* y, bool accumulate = false) const;
+    /// One row of the matrix as float32 (embedding look-up).
+    void copyRow(std::int64_t row, float* out) const;
+
+private:
+    void applyMany(const float* x, std::int64_t rows, float* y, bool accumulate) const;
+
+    std::int64_t m_outputs = 0;
+    std::int64_t m_inputs = 0;
+    WeightType m_type = WeightType::float32;
+    std::vector<float> m_float;            // [outputs, inputs], when float32
+    std::vector<core::BFloat16> m_bfloat;  // [outputs, inputs], when bfloat16
+};
+
+/// c[m, n] = a[m, k] b[n, k]^T or, with `transposeB` false, a[m, k] b[k, n]; row-major with leading dimensions; one
+/// thread (call it from inside a parallel loop).
+void multiplyBlock(bool transposeB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
+                   const float* b, std::int64_t ldb, float* c, std::int64_t ldc);
+
+/// Threads for LibTorch and for our own OpenMP loops; 0 = all cores.
+void setThreads(int threads);
+[[nodiscard]] int threadCount();
+/// "2.12.1"
+[[nodiscard]] const char* torchVersion();
+
+} // namespace kvviz::capture

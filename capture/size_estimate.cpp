@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Sizes from shapes; the numbers of docs/format.md.
+#include "capture/size_estimate.hpp"
+
+#include "core/io/capture_writer.hpp"
+#include "core/pooling.hpp"
+
+namespace kvviz::capture {
+namespace {
+
+std::uint64_t elementSize(core::StorageType type) { return type == core::StorageType::float16 ? 2 : 4; }
+
+/// Elements of the chunks of a square causal map, `cells` a side, that are written: those not wholly above the diagonal.
+std::uint64_t causalChunkElements(std::int64_t cells)
+{
+    const std::int64_t side = std::min(cells, io::kMapChunk);
+    const std::int64_t chunks = (cells + side - 1) / side;
+    return static_cast<std::uint64_t>(chunks * (chunks + 1) / 2 * side * side);
+}
+
+} // namespace
+
+std::array<std::uint64_t, 4> estimateBytes(const SizeQuestion& q)
+{
+    const auto u = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
+    const std::uint64_t maps = u(q.layers) * u(q.heads);
+    const std::int64_t total = q.n + q.t;
+    std::array<std::uint64_t, 4> bytes{};
+    // Five float32 statistics; per token the id, offset, some 24 bytes of text, and top-k ids and log-probabilities.
+    bytes[0] = maps * u(total) * 5 * 4 + u(total) * (4 + 8 + 24 + 4 + u(q.topK) * 8) + 20000;
+    const std::uint64_t rows = maps * (u(q.window) * u(q.n) + u(q.t) * u(total));
+    const std::uint64_t cache = u(q.layers) * 2 * u(q.kvHeads) * u(total) * u(q.headDim)
+                                + maps * u(q.window + q.t) * u(q.headDim);
+    bytes[1] = bytes[0] + rows * elementSize(q.rowsType) + cache * elementSize(q.cacheType);
+    std::uint64_t cells = 0;
+    for (int level = 0; level < core::MapPyramid::levelCount(q.n, q.mapCap); ++level)
+        cells += 2 * causalChunkElements(core::MapPyramid::levelCells(q.n, q.mapCap, level));
+    bytes[2] = bytes[1] + maps * cells * elementSize(q.mapType);
+    const std::uint64_t fullElements = q.fullRows < q.n ? u(q.fullRows) * u(q.n) : causalChunkElements(q.n);
+    bytes[3] = bytes[2] + maps * fullElements * elementSize(q.mapType);
+    return bytes;
+}
+
+} // namespace kvviz::capture

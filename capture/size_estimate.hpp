@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// How large a capture will be, before anything runs.
+#pragma once
+
+#include "core/capture_info.hpp"
+
+#include <array>
+
+namespace kvviz::capture {
+
+struct SizeQuestion {
+    std::int64_t layers = 0, heads = 0, kvHeads = 0, headDim = 0;
+    std::int64_t n = 0, t = 0, window = 0, mapCap = 0, topK = 0;
+    std::int64_t fullRows = 0; ///< prompt queries kept by the full tier
+    core::StorageType rowsType{}, cacheType{}, mapType{};
+};
+
+/// Uncompressed bytes of each tier (stats, cache, map, full), each including the ones before: an upper bound, since
+/// chunks are compressed. Map and full count only the chunks that touch the causal triangle.
+[[nodiscard]] std::array<std::uint64_t, 4> estimateBytes(const SizeQuestion& question);
+
+} // namespace kvviz::capture

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Position lists are ascending throughout.
+#include "compress/kept_sets.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace kvviz::compress {
+
+std::vector<std::int32_t> positionRange(std::int64_t begin, std::int64_t end)
+{
+    std::vector<std::int32_t> positions(static_cast<std::size_t>(std::max<std::int64_t>(0, end - begin)));
+    std::iota(positions.begin(), positions.end(), static_cast<std::int32_t>(begin));
+    return positions;
+}
+
+LayerPlan keepAll(const LayerInput& input)
+{
+    return sharedPlan(input, TopK{positionRange(0, input.data.n), 0});
+}
+
+TopK topAndTail(std::span<const double> scores, std::int64_t n, std::int64_t capacity)
+{
+    const std::int64_t tail = n - std::ssize(scores);
+    if (capacity <= tail)
+        return {positionRange(n - capacity, n), 0};
+    TopK result = topK(scores, capacity - tail);
+    for (std::int64_t position = n - tail; position < n; ++position)
+        result.positions.push_back(static_cast<std::int32_t>(position));
+    return result;
+}
+
+LayerPlan sharedPlan(const LayerInput& input, const TopK& chosen)
+{
+    LayerPlan plan;
+    plan.layer = input.data.layer;
+    plan.kept.assign(static_cast<std::size_t>(input.data.heads.kvHeads()), chosen.positions);
+    plan.tiesAtCut = chosen.tiesAtCut;
+    return plan;
+}
+
+void addFlag(LayerPlan& plan, std::string_view flag, bool when)
+{
+    if (when && std::find(plan.flags.begin(), plan.flags.end(), flag) == plan.flags.end())
+        plan.flags.emplace_back(flag);
+}
+
+} // namespace kvviz::compress

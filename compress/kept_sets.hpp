@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Building blocks of plans: full caches, protected tails, one set for all heads of a layer.
+#pragma once
+
+#include "compress/method.hpp"
+#include "compress/top_k.hpp"
+
+namespace kvviz::compress {
+
+/// Positions begin..end-1.
+[[nodiscard]] std::vector<std::int32_t> positionRange(std::int64_t begin, std::int64_t end);
+
+/// A plan that keeps everything, in every head.
+[[nodiscard]] LayerPlan keepAll(const LayerInput& input);
+
+/// The best `capacity - tail` scored positions and the `tail` positions after them, where scores cover the first
+/// n - tail positions; a capacity within the tail keeps its latest positions only.
+[[nodiscard]] TopK topAndTail(std::span<const double> scores, std::int64_t n, std::int64_t capacity);
+
+/// The same positions for all KV heads of the layer.
+[[nodiscard]] LayerPlan sharedPlan(const LayerInput& input, const TopK& chosen);
+
+/// Adds a flag once.
+void addFlag(LayerPlan& plan, std::string_view flag, bool when = true);
+
+/// Flags of methods with a protected window.
+inline constexpr std::string_view kFlagWindowClamped = "window_clamped";
+inline constexpr std::string_view kFlagWindowExceedsBudget = "window_exceeds_budget";
+
+} // namespace kvviz::compress

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Size checks of a layer's arrays, and parameters that several methods have.
+#include "compress/method_base.hpp"
+
+#include "core/error.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+
+namespace kvviz::compress {
+
+void requireArrays(const core::LayerData& data, core::Need needs, std::string_view who)
+{
+    using core::Need;
+    const std::int64_t queryHeads = data.heads.queryHeads();
+    const std::int64_t cache = data.heads.kvHeads() * data.total() * data.headDim;
+    struct Expected {
+        Need need;
+        std::size_t found;
+        std::int64_t expected;
+    };
+    const std::array<Expected, 6> table{{{Need::stats, data.received.size(), queryHeads * data.total()},
+                                         {Need::windowRows, data.windowRows.size(), queryHeads * data.w * data.n},
+                                         {Need::decodeRows, data.decodeRows.size(), queryHeads * data.t * data.total()},
+                                         {Need::keys, data.key.size(), cache},
+                                         {Need::values, data.value.size(), cache},
+                                         {Need::queries, data.query.size(), queryHeads * (data.w + data.t) * data.headDim}}};
+    for (const auto& [need, found, expected] : table)
+        if (core::includes(needs, need) && static_cast<std::int64_t>(found) != expected)
+            throw core::Error(core::ErrorCode::badInput,
+                              fmt::format("{} needs the {} of layer {}, {} numbers, but {} are loaded; capture with a "
+                                          "tier that holds them",
+                                          who, core::needNames(need), data.layer, expected, found));
+}
+
+ParamSpec compatParam()
+{
+    return {"compat", "none", "rounding of a ratio to tokens: exact, or as kvpress does it", {"none", "kvpress"}};
+}
+
+bool compatKvpress(const Params& params) { return params.text("compat") == "kvpress"; }
+
+} // namespace kvviz::compress

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// What every method of the registry shares: its description, its parameters, and the check that its arrays are there.
+#pragma once
+
+#include "compress/kept_sets.hpp"
+
+namespace kvviz::compress {
+
+/// Throws Error(badInput) naming the first array of `needs` whose size does not fit the layer.
+void requireArrays(const core::LayerData& data, core::Need needs, std::string_view who);
+
+class MethodBase : public Method {
+public:
+    MethodBase(const MethodInfo& info, Params params) : m_info(info), m_params(std::move(params)) {}
+    [[nodiscard]] const MethodInfo& info() const final { return m_info; }
+    [[nodiscard]] const Params& params() const final { return m_params; }
+    [[nodiscard]] LayerPlan plan(const LayerInput& input, const Budget& budget) const final
+    {
+        requireArrays(input.data, needs(), m_info.name);
+        return select(input, budget);
+    }
+
+protected:
+    /// The method itself; the arrays of needs() are there.
+    [[nodiscard]] virtual LayerPlan select(const LayerInput& input, const Budget& budget) const = 0;
+
+private:
+    const MethodInfo& m_info; // lives in the method's file, for ever
+    Params m_params;
+};
+
+/// "none" or "kvpress": how ratios are rounded to tokens.
+[[nodiscard]] ParamSpec compatParam();
+[[nodiscard]] bool compatKvpress(const Params& params);
+
+} // namespace kvviz::compress

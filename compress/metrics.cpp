@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// A plan is evaluated through whichever is smaller, the keys it keeps or the keys it drops: the work is less, and a plan
+// that drops nothing loses exactly 0.
+#include "compress/metrics.hpp"
+
+#include "compress/column_sums.hpp"
+#include "compress/kept_sets.hpp"
+#include "compress/method_base.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace kvviz::compress {
+namespace {
+
+/// The keys to sum for one KV head, and whether they are the dropped ones.
+struct Route {
+    std::vector<std::int32_t> keys;
+    bool dropped = false;
+    bool addGenerated = false; ///< kept route of E methods: generated keys are shared by all plans
+    QueryMask mask;
+};
+
+Route promptRoute(const core::LayerData& data, std::span<const std::int32_t> kept)
+{
+    Route route;
+    route.dropped = 2 * std::ssize(kept) >= data.n;
+    route.addGenerated = !route.dropped;
+    if (!route.dropped) {
+        route.keys.assign(kept.begin(), kept.end());
+        return route;
+    }
+    auto next = kept.begin();
+    for (std::int32_t key = 0; key < data.n; ++key)
+        if (next != kept.end() && *next == key)
+            ++next;
+        else
+            route.keys.push_back(key);
+    return route;
+}
+
+/// Online methods: keys that some query sees, or that some query that could see them does not.
+Route onlineRoute(const core::LayerData& data, const std::uint8_t* mask)
+{
+    std::vector<std::uint8_t> seen(static_cast<std::size_t>(data.total()), 0), hidden = seen;
+    for (std::int64_t step = 0; step < data.t; ++step)
+        for (std::int64_t key = 0; key <= data.n + step; ++key)
+            (mask[step * data.total() + key] ? seen : hidden)[static_cast<std::size_t>(key)] = 1;
+    Route route;
+    route.dropped = std::count(hidden.begin(), hidden.end(), 1) <= std::count(seen.begin(), seen.end(), 1);
+    route.mask = {mask, static_cast<std::uint8_t>(route.dropped ? 0 : 1)};
+    const auto& wanted = route.dropped ? hidden : seen;
+    for (std::int32_t key = 0; key < data.total(); ++key)
+        if (wanted[static_cast<std::size_t>(key)])
+            route.keys.push_back(key);
+    return route;
+}
+
+/// Mass that is really left of a row; used where 1 - lost would be rounding noise.
+double visibleMass(const core::LayerData& data, const LayerPlan& plan, int kvHead, int head, std::int64_t step)
+{
+    const float* const row = data.decodeRow(head, step);
+    double mass = 0;
+    if (!plan.keptDecode.empty()) {
+        const std::uint8_t* const mask = plan.keptDecode.data() + (kvHead * data.t + step) * data.total();
+        for (std::int64_t key = 0; key <= data.n + step; ++key)
+            mass += mask[key] ? row[key] : 0.0f;
+        return mass;
+    }
+    for (const std::int32_t key : plan.kept[static_cast<std::size_t>(kvHead)])
+        mass += row[key];
+    for (std::int64_t key = data.n; key <= data.n + step; ++key)
+        mass += row[key];
+    return mass;
+}
+
+double fraction(double part, double whole) { return whole > 0 ? std::clamp(part / whole, 0.0, 1.0) : 0.0; }
+
+/// |o - o'| / |o|. Dropped route: o - o' = (drop - eps full) / (rho mass); kept route: o - o' = (full - keep / rho) / mass.
+float relativeError(const float* full, const float* part, const float* generated, int d, bool dropped, double eps,
+                    double rho)
+{
+    double difference = 0, norm = 0;
+    for (int i = 0; i < d; ++i) {
+        const double whole = full[i];
+        const double sum = static_cast<double>(part[i]) + (generated ? generated[i] : 0.0f);
+        const double delta = dropped ? (sum - eps * whole) / rho : whole - sum / rho;
+        difference += delta * delta;
+        norm += whole * whole;
+    }
+    if (norm > 0)
+        return static_cast<float>(std::sqrt(difference / norm));
+    return difference > 0 ? std::numeric_limits<float>::quiet_NaN() : 0.0f;
+}
+
+} // namespace
+
+std::string_view depthName(Depth depth) { return depth == Depth::mass ? "mass" : "output"; }
+
+std::optional<Depth> depthFromName(std::string_view name)
+{
+    if (name == "mass")
+        return Depth::mass;
+    if (name == "output")
+        return Depth::output;
+    return std::nullopt;
+}
+
+std::string_view depthAssumption(Depth depth)
+{
+    return depth == Depth::mass
+               ? "Attention mass on the captured queries of the uncompressed run; what values and later layers make "
+                 "of a loss is not included."
+               : "Attention output of each layer alone, with the captured queries and values of the uncompressed run; "
+                 "errors that earlier layers and earlier decode steps would add are not included.";
+}
+
+LayerReference makeReference(const core::LayerData& data, Depth depth, int sinkTokens, int threads)
+{
+    requireArrays(data, depth == Depth::output ? core::Need::decodeRows | core::Need::values : core::Need::decodeRows,
+                  "the evaluation");
+    const auto rows = static_cast<std::size_t>(data.heads.queryHeads() * data.t);
+    const std::size_t channels = depth == Depth::output ? static_cast<std::size_t>(data.headDim) : 0;
+    LayerReference result;
+    result.sinkTokens = sinkTokens;
+    result.depth = depth;
+    for (auto* list : {&result.mass, &result.nonSink, &result.generatedMass, &result.generatedNonSink})
+        list->resize(rows);
+    result.output.resize(rows * channels);
+    result.generatedOutput.resize(rows * channels);
+    const auto promptKeys = positionRange(0, data.n), generatedKeys = positionRange(data.n, data.total());
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
+        const ColumnSums prompt = sumColumns(data, kvHead, promptKeys, {}, sinkTokens, channels > 0);
+        const ColumnSums generated = sumColumns(data, kvHead, generatedKeys, {}, sinkTokens, channels > 0);
+        const auto first = static_cast<std::size_t>(data.heads.firstQueryHead(kvHead) * data.t);
+        for (std::size_t row = 0; row < prompt.mass.size(); ++row) {
+            result.generatedMass[first + row] = generated.mass[row];
+            result.generatedNonSink[first + row] = generated.nonSink[row];
+            result.mass[first + row] = prompt.mass[row] + generated.mass[row];
+            result.nonSink[first + row] = prompt.nonSink[row] + generated.nonSink[row];
+        }
+        for (std::size_t i = 0; i < prompt.output.size(); ++i) {
+            result.generatedOutput[first * channels + i] = generated.output[i];
+            result.output[first * channels + i] = prompt.output[i] + generated.output[i];
+        }
+    }
+    return result;
+}
+
+LayerMetrics makeMetrics(const core::LayerData& data, Depth depth)
+{
+    const auto rows = static_cast<std::size_t>(data.heads.queryHeads() * data.t);
+    LayerMetrics metrics;
+    metrics.lostMass.resize(rows);
+    metrics.lostNonSink.resize(rows);
+    metrics.outputError.resize(depth == Depth::output ? rows : 0);
+    return metrics;
+}
+
+std::int64_t evaluateHead(const core::LayerData& data, const LayerPlan& plan, const LayerReference& reference,
+                          int kvHead, LayerMetrics& metrics)
+{
+    const bool output = reference.depth == Depth::output;
+    const Route route = plan.keptDecode.empty()
+                            ? promptRoute(data, plan.kept[static_cast<std::size_t>(kvHead)])
+                            : onlineRoute(data, plan.keptDecode.data() + kvHead * data.t * data.total());
+    const ColumnSums sums = sumColumns(data, kvHead, route.keys, route.mask, reference.sinkTokens, output);
+    const int firstHead = data.heads.firstQueryHead(kvHead);
+    const auto first = static_cast<std::size_t>(firstHead * data.t);
+    std::int64_t dead = 0;
+    for (std::size_t row = 0; row < sums.mass.size(); ++row) {
+        const std::size_t at = first + row;
+        const double mass = sums.mass[row] + (route.addGenerated ? reference.generatedMass[at] : 0);
+        const double nonSink = sums.nonSink[row] + (route.addGenerated ? reference.generatedNonSink[at] : 0);
+        const double part = fraction(mass, reference.mass[at]);
+        double eps = route.dropped ? part : 1 - part;
+        double rho = route.dropped ? 1 - part : part;
+        if (rho < 1e-6) {
+            const int head = firstHead + static_cast<int>(static_cast<std::int64_t>(row) / data.t);
+            rho = fraction(visibleMass(data, plan, kvHead, head, static_cast<std::int64_t>(row) % data.t),
+                           reference.mass[at]);
+        }
+        const bool isDead = !(rho > 0);
+        dead += isDead;
+        if (isDead)
+            eps = 1;
+        metrics.lostMass[at] = static_cast<float>(eps);
+        const double nonSinkPart = fraction(nonSink, reference.nonSink[at]);
+        metrics.lostNonSink[at] =
+            static_cast<float>(route.dropped || !(reference.nonSink[at] > 0) ? nonSinkPart : 1 - nonSinkPart);
+        if (output) {
+            const auto channel = static_cast<std::size_t>(data.headDim);
+            metrics.outputError[at] =
+                isDead ? std::numeric_limits<float>::quiet_NaN()
+                       : relativeError(reference.output.data() + at * channel, sums.output.data() + row * channel,
+                                       route.addGenerated ? reference.generatedOutput.data() + at * channel : nullptr,
+                                       data.headDim, route.dropped, eps, rho);
+        }
+    }
+    return dead;
+}
+
+std::vector<float> segmentSurvival(const std::vector<core::Segment>& segments, const LayerPlan& plan, std::int64_t n)
+{
+    std::vector<float> survival;
+    for (const core::Segment& segment : segments) {
+        const core::Span span{std::max<std::int64_t>(0, segment.span.begin), std::min(n, segment.span.end)};
+        std::int64_t kept = 0;
+        for (const auto& positions : plan.kept)
+            kept += std::lower_bound(positions.begin(), positions.end(), span.end)
+                    - std::lower_bound(positions.begin(), positions.end(), span.begin);
+        survival.push_back(span.empty() ? std::numeric_limits<float>::quiet_NaN()
+                                        : static_cast<float>(static_cast<double>(kept)
+                                                             / static_cast<double>(span.size() * std::ssize(plan.kept))));
+    }
+    return survival;
+}
+
+LayerMetrics evaluate(const LayerInput& input, const LayerPlan& plan, const LayerReference& reference)
+{
+    LayerMetrics metrics = makeMetrics(input.data, reference.depth);
+    for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead)
+        metrics.deadQueries += evaluateHead(input.data, plan, reference, kvHead, metrics);
+    metrics.survival = segmentSurvival(input.segments, plan, input.data.n);
+    return metrics;
+}
+
+LayerMetrics evaluate(const LayerInput& input, const LayerPlan& plan, Depth depth, int sinkTokens)
+{
+    return evaluate(input, plan, makeReference(input.data, depth, sinkTokens));
+}
+
+} // namespace kvviz::compress

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// methods.md 5.17, O-mass: the sum over future queries is a sum of independent item values, so the top-C is optimal.
+#include "compress/oracle_mass.hpp"
+
+#include "compress/method_base.hpp"
+#include "core/error.hpp"
+
+#include <fmt/format.h>
+
+namespace kvviz::compress {
+namespace {
+
+class OracleMass final : public MethodBase {
+public:
+    using MethodBase::MethodBase;
+    [[nodiscard]] core::Need needs() const override { return core::Need::decodeRows; }
+
+protected:
+    [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
+    {
+        const core::LayerData& data = input.data;
+        if (data.t == 0)
+            throw core::Error(core::ErrorCode::badInput,
+                              fmt::format("oracle_mass looks at the decode rows of layer {}, but there are none; capture "
+                                          "with decode steps",
+                                          data.layer));
+        const std::int64_t capacity = budget.capacity(data.n);
+        LayerPlan plan;
+        plan.layer = data.layer;
+        for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
+            TopK chosen = topK(futureMass(data, kvHead), capacity);
+            plan.tiesAtCut += chosen.tiesAtCut;
+            plan.kept.push_back(std::move(chosen.positions));
+        }
+        return plan;
+    }
+
+private:
+    [[nodiscard]] static std::vector<double> futureMass(const core::LayerData& data, int kvHead)
+    {
+        std::vector<double> mass(static_cast<std::size_t>(data.n), 0.0);
+        double* const out = mass.data();
+        for (int r = 0; r < data.heads.groupSize(); ++r)
+            for (std::int64_t step = 0; step < data.t; ++step) {
+                const float* const row = data.decodeRow(data.heads.firstQueryHead(kvHead) + r, step);
+#pragma omp simd
+                for (std::int64_t key = 0; key < data.n; ++key)
+                    out[key] += row[key];
+            }
+        return mass;
+    }
+};
+
+} // namespace
+
+const MethodInfo& oracleMassInfo()
+{
+    static const MethodInfo info{
+        .name = "oracle_mass",
+        .title = "Oracle (mass)",
+        .klass = "E",
+        .acts = "prefill end, uses the future",
+        .idea = "Keeps the keys that the queries to come attend to most. No method with one set per layer and KV head "
+                "can lose less attention at this budget; the gap to it is what better scores could win.",
+        .equation = "S = top-C of sum_{future q} sum_{h in g} A[h,q,j]",
+        .source = "upper bound, defined in docs/methods.md",
+        .params = {},
+        .presets = {}};
+    return info;
+}
+
+std::unique_ptr<Method> makeOracleMass(Params params)
+{
+    return std::make_unique<OracleMass>(oracleMassInfo(), std::move(params));
+}
+
+} // namespace kvviz::compress

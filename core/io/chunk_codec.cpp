@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Chunk bytes. After the shuffle the low planes hold mantissa noise that no compressor shrinks, the high plane exponents
+// that shrink well. A DEFLATE stream may mix stored and compressed blocks, so noise is copied and only the rest is
+// compressed. FIGURES
+#include "core/io/chunk_codec.hpp"
+
+#include "core/error.hpp"
+#include "core/half.hpp"
+
+#include <libdeflate.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+namespace kvviz::io {
+namespace {
+
+constexpr int kLevel = 1;
+constexpr std::size_t kStoredBlock = 65535; ///< most bytes of a stored DEFLATE block
+
+struct FreeCompressor {
+    void operator()(libdeflate_compressor* compressor) const { libdeflate_free_compressor(compressor); }
+};
+
+libdeflate_compressor* threadCompressor()
+{
+    thread_local const std::unique_ptr<libdeflate_compressor, FreeCompressor> compressor(
+        libdeflate_alloc_compressor(kLevel));
+    if (!compressor)
+        throw core::Error(core::ErrorCode::failure, "no memory for a compressor");
+    return compressor.get();
+}
+
+void splitPlanes(const std::uint16_t* __restrict from, std::uint8_t* __restrict low, std::uint8_t* __restrict high,
+                 std::size_t count)
+{
+    for (std::size_t i = 0; i < count; ++i) {
+        low[i] = static_cast<std::uint8_t>(from[i]);
+        high[i] = static_cast<std::uint8_t>(from[i] >> 8);
+    }
+}
+
+void splitPlane(const std::uint32_t* __restrict from, std::uint8_t* __restrict plane, int shift, std::size_t count)
+{
+    for (std::size_t i = 0; i < count; ++i)
+        plane[i] = static_cast<std::uint8_t>(from[i] >> shift);
+}
+
+/// True if a sample of the plane looks like noise: its order-0 entropy is above 7.2 of 8 bits. Zeros (causal mask,
+/// padding) and few-valued planes fall below. The runs' distance is odd, so that they do not all hit the same columns.
+bool isNoise(std::span<const std::uint8_t> plane)
+{
+    constexpr std::size_t kRun = 61, kRuns = 71;
+    std::array<int, 256> histogram{};
+    const std::size_t step = std::max(kRun, plane.size() / kRuns) | 1U;
+    int count = 0;
+    for (std::size_t begin = 0; begin < plane.size(); begin += step)
+        for (const std::uint8_t byte : plane.subspan(begin, std::min(kRun, plane.size() - begin))) {
+            ++histogram[byte];
+            ++count;
+        }
+    double entropy = 0;
+    for (const int bin : histogram)
+        if (bin > 0)
+            entropy -= bin * std::log2(static_cast<double>(bin) / count);
+    return entropy > 7.2 * count;
+}
+
+void appendStored(std::vector<std::uint8_t>& stream, std::span<const std::uint8_t> bytes)
+{
+    while (!bytes.empty()) {
+        const std::size_t size = std::min(bytes.size(), kStoredBlock);
+        const auto low = static_cast<std::uint8_t>(size), high = static_cast<std::uint8_t>(size >> 8);
+        const std::array<std::uint8_t, 5> header{0, low, high, static_cast<std::uint8_t>(~low),
+                                                 static_cast<std::uint8_t>(~high)};
+        stream.insert(stream.end(), header.begin(), header.end());
+        stream.insert(stream.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+        bytes = bytes.subspan(size);
+    }
+}
+
+} // namespace
+
+std::vector<std::uint8_t> shuffledChunk(const ChunkPiece& piece, core::StorageType type)
+{
+    const auto count = static_cast<std::size_t>(piece.chunkRows * piece.chunkColumns);
+    std::vector<std::uint8_t> shuffled(count * static_cast<std::size_t>(bytesOf(type)));
+    const auto pad = static_cast<std::size_t>(piece.chunkColumns - piece.columns);
+    if (type == core::StorageType::float16) {
+        const core::Half padding = core::floatToHalf(piece.padding);
+        std::vector<core::Half> halves(count, padding);
+        for (std::int64_t row = 0; row < piece.rows; ++row)
+            core::floatToHalf(piece.data + row * piece.rowStride, halves.data() + row * piece.chunkColumns,
+                              static_cast<std::size_t>(piece.columns));
+        splitPlanes(halves.data(), shuffled.data(), shuffled.data() + count, count);
+        return shuffled;
+    }
+    std::vector<std::uint32_t> words(count, std::bit_cast<std::uint32_t>(piece.padding));
+    for (std::int64_t row = 0; row < piece.rows; ++row)
+        std::memcpy(words.data() + row * piece.chunkColumns, piece.data + row * piece.rowStride,
+                    sizeof(float) * (static_cast<std::size_t>(piece.chunkColumns) - pad));
+    for (int plane = 0; plane < 4; ++plane)
+        splitPlane(words.data(), shuffled.data() + static_cast<std::size_t>(plane) * count, 8 * plane, count);
+    return shuffled;
+}
+
+std::vector<std::uint8_t> zlibStream(std::span<const std::uint8_t> shuffled, int planes, NoisePlanes noise)
+{
+    const std::size_t plane = shuffled.size() / static_cast<std::size_t>(planes);
+    std::size_t stored = 0; // leading planes that are copied; never the last, whose stream carries the end mark
+    while (stored + 1 < static_cast<std::size_t>(planes)
+           && (noise == NoisePlanes::store
+               || (noise == NoisePlanes::automatic && isNoise(shuffled.subspan(stored * plane, plane)))))
+        ++stored;
+    std::vector<std::uint8_t> stream;
+    const std::span<const std::uint8_t> rest = shuffled.subspan(stored * plane);
+    libdeflate_compressor* const compressor = threadCompressor();
+    const std::size_t bound = libdeflate_deflate_compress_bound(compressor, rest.size());
+    const std::size_t blocks = (stored * plane + kStoredBlock - 1) / kStoredBlock;
+    stream.reserve(2 + stored * plane + 5 * blocks + bound + 4);
+    stream.insert(stream.end(), {0x78, 0x01});
+    appendStored(stream, shuffled.first(stored * plane));
+    const std::size_t begin = stream.size();
+    stream.resize(begin + bound);
+    const std::size_t size =
+        libdeflate_deflate_compress(compressor, rest.data(), rest.size(), stream.data() + begin, bound);
+    if (size == 0)
+        throw core::Error(core::ErrorCode::failure, "a chunk did not compress into its bound");
+    stream.resize(begin + size);
+    const std::uint32_t adler = libdeflate_adler32(1, shuffled.data(), shuffled.size());
+    for (int shift = 24; shift >= 0; shift -= 8)
+        stream.push_back(static_cast<std::uint8_t>(adler >> shift));
+    return stream;
+}
+
+} // namespace kvviz::io

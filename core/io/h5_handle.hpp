@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// RAII over HDF5 identifiers, the lock around the library, and errors with the library's own reason. Internal to core/io.
+#pragma once
+
+#include "core/error.hpp"
+
+#include <hdf5.h>
+
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kvviz::io {
+
+/// Holds the process-wide HDF5 lock (the library may or may not be thread-safe). The first one switches file locking off,
+/// so that files on network folders and beside a running capture open; each thread's first one silences the library's
+/// own error printing. Every HDF5 call is made with one of these alive; it may be nested.
+class H5Lock {
+public:
+    H5Lock();
+
+private:
+    std::unique_lock<std::recursive_mutex> m_lock;
+};
+
+/// Owns one HDF5 identifier of any kind.
+class Handle {
+public:
+    Handle() = default;
+    explicit Handle(hid_t id) : m_id(id) {}
+    Handle(Handle&& other) noexcept : m_id(std::exchange(other.m_id, H5I_INVALID_HID)) {}
+    Handle& operator=(Handle&& other) noexcept
+    {
+        std::swap(m_id, other.m_id);
+        return *this;
+    }
+    ~Handle();
+    Handle(const Handle&) = delete;
+    Handle& operator=(const Handle&) = delete;
+
+    [[nodiscard]] hid_t get() const noexcept { return m_id; }
+    [[nodiscard]] explicit operator bool() const noexcept { return m_id >= 0; }
+    /// Gives the identifier away.
+    [[nodiscard]] hid_t release() noexcept { return std::exchange(m_id, H5I_INVALID_HID); }
+    /// Closes now.
+    void reset() { Handle().swap(*this); }
+    void swap(Handle& other) noexcept { std::swap(m_id, other.m_id); }
+
+private:
+    hid_t m_id = H5I_INVALID_HID;
+};
+
+/// The innermost reason on this thread's HDF5 error stack ("No space left on device"), which is then cleared.
+[[nodiscard]] std::string h5Reason();
+/// Throws Error(code, "<what>: <reason>").
+[[noreturn]] void throwH5(core::ErrorCode code, const std::string& what);
+
+/// The identifier as a Handle, or an Error.
+[[nodiscard]] Handle checked(hid_t id, core::ErrorCode code, const std::string& what);
+/// For calls that return a negative number on failure.
+void check(long long status, core::ErrorCode code, const std::string& what);
+
+/// IEEE binary16, little endian, as numpy's float16 is stored by h5py.
+[[nodiscard]] Handle halfType();
+/// Variable-length UTF-8 string.
+[[nodiscard]] Handle textType();
+/// Property lists that create missing groups on the way, and names in UTF-8.
+[[nodiscard]] Handle linkCreation();
+
+/// Extents of a dataset or attribute space.
+[[nodiscard]] std::vector<hsize_t> extents(hid_t space);
+/// "[2, 4, 70]"
+[[nodiscard]] std::string shapeText(const std::vector<hsize_t>& dims);
+
+/// Opens for reading. Throws Error(badInput) that tells missing, not HDF5 and truncated apart.
+[[nodiscard]] Handle openFileForReading(const std::string& path);
+/// Creates (truncates) a file of the HDF5 1.10 format, whose metadata carries checksums.
+[[nodiscard]] Handle createFile(const std::string& path);
+
+} // namespace kvviz::io

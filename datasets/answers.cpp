@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Answer extraction by small scanners; no regular expressions, so odd outputs cost linear time.
+#include "datasets/answers.hpp"
+
+#include <algorithm>
+
+namespace kvviz::datasets {
+namespace {
+
+bool isDigit(char c) { return c >= '0' && c <= '9'; }
+bool isUpper(char c) { return c >= 'A' && c <= 'Z'; }
+bool isLower(char c) { return c >= 'a' && c <= 'z'; }
+bool isLetter(char c) { return isUpper(c) || isLower(c); }
+bool isSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+/// Bytes above 0x7f are parts of letters for our purposes.
+bool isWordByte(char c) { return isLetter(c) || isDigit(c) || static_cast<unsigned char>(c) >= 0x80; }
+
+std::string lowered(std::string_view text)
+{
+    std::string result(text);
+    for (char& c : result)
+        if (isUpper(c))
+            c = static_cast<char>(c - 'A' + 'a');
+    return result;
+}
+
+/// One past the number whose first digit (or decimal point) is at `pos`: digits, commas between digits, one point.
+std::size_t numberEnd(std::string_view text, std::size_t pos)
+{
+    const auto digitAt = [&](std::size_t i) { return i < text.size() && isDigit(text[i]); };
+    bool point = false;
+    std::size_t end = pos;
+    while (end < text.size()) {
+        const bool separator = text[end] == ',' && end > pos && !point && digitAt(end + 1);
+        const bool decimal = text[end] == '.' && !point && digitAt(end + 1);
+        if (!isDigit(text[end]) && !separator && !decimal)
+            break;
+        point = point || decimal;
+        ++end;
+    }
+    return end;
+}
+
+struct FoundNumber {
+    std::string value;
+    std::size_t end = 0;
+};
+
+/// First number at or after `from`, with its sign and without currency sign.
+std::optional<FoundNumber> findNumber(std::string_view text, std::size_t from)
+{
+    for (std::size_t i = from; i < text.size(); ++i) {
+        const bool point = text[i] == '.' && i + 1 < text.size() && isDigit(text[i + 1]);
+        if (!isDigit(text[i]) && !point)
+            continue;
+        const std::size_t end = numberEnd(text, i);
+        std::size_t sign = i;
+        if (sign > from && text[sign - 1] == '$')
+            --sign;
+        const bool minus = sign > from && text[sign - 1] == '-' && (sign == 1 || !isWordByte(text[sign - 2]));
+        const auto value = normalizedNumber((minus ? "-" : "") + std::string(text.substr(i, end - i)));
+        if (value)
+            return FoundNumber{*value, end};
+        i = end;
+    }
+    return std::nullopt;
+}
+
+/// Where the text continues after `phrase` (lower case) and spaces; nullopt if it does not occur at or after `from`.
+std::optional<std::size_t> after(std::string_view lower, std::string_view phrase, std::size_t from = 0)
+{
+    const std::size_t at = lower.find(phrase, from);
+    if (at == std::string_view::npos)
+        return std::nullopt;
+    std::size_t pos = at + phrase.size();
+    while (pos < lower.size() && (isSpace(lower[pos]) || lower[pos] == ':'))
+        ++pos;
+    return pos;
+}
+
+bool standsAlone(std::string_view text, std::size_t i)
+{
+    const bool leftFree = i == 0 || !isWordByte(text[i - 1]);
+    const bool rightFree = i + 1 >= text.size() || (!isWordByte(text[i + 1]) && text[i + 1] != '\'');
+    return leftFree && rightFree;
+}
+
+/// "A bank": the letter begins a phrase and is no choice.
+bool isArticle(std::string_view text, std::size_t i)
+{
+    return text[i] == 'A' && i + 2 < text.size() && text[i + 1] == ' ' && isWordByte(text[i + 2]);
+}
+
+} // namespace
+
+std::string_view untilStop(std::string_view continuation, const std::vector<std::string>& stops)
+{
+    std::size_t end = continuation.size();
+    for (const std::string& stop : stops)
+        end = std::min(end, continuation.find(stop));
+    return continuation.substr(0, end);
+}
+
+std::optional<std::string> normalizedNumber(std::string_view text)
+{
+    while (!text.empty() && isSpace(text.front()))
+        text.remove_prefix(1);
+    while (!text.empty() && (isSpace(text.back()) || text.back() == '.'))
+        text.remove_suffix(1);
+    bool negative = false;
+    for (int i = 0; i < 2 && !text.empty() && (text.front() == '-' || text.front() == '$'); ++i) {
+        negative = negative || text.front() == '-';
+        text.remove_prefix(1);
+    }
+    if (text.empty() || numberEnd(text, 0) != text.size())
+        return std::nullopt;
+
+    std::string digits(text);
+    std::erase(digits, ',');
+    if (digits.find('.') != std::string::npos) {
+        digits.erase(digits.find_last_not_of('0') + 1);
+        if (digits.back() == '.')
+            digits.pop_back();
+    }
+    digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size()));
+    if (digits.empty() || digits.front() == '.')
+        digits.insert(0, "0");
+    return (negative && digits != "0" ? "-" : "") + digits;
+}
+
+std::optional<std::string> extractAnswerNumber(std::string_view text)
+{
+    const std::string lower = lowered(text);
+    if (const auto pos = after(lower, "the answer is")) {
+        const std::size_t digits = text.find_first_not_of("-$", *pos);
+        if (digits != std::string_view::npos && digits - *pos <= 2 && (isDigit(text[digits]) || text[digits] == '.'))
+            if (const auto number = findNumber(text.substr(*pos), 0))
+                return number->value;
+    }
+    std::optional<std::string> last;
+    for (auto number = findNumber(text, 0); number; number = findNumber(text, number->end))
+        last = number->value;
+    return last;
+}
+
+std::optional<std::string> extractFirstNumber(std::string_view text)
+{
+    const auto number = findNumber(text, 0);
+    return number ? std::optional(number->value) : std::nullopt;
+}
+
+std::optional<char> extractChoice(std::string_view text, char last)
+{
+    const auto isChoice = [&](std::size_t i) {
+        return i < text.size() && text[i] >= 'A' && text[i] <= last && standsAlone(text, i);
+    };
+    if (auto pos = after(lowered(text), "answer is")) {
+        while (*pos < text.size() && (text[*pos] == '(' || text[*pos] == '*' || text[*pos] == '"'))
+            ++*pos;
+        if (isChoice(*pos) && !isArticle(text, *pos))
+            return text[*pos];
+    }
+    for (std::size_t i = 0; i < text.size(); ++i)
+        if (isChoice(i) && !isArticle(text, i))
+            return text[i];
+    return std::nullopt;
+}
+
+std::string firstWord(std::string_view text)
+{
+    const auto begin = std::find_if(text.begin(), text.end(), isLetter);
+    const auto end = std::find_if_not(begin, text.end(), isLetter);
+    return lowered(std::string_view(begin, end));
+}
+
+std::optional<std::string> firstOf(std::string_view text, const std::vector<std::string>& words)
+{
+    const std::string lower = lowered(text);
+    for (std::size_t begin = 0; begin < lower.size(); ++begin) {
+        if (!isWordByte(lower[begin]))
+            continue;
+        std::size_t end = begin;
+        while (end < lower.size() && isWordByte(lower[end]))
+            ++end;
+        const std::string word = lower.substr(begin, end - begin);
+        if (std::find(words.begin(), words.end(), word) != words.end())
+            return word;
+        begin = end;
+    }
+    return std::nullopt;
+}
+
+} // namespace kvviz::datasets

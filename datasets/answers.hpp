@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// What a model's free text says: numbers, choice letters, words. Rules follow lm-evaluation-harness where it has one;
+// each difference is named.
+#pragma once
+
+#include "datasets/prompt.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kvviz::datasets {
+
+/// The continuation up to the first of the prompt's stops (a runtime may have generated past it).
+[[nodiscard]] std::string_view untilStop(std::string_view continuation, const std::vector<std::string>& stops);
+
+/// Plain decimal form for comparison: "$1,200.50" -> "1200.5", "-0" -> "0"; nullopt if it is not one number.
+[[nodiscard]] std::optional<std::string> normalizedNumber(std::string_view text);
+
+/// The number after the first "The answer is" (any case, a currency sign may stand before it), else the last number of
+/// the text. Unlike the harness's regex, the number may end the text. A minus sign counts only where no letter or digit
+/// stands right before it ("5-3" holds 5 and 3).
+[[nodiscard]] std::optional<std::string> extractAnswerNumber(std::string_view text);
+
+/// The first number of the text.
+[[nodiscard]] std::optional<std::string> extractFirstNumber(std::string_view text);
+
+/// The letter, 'A' up to `last`, that a multiple-choice output names: the one after "answer is", else the first capital
+/// letter that stands alone ("B", "(B)", "B."). An "A" that is an article ("A bank") does not count.
+[[nodiscard]] std::optional<char> extractChoice(std::string_view text, char last);
+
+/// The first run of ASCII letters in lower case ("" if there is none).
+[[nodiscard]] std::string firstWord(std::string_view text);
+
+/// Whichever of `words` (lower case) comes first in the text as a whole word, in any case.
+[[nodiscard]] std::optional<std::string> firstOf(std::string_view text, const std::vector<std::string>& words);
+
+} // namespace kvviz::datasets

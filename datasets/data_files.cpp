@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Files of the data folder.
+#include "datasets/data_files.hpp"
+
+#include "core/error.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+
+namespace kvviz::datasets {
+namespace {
+
+std::filesystem::path find(const std::string& task, const TaskOptions& options,
+                           const std::vector<std::string>& candidates, bool folder)
+{
+    const std::string what = fmt::format("the {} '{}'", folder ? "folder" : "file", candidates.front());
+    if (options.dataDir.empty())
+        throw core::Error(core::ErrorCode::badInput, fmt::format("task '{}' reads {} of a data folder; name that folder "
+                                                                 "with --data-dir",
+                                                                 task, what));
+    for (const std::string& candidate : candidates) {
+        const std::filesystem::path path = options.dataDir / candidate;
+        std::error_code ignored;
+        if (folder ? std::filesystem::is_directory(path, ignored) : std::filesystem::is_regular_file(path, ignored))
+            return path;
+    }
+    throw core::Error(core::ErrorCode::badInput,
+                      fmt::format("task '{}' expects {} in the data folder '{}' and it is not there; --data-dir sets the "
+                                  "data folder",
+                                  task, what, options.dataDir.string()));
+}
+
+} // namespace
+
+std::filesystem::path findDataFile(const std::string& task, const TaskOptions& options,
+                                   const std::vector<std::string>& candidates)
+{
+    return find(task, options, candidates, false);
+}
+
+std::filesystem::path findDataFolder(const std::string& task, const TaskOptions& options,
+                                     const std::vector<std::string>& candidates)
+{
+    return find(task, options, candidates, true);
+}
+
+std::string readWholeFile(const std::filesystem::path& path)
+{
+    std::ifstream file(path, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    if (!file.is_open() || file.bad())
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("'{}' cannot be read; check that it exists and may be read", path.string()));
+    if (bytes.starts_with("\xef\xbb\xbf"))
+        bytes.erase(0, 3);
+    return bytes;
+}
+
+} // namespace kvviz::datasets

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Index checks and the few-shot form of the built-in tasks.
+#include "datasets/task_base.hpp"
+
+#include "core/error.hpp"
+#include "datasets/prompt_builder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace kvviz::datasets {
+namespace {
+
+/// Far beyond any context, and small enough that drawing distinct items stays quick.
+constexpr int kMaxShots = 1000;
+/// Draws for one shot before the pool counts as used up.
+constexpr int kMaxDraws = 2000;
+
+} // namespace
+
+TaskBase::TaskBase(TaskInfo info, const TaskOptions& options)
+    : m_info(std::move(info)), m_shots(options.shots == -1 ? m_info.defaultShots : options.shots)
+{
+    if (m_shots < 0 || m_shots > kMaxShots)
+        throw core::Error(core::ErrorCode::usage,
+                          fmt::format("task '{}': the number of shots must be 0 to {}, not {}", m_info.name, kMaxShots,
+                                      m_shots));
+}
+
+void TaskBase::checkIndex(std::int64_t index) const
+{
+    if (index < 0 || index >= size())
+        throw core::Error(core::ErrorCode::usage, fmt::format("task '{}' has prompts 0 to {}; there is no prompt {}",
+                                                              m_info.name, size() - 1, index));
+}
+
+std::string TaskBase::promptId(std::int64_t index) const
+{
+    return fmt::format("{}-{:04}", m_info.name, index);
+}
+
+GeneratedTask::GeneratedTask(TaskInfo info, const TaskOptions& options, std::string instruction)
+    : TaskBase(std::move(info), options), m_instruction(std::move(instruction)), m_seed(options.seed)
+{
+}
+
+Prompt GeneratedTask::prompt(std::int64_t index) const
+{
+    checkIndex(index);
+    PromptBuilder builder(info().name, promptId(index));
+    builder.add(core::SegmentKind::instruction, m_instruction);
+    Item asked = question(index);
+    std::set<std::string> used(asked.keys.begin(), asked.keys.end());
+    const auto clashes = [&](const Item& item) {
+        return std::any_of(item.keys.begin(), item.keys.end(), [&](const auto& key) { return used.contains(key); });
+    };
+    Random random(m_seed, info().name + " shots", index);
+    for (int number = 0; number < shots(); ++number) {
+        Item item = drawShot(index, number, random);
+        for (int draws = 1; clashes(item); ++draws) {
+            if (draws == kMaxDraws)
+                throw core::Error(core::ErrorCode::usage,
+                                  fmt::format("task '{}' has only about {} different shots; ask for fewer than {}",
+                                              info().name, number, shots()));
+            item = drawShot(index, number, random);
+        }
+        used.insert(item.keys.begin(), item.keys.end());
+        builder.add(core::SegmentKind::shot, item.question + item.target + "\n\n");
+    }
+    builder.add(core::SegmentKind::question, asked.question);
+    return builder.finish(std::move(asked.target), std::move(asked.answer), {"\n"});
+}
+
+} // namespace kvviz::datasets

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// What all tasks share: name, shot count, index check, ids. And what the built-in few-shot tasks share: items drawn
+// from the seed, the question never among the shots.
+#pragma once
+
+#include "datasets/random.hpp"
+#include "datasets/task.hpp"
+
+#include <string>
+#include <vector>
+
+namespace kvviz::datasets {
+
+/// Number of prompts of a built-in task.
+inline constexpr std::int64_t kBuiltInSize = 1000;
+
+class TaskBase : public Task {
+public:
+    [[nodiscard]] const TaskInfo& info() const final { return m_info; }
+
+protected:
+    /// Throws Error(usage) for an impossible number of shots.
+    TaskBase(TaskInfo info, const TaskOptions& options);
+
+    [[nodiscard]] int shots() const noexcept { return m_shots; }
+    /// Throws Error(usage) if `index` is outside [0, size()).
+    void checkIndex(std::int64_t index) const;
+    /// "addition-0007"
+    [[nodiscard]] std::string promptId(std::int64_t index) const;
+
+private:
+    TaskInfo m_info;
+    int m_shots = 0;
+};
+
+/// A question with its worked answer, as shown in a shot: `question` ends before the answer, `target` follows it.
+struct Item {
+    std::string question;
+    std::string target;
+    std::string answer;
+    std::vector<std::string> keys; ///< two items that share a key never meet in one prompt
+};
+
+class GeneratedTask : public TaskBase {
+public:
+    [[nodiscard]] std::int64_t size() const final { return kBuiltInSize; }
+    [[nodiscard]] Prompt prompt(std::int64_t index) const final;
+
+protected:
+    GeneratedTask(TaskInfo info, const TaskOptions& options, std::string instruction);
+
+    [[nodiscard]] std::uint64_t seed() const noexcept { return m_seed; }
+    [[nodiscard]] virtual Item question(std::int64_t index) const = 0;
+    /// A candidate for shot `number` of prompt `index`; asked again until it shares no key with the items before.
+    [[nodiscard]] virtual Item drawShot(std::int64_t index, int number, Random& random) const = 0;
+
+private:
+    std::string m_instruction;
+    std::uint64_t m_seed = 0;
+};
+
+} // namespace kvviz::datasets

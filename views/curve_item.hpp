@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// One set of axes with curves, bands and markers, at a place of a plot. Figures and the window use this same class.
+#pragma once
+
+#include "views/figure_data.hpp"
+#include "views/plot_style.hpp"
+#include "views/text_block.hpp"
+
+#include <QPointer>
+
+namespace kvviz::plot {
+
+class CurveItem {
+public:
+    CurveItem(QCustomPlot* plot, QCPLayoutInset* layout);
+
+    void setPanel(const CurvePanel& panel, const PlotStyle& style);
+    void place(const QRectF& rect, QSizeF canvas);
+    [[nodiscard]] QCPAxisRect* axisRect() const { return m_rect; }
+
+private:
+    QCPGraph* addGraph(const QVector<double>& x, const std::vector<double>& y);
+    void addBand(const CurveSeries& series);
+    void setUpAxes();
+    [[nodiscard]] double yLabelWidth() const;
+
+    QCustomPlot* m_plot;
+    QCPLayoutInset* m_layout;
+    QCPAxisRect* m_rect;
+    TextBlock* m_title;
+    CurvePanel m_panel;
+    PlotStyle m_style;
+    std::vector<QPointer<QCPGraph>> m_graphs;
+};
+
+} // namespace kvviz::plot

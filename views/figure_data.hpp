@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Everything that a figure shows, as plain values: made by the builders (map_data, curve_data, method_data), drawn by
+// the items, written to the sidecar. What is not in here is not in the picture.
+#pragma once
+
+#include "core/capture_info.hpp"
+#include "core/color_map.hpp"
+#include "core/io/capture_reader.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace kvviz::plot {
+
+/// Where the numbers of a capture or results file come from.
+struct Provenance {
+    std::string file, group, kind; ///< kind: "capture" or "results"
+    std::string modelName, modelSha256, task, id, tier, created, creator, commandLine;
+    std::int64_t nPrompt = 0, nGenerated = 0;
+};
+
+/// Value to colour. Values at or below `low` (on a log scale: zero, too) take the first colour, masked cells none.
+struct ColorScale {
+    core::ColorMap map = core::ColorMap::viridis;
+    bool logarithmic = true;
+    double low = 1e-5, high = 1.0;
+    std::string label;
+};
+
+/// A piece of the prompt on an axis of tokens.
+struct SegmentMark {
+    std::string label; ///< "I", "S1", "Q"; may be empty
+    core::SegmentKind kind = core::SegmentKind::question;
+    core::Span span;
+};
+
+/// One attention map: prompt rows above, decode rows below, keys shared.
+struct MapPanel {
+    std::string letter, title;
+    io::MapTile prompt; ///< rows 0: none
+    io::MapTile decode; ///< rows 0: none
+    io::Pooling pooling = io::Pooling::max;
+    core::Span keys, queries; ///< tokens drawn; `queries` of the prompt part
+    core::Span decodeQueries;
+    std::int64_t sinkTokens = 0;
+    std::vector<SegmentMark> segments;
+    std::vector<std::string> tokenTexts; ///< of every token when axes show text, else empty
+    std::vector<std::string> notes;      ///< small print: layer and head, pooling, source, sinks
+    int layer = 0;
+    std::vector<int> heads; ///< averaged
+};
+
+struct HeatmapFigure {
+    std::vector<MapPanel> panels;
+    ColorScale scale;
+};
+
+struct CurveSeries {
+    std::string name;
+    std::vector<double> x, y;
+    std::vector<double> low, high; ///< band; empty: none
+    int color = 0;                 ///< index into the palette
+    bool dashed = false, markers = false;
+    bool reference = false;        ///< drawn thin and grey: an oracle or a bound
+};
+
+struct CurvePanel {
+    std::string letter, title, xLabel, yLabel;
+    bool logX = false;
+    double xLow = 0, xHigh = 1, yLow = 0, yHigh = 1;
+    std::vector<CurveSeries> series;
+};
+
+/// A line of the legend that explains a way of drawing, not a series.
+struct LegendNote {
+    std::string text;
+    bool dashed = false;
+};
+
+struct CurveFigure {
+    std::vector<CurvePanel> panels;
+    std::vector<LegendNote> legendNotes;
+    std::vector<std::string> notes; ///< small print
+};
+
+struct Figure {
+    std::string name; ///< "heatmap", ...
+    std::string title;
+    std::variant<HeatmapFigure, CurveFigure> content;
+    std::vector<Provenance> sources;
+    std::vector<std::pair<std::string, std::string>> parameters; ///< resolved, in order; for the sidecar
+};
+
+} // namespace kvviz::plot

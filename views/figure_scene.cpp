@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+#include "views/figure_scene.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace kvviz::plot {
+
+namespace {
+
+constexpr double kNoteScale = 0.78;
+constexpr double kBarPt = 5;
+constexpr double kBarGapPt = 3;
+
+/// Small print of all panels, each line once; a line that differs between panels is told with its letter.
+std::vector<std::string> joinedNotes(const std::vector<MapPanel>& panels)
+{
+    std::vector<std::string> common, single;
+    for (const MapPanel& panel : panels)
+        for (const std::string& note : panel.notes) {
+            const bool everywhere = std::all_of(panels.begin(), panels.end(), [&](const MapPanel& other) {
+                return std::find(other.notes.begin(), other.notes.end(), note) != other.notes.end();
+            });
+            if (!everywhere)
+                single.push_back((panel.letter.empty() ? "" : "(" + panel.letter + ") ") + note);
+            else if (std::find(common.begin(), common.end(), note) == common.end())
+                common.push_back(note);
+        }
+    common.insert(common.end(), single.begin(), single.end());
+    return common;
+}
+
+} // namespace
+
+QCPLayoutInset* makeFreeLayout(QCustomPlot* plot)
+{
+    plot->plotLayout()->clear();
+    auto* layout = new QCPLayoutInset;
+    plot->plotLayout()->addElement(0, 0, layout);
+    return layout;
+}
+
+FigureScene::FigureScene(const Figure& figure, const PlotStyle& style, double width, double height, double rasterDpi)
+    : m_style(style), m_titleText(QString::fromStdString(figure.title)), m_plot(std::make_unique<QCustomPlot>()),
+      m_size(width, height)
+{
+    m_plot->setBackground(QBrush(style.background));
+    m_layout = makeFreeLayout(m_plot.get());
+    m_texts = new TextBlock(m_plot.get());
+    if (const auto* maps = std::get_if<HeatmapFigure>(&figure.content))
+        buildMaps(*maps, height, rasterDpi);
+    else
+        buildCurves(std::get<CurveFigure>(figure.content), height);
+    if (!m_titleText.isEmpty())
+        m_pieces.push_back({QRectF(0, m_style.units(2), m_size.width(), m_style.lineHeight(1.1)), Qt::AlignCenter,
+                            m_titleText, m_style.font(1.1, true), m_style.text});
+    m_texts->setPieces(m_pieces);
+}
+
+double FigureScene::notes(const std::vector<std::string>& lines, double top, bool draw)
+{
+    QStringList texts;
+    for (const std::string& line : lines)
+        texts.append(QString::fromStdString(line));
+    if (texts.isEmpty())
+        return 0;
+    const QString text = texts.join(QStringLiteral(" \u00b7 "));
+    const double margin = m_style.units(3);
+    const double width = m_size.width() - 2 * margin;
+    const QFont font = m_style.font(kNoteScale);
+    const double height = wrappedHeight(text, font, width) + m_style.units(1);
+    if (draw)
+        m_pieces.push_back({QRectF(margin, top, width, height), Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap, text,
+                            font, m_style.subtle});
+    return height + m_style.units(2);
+}
+
+void FigureScene::buildMaps(const HeatmapFigure& maps, double height, double rasterDpi)
+{
+    const int count = static_cast<int>(maps.panels.size());
+    const int perRow = count <= 4 ? count : (count + 1) / ((count + 3) / 4 > 1 ? (count + 3) / 4 : 2);
+    const int columns = std::clamp(perRow, 1, 4);
+    const int rows = (count + columns - 1) / columns;
+    const double gap = m_style.units(kBarGapPt);
+    const double barWidth = m_style.units(kBarPt) + ColorBar::labelWidth(maps.scale, m_style) + m_style.units(2);
+    const double top = m_style.units(2) + (m_titleText.isEmpty() ? 0 : m_style.lineHeight(1.1) + m_style.units(3));
+    const double left = m_style.units(2);
+    const double cell = (m_size.width() - left - barWidth - gap) / columns;
+
+    double tallest = 0;
+    for (int i = 0; i < count; ++i) {
+        auto panel = std::make_unique<HeatmapPanel>(m_plot.get(), m_layout);
+        panel->setVectorResolution(rasterDpi / kExportUnitsPerInch);
+        panel->setQueryLabelVisible(i % columns == 0);
+        panel->setPanel(maps.panels[static_cast<std::size_t>(i)], maps.scale, m_style);
+        tallest = std::max(tallest, panel->heightForWidth(cell));
+        m_maps.push_back(std::move(panel));
+    }
+    const auto lines = joinedNotes(maps.panels);
+    const double footer = notes(lines, 0, false);
+    if (height <= 0)
+        m_size.setHeight(std::ceil(top + rows * tallest + footer));
+    const double rowHeight = (m_size.height() - top - footer) / rows;
+    for (int i = 0; i < count; ++i)
+        m_maps[static_cast<std::size_t>(i)]->place(
+            QRectF(left + i % columns * cell, top + i / columns * rowHeight, cell, rowHeight), m_size);
+    notes(lines, m_size.height() - footer, true);
+
+    auto* barRect = new QCPAxisRect(m_plot.get());
+    m_layout->addElement(barRect, QRectF(0, 0, 1, 1));
+    auto* bar = new ColorBar(barRect);
+    bar->setScale(maps.scale, m_style);
+    const QRectF first = m_maps.front()->mapRect();
+    placeElement(m_layout, barRect, QRectF(left + columns * cell + gap, first.top(), m_style.units(kBarPt), first.height()),
+                 m_size);
+}
+
+void FigureScene::buildCurves(const CurveFigure& curves, double height)
+{
+    const int count = static_cast<int>(curves.panels.size());
+    const int columns = m_size.width() > m_style.units(320) ? count : 1; // one column of a page: below each other
+    const int rows = (count + columns - 1) / columns;
+    auto* legend = new LegendBlock(m_plot.get());
+    legend->setEntries(curves, m_style);
+    const double margin = m_style.units(2);
+    const double top = margin + (m_titleText.isEmpty() ? 0 : m_style.lineHeight(1.1) + m_style.units(3));
+    const double legendHeight = legend->heightForWidth(m_size.width() - 2 * margin);
+    const double footer = notes(curves.notes, 0, false) + m_style.units(2);
+    const double cell = (m_size.width() - 2 * margin) / columns;
+    if (height <= 0)
+        m_size.setHeight(std::ceil(top + rows * cell * 0.72 + legendHeight + footer));
+    const double rowHeight = (m_size.height() - top - legendHeight - footer) / rows;
+    for (int i = 0; i < count; ++i) {
+        auto item = std::make_unique<CurveItem>(m_plot.get(), m_layout);
+        item->setPanel(curves.panels[static_cast<std::size_t>(i)], m_style);
+        item->place(QRectF(margin + i % columns * cell, top + i / columns * rowHeight, cell, rowHeight), m_size);
+        m_curves.push_back(std::move(item));
+    }
+    legend->place(QRectF(margin, top + rows * rowHeight, m_size.width() - 2 * margin, legendHeight));
+    notes(curves.notes, m_size.height() - footer + m_style.units(2), true);
+}
+
+void FigureScene::paint(QCPPainter* painter)
+{
+    m_plot->toPainter(painter, qRound(m_size.width()), qRound(m_size.height()));
+}
+
+} // namespace kvviz::plot

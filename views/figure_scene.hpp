@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Lays a figure out on a canvas of a given width: panels in rows, one colour bar, legend and small print below.
+#pragma once
+
+#include "views/color_bar.hpp"
+#include "views/curve_item.hpp"
+#include "views/figure_data.hpp"
+#include "views/heatmap_panel.hpp"
+
+#include <QSizeF>
+
+#include <memory>
+
+namespace kvviz::plot {
+
+class FigureScene {
+public:
+    /// Width and height in plot units; height 0: as the figure needs. `rasterDpi` of maps inside vector files.
+    FigureScene(const Figure& figure, const PlotStyle& style, double width, double height, double rasterDpi);
+
+    [[nodiscard]] QSizeF size() const { return m_size; }
+    void paint(QCPPainter* painter);
+    [[nodiscard]] QCustomPlot& plot() { return *m_plot; }
+
+private:
+    void buildMaps(const HeatmapFigure& maps, double height, double rasterDpi);
+    void buildCurves(const CurveFigure& curves, double height);
+    /// Small print below `top`; returns its height (measured only, when `draw` is false).
+    double notes(const std::vector<std::string>& lines, double top, bool draw);
+
+    PlotStyle m_style;
+    QString m_titleText;
+    std::unique_ptr<QCustomPlot> m_plot;
+    QCPLayoutInset* m_layout = nullptr; // owned by the plot
+    TextBlock* m_texts = nullptr;
+    std::vector<TextPiece> m_pieces;
+    std::vector<std::unique_ptr<HeatmapPanel>> m_maps;
+    std::vector<std::unique_ptr<CurveItem>> m_curves;
+    QSizeF m_size;
+};
+
+/// Takes a plot's default axes away and gives it one free layout that fills it.
+[[nodiscard]] QCPLayoutInset* makeFreeLayout(QCustomPlot* plot);
+
+} // namespace kvviz::plot

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+#include "views/map_data.hpp"
+
+#include "core/error.hpp"
+#include "views/capture_choice.hpp"
+#include "views/map_image.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+namespace kvviz::plot {
+
+namespace {
+
+using core::Error;
+using core::ErrorCode;
+using core::Span;
+
+Span within(const std::optional<Span>& wanted, Span whole, std::string_view what)
+{
+    if (!wanted)
+        return whole;
+    const Span part{std::max(wanted->begin, whole.begin), std::min(wanted->end, whole.end)};
+    if (part.empty())
+        throw Error(ErrorCode::usage, fmt::format("{} {}-{} lie outside the capture, which has {} {} to {}", what,
+                                                  wanted->begin, wanted->end - 1, what, whole.begin, whole.end - 1));
+    return part;
+}
+
+bool wantsTokenText(const MapRequest& request, const MapPanel& panel)
+{
+    const std::int64_t most = std::max({panel.keys.size(), panel.queries.size(), panel.decodeQueries.size()});
+    if (request.axes == AxisMode::token && most > request.tokenTextLimit + request.tokenTextLimit / 4)
+        throw Error(ErrorCode::usage, fmt::format("{} tokens are too many to show as text at this width (room for {}); "
+                                                  "zoom with --keys and --queries, use a larger --width, or --axes position",
+                                                  most, request.tokenTextLimit));
+    return request.axes == AxisMode::token || (request.axes == AxisMode::automatic && most <= request.tokenTextLimit);
+}
+
+/// "full", "level 0": what was read, and how many tokens a cell stands for.
+std::string sourceNote(const core::CaptureInfo& info, const io::MapTile& tile)
+{
+    const double keysPerCell = (tile.keyEnd - tile.keyBegin) / static_cast<double>(std::max<std::int64_t>(1, tile.columns));
+    return fmt::format("tier {}, {}{}", core::tierName(info.tier), tile.source,
+                       keysPerCell > 1.001 ? fmt::format(", {:.3g} keys a cell", keysPerCell) : "");
+}
+
+void addNotes(MapPanel& panel, const core::CaptureInfo& info, const std::vector<std::int64_t>& heads)
+{
+    panel.notes.push_back(fmt::format("layer {}, {}", panel.layer, headsText(info, heads)));
+    panel.notes.push_back(panel.pooling == io::Pooling::max ? "cell: largest value" : "cell: mean value");
+    panel.notes.push_back(sourceNote(info, panel.prompt));
+    if (panel.decode.rows > 0)
+        panel.notes.push_back(fmt::format("strip: {} decode steps", panel.decodeQueries.size()));
+    if (panel.sinkTokens > 0)
+        panel.notes.push_back(fmt::format("\u25bc first {} keys: sinks", panel.sinkTokens));
+    panel.notes.push_back("grey: masked");
+}
+
+/// Calls `use(value, key begins within the sinks)` for every cell that is not masked.
+template <typename Use>
+void forEachCell(const std::vector<MapPanel>& panels, Use&& use)
+{
+    for (const MapPanel& panel : panels)
+        for (const io::MapTile* tile : {&panel.prompt, &panel.decode})
+            for (std::size_t i = 0; i < tile->values.size(); ++i) {
+                const auto column = static_cast<double>(i % static_cast<std::size_t>(tile->columns));
+                const double key = tile->keyBegin + column * (tile->keyEnd - tile->keyBegin) / static_cast<double>(tile->columns);
+                if (!std::isnan(tile->values[i]))
+                    use(static_cast<double>(tile->values[i]), key < static_cast<double>(panel.sinkTokens));
+            }
+}
+
+double roundUp(double value)
+{
+    const double decade = std::pow(10.0, std::floor(std::log10(value)));
+    for (const double step : {1.0, 2.0, 5.0})
+        if (value <= step * decade * (1 + 1e-6))
+            return step * decade;
+    return 10 * decade;
+}
+
+void checkRange(const ColorScale& scale)
+{
+    if (!(scale.low < scale.high) || (scale.logarithmic && scale.low <= 0))
+        throw Error(ErrorCode::usage, fmt::format("--range {:g},{:g} is not a colour range: low must be below high{}", scale.low,
+                                                  scale.high, scale.logarithmic ? ", and above 0 on a log scale" : ""));
+}
+
+void autoRange(ColorScale& scale, const std::vector<MapPanel>& panels)
+{
+    double largest = 0, largestBesideSinks = 0;
+    std::vector<double> positive;
+    forEachCell(panels, [&](double value, bool sink) {
+        largest = std::max(largest, value);
+        if (!sink)
+            largestBesideSinks = std::max(largestBesideSinks, value);
+        if (value > 0)
+            positive.push_back(value);
+    });
+    if (positive.empty())
+        return;
+    const double top = scale.logarithmic || largestBesideSinks <= 0 ? largest : largestBesideSinks;
+    scale.high = std::min(1.0, roundUp(top));
+    scale.low = 0;
+    if (!scale.logarithmic)
+        return;
+    const auto fifth = positive.begin() + static_cast<std::ptrdiff_t>(positive.size() / 20);
+    std::nth_element(positive.begin(), fifth, positive.end());
+    const double decade = std::floor(std::log10(*fifth)), topDecade = std::ceil(std::log10(scale.high) - 1e-9);
+    scale.low = std::pow(10.0, std::clamp(decade, topDecade - 5, topDecade - 2));
+}
+
+std::vector<std::pair<std::string, std::string>> parametersOf(const MapRequest& request, const HeatmapFigure& figure)
+{
+    std::vector<std::pair<std::string, std::string>> parameters{
+        {"head", request.head < 0 ? "mean of all captured heads" : std::to_string(request.head)},
+        {"pooling", request.pooling == io::Pooling::max ? "max" : "mean"},
+        {"sink_rule", fmt::format("first {} tokens", request.sinkTokens)},
+        {"max_cells", std::to_string(request.maxCells)}};
+    for (const MapPanel& panel : figure.panels)
+        parameters.emplace_back("layer" + (panel.letter.empty() ? "" : " (" + panel.letter + ")"), std::to_string(panel.layer));
+    return parameters;
+}
+
+Figure makeFigure(std::string name, HeatmapFigure maps, std::vector<Provenance> sources, const MapRequest& request)
+{
+    maps.scale = colorScaleFor(maps.panels, request);
+    Figure figure;
+    figure.name = std::move(name);
+    figure.sources = std::move(sources);
+    figure.parameters = parametersOf(request, maps);
+    figure.content = std::move(maps);
+    return figure;
+}
+
+} // namespace
+
+io::MapTile meanTile(std::vector<io::MapTile> tiles)
+{
+    io::MapTile mean = std::move(tiles.front());
+    for (std::size_t i = 1; i < tiles.size(); ++i)
+        for (std::size_t c = 0; c < mean.values.size(); ++c)
+            mean.values[c] += tiles[i].values.at(c);
+    for (float& value : mean.values)
+        value /= static_cast<float>(tiles.size());
+    return mean;
+}
+
+io::MapTile decodeTile(const core::LayerData& layer, const std::vector<std::int64_t>& heads, Span keys,
+                       std::int64_t maxCells, io::Pooling pooling)
+{
+    io::MapTile exact;
+    exact.rows = layer.t;
+    exact.columns = keys.size();
+    exact.queryBegin = static_cast<double>(layer.n);
+    exact.queryEnd = static_cast<double>(layer.total());
+    exact.keyBegin = static_cast<double>(keys.begin);
+    exact.keyEnd = static_cast<double>(keys.end);
+    exact.source = "decode rows";
+    exact.values.assign(static_cast<std::size_t>(exact.rows * exact.columns), std::numeric_limits<float>::quiet_NaN());
+    for (std::int64_t i = 0; i < layer.t; ++i)
+        for (std::int64_t k = keys.begin; k < std::min(keys.end, layer.n + i + 1); ++k) {
+            float sum = 0;
+            for (const std::int64_t head : heads)
+                sum += layer.decodeRow(static_cast<int>(head), i)[k];
+            exact.values[static_cast<std::size_t>(i * exact.columns + k - keys.begin)] = sum / static_cast<float>(heads.size());
+        }
+    const auto rows = static_cast<int>(std::min(maxCells, exact.rows)), columns = static_cast<int>(std::min(maxCells, exact.columns));
+    if (rows == exact.rows && columns == exact.columns)
+        return exact;
+    io::MapTile pooled = exact;
+    pooled.rows = rows;
+    pooled.columns = columns;
+    pooled.values = resampleTile(exact, pooling, {exact.keyBegin, exact.keyEnd, exact.queryBegin, exact.queryEnd, columns, rows});
+    return pooled;
+}
+
+MapPanel mapPanel(const io::CaptureReader& capture, const MapRequest& request)
+{
+    const core::CaptureInfo& info = capture.info();
+    const std::int64_t slot = layerSlot(info, request.layer, capture.name());
+    const auto heads = headSlots(info, request.head, capture.name());
+    const bool withDecode = info.nGenerated() > 0 && core::includes(capture.available(), core::Need::decodeRows)
+                            && (!request.queries || request.queries->end > info.nPrompt());
+    MapPanel panel;
+    panel.layer = info.layers.at(static_cast<std::size_t>(slot));
+    for (const std::int64_t head : heads)
+        panel.heads.push_back(info.heads.at(static_cast<std::size_t>(head)));
+    panel.pooling = request.pooling;
+    panel.sinkTokens = std::min<std::int64_t>(request.sinkTokens, info.nPrompt());
+    panel.segments = segmentMarks(info);
+    panel.keys = within(request.keys, {0, withDecode ? info.nTokens() : info.nPrompt()}, "keys");
+    panel.queries = within(request.queries, {0, info.nPrompt()}, "queries");
+
+    const Span promptKeys{panel.keys.begin, std::min(panel.keys.end, info.nPrompt())};
+    std::vector<io::MapTile> tiles;
+    if (!promptKeys.empty())
+        for (const std::int64_t head : heads)
+            tiles.push_back(capture.tile(slot, head, panel.queries, promptKeys, request.maxCells, request.maxCells, request.pooling));
+    if (!tiles.empty()) {
+        panel.prompt = meanTile(std::move(tiles));
+        // A capture without maps answers with its window rows only.
+        panel.queries.begin = std::max(panel.queries.begin, static_cast<std::int64_t>(panel.prompt.queryBegin));
+        panel.queries.end = std::min(panel.queries.end, static_cast<std::int64_t>(std::ceil(panel.prompt.queryEnd)));
+    }
+    if (withDecode) {
+        panel.decodeQueries = {info.nPrompt(), info.nTokens()};
+        panel.decode = decodeTile(capture.loadLayer(slot, core::Need::decodeRows), heads, panel.keys, request.maxCells, request.pooling);
+    }
+    if (wantsTokenText(request, panel))
+        for (std::int64_t token = 0; token < info.nTokens(); ++token)
+            panel.tokenTexts.push_back(info.tokens.displayText(token));
+    addNotes(panel, info, heads);
+    return panel;
+}
+
+ColorScale colorScaleFor(const std::vector<MapPanel>& panels, const MapRequest& request)
+{
+    ColorScale scale;
+    scale.map = request.colors;
+    scale.logarithmic = request.logarithmic;
+    scale.label = request.pooling == io::Pooling::max ? "attention (largest in cell)" : "attention (mean in cell)";
+    if (request.range) {
+        scale.low = request.range->first;
+        scale.high = request.range->second;
+        checkRange(scale);
+    } else {
+        autoRange(scale, panels);
+    }
+    return scale;
+}
+
+Figure heatmapFigure(const io::CaptureReader& capture, const MapRequest& request)
+{
+    HeatmapFigure maps;
+    maps.panels.push_back(mapPanel(capture, request));
+    return makeFigure("heatmap", std::move(maps), {provenanceOf(capture)}, request);
+}
+
+Figure tasksFigure(const std::vector<const io::CaptureReader*>& captures, const MapRequest& request)
+{
+    std::set<std::string> tasks;
+    for (const auto* capture : captures)
+        tasks.insert(capture->info().prompt.task);
+    HeatmapFigure maps;
+    std::vector<Provenance> sources;
+    MapRequest plain = request;
+    plain.axes = request.axes == AxisMode::automatic ? AxisMode::position : request.axes; // panels are small
+    for (const auto* capture : captures) {
+        MapPanel panel = mapPanel(*capture, plain);
+        panel.letter = std::string(1, static_cast<char>('a' + maps.panels.size() % 26));
+        const core::PromptInfo& prompt = capture->info().prompt;
+        panel.title = tasks.size() == captures.size() && !prompt.task.empty() ? prompt.task : prompt.id;
+        maps.panels.push_back(std::move(panel));
+        sources.push_back(provenanceOf(*capture));
+    }
+    return makeFigure("tasks", std::move(maps), std::move(sources), request);
+}
+
+} // namespace kvviz::plot

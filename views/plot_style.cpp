@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+#include "views/plot_style.hpp"
+
+#include <QFontDatabase>
+#include <QFontMetricsF>
+
+#include <array>
+#include <cmath>
+
+namespace kvviz::plot {
+
+namespace {
+
+/// The first of the usual sans-serif families that is installed; named exactly so that SVG viewers find it, too.
+QString sansFamily()
+{
+    static const QString family = [] {
+        const QStringList installed = QFontDatabase::families();
+        for (const char* name : {"Arial", "Helvetica", "Liberation Sans", "Nimbus Sans", "DejaVu Sans"})
+            if (installed.contains(QLatin1String(name)))
+                return QString::fromLatin1(name);
+        return QFont().family();
+    }();
+    return family;
+}
+
+constexpr std::array<QRgb, 8> kOkabeIto{0xff0072b2, 0xffd55e00, 0xff009e73, 0xffcc79a7,
+                                        0xffe69f00, 0xff56b4e9, 0xff000000, 0xffb8a800};
+
+} // namespace
+
+PlotStyle PlotStyle::paper(double fontPt)
+{
+    PlotStyle style;
+    style.fontPt = fontPt;
+    style.family = sansFamily();
+    style.background = Qt::white;
+    style.text = QColor(0x1a, 0x1a, 0x1a);
+    style.subtle = QColor(0x59, 0x59, 0x59);
+    style.axis = QColor(0x33, 0x33, 0x33);
+    style.grid = QColor(0xe2, 0xe2, 0xe2);
+    style.masked = QColor(0xed, 0xed, 0xed);
+    style.boundary = QColor(0x9a, 0x9a, 0x9a);
+    style.sink = QColor(0xd5, 0x5e, 0x00);
+    return style;
+}
+
+PlotStyle PlotStyle::screen(const QPalette& palette, double dotsPerInch, double fontPt)
+{
+    PlotStyle style = paper(fontPt);
+    style.unitsPerPoint = dotsPerInch / 72.0;
+    style.dark = palette.color(QPalette::Window).lightnessF() < 0.5;
+    if (!style.dark)
+        return style;
+    style.background = palette.color(QPalette::Base);
+    style.text = QColor(0xe6, 0xe6, 0xe6);
+    style.subtle = QColor(0xb0, 0xb0, 0xb0);
+    style.axis = QColor(0xc0, 0xc0, 0xc0);
+    style.grid = QColor(0x3c, 0x3c, 0x40);
+    style.masked = QColor(0x3a, 0x3a, 0x3e);
+    style.boundary = QColor(0x7a, 0x7a, 0x80);
+    style.sink = QColor(0xff, 0x8c, 0x3a);
+    return style;
+}
+
+QFont PlotStyle::font(double scale, bool bold) const
+{
+    QFont font(family);
+    font.setPixelSize(std::max(1, static_cast<int>(std::lround(units(fontPt * scale)))));
+    font.setBold(bold);
+    font.setHintingPreference(unitsPerPoint > 3 ? QFont::PreferNoHinting : QFont::PreferDefaultHinting);
+    return font;
+}
+
+QPen PlotStyle::pen(const QColor& color, double widthPt, Qt::PenStyle line) const
+{
+    QPen pen(color, units(widthPt), line);
+    pen.setCapStyle(Qt::FlatCap);
+    return pen;
+}
+
+double PlotStyle::lineHeight(double scale) const { return QFontMetricsF(font(scale)).height(); }
+
+double PlotStyle::textWidth(const QString& text, double scale, bool bold) const
+{
+    return QFontMetricsF(font(scale, bold)).horizontalAdvance(text);
+}
+
+QColor seriesColor(int index, const PlotStyle& style)
+{
+    const QColor color = QColor::fromRgb(kOkabeIto[static_cast<std::size_t>(index) % kOkabeIto.size()]);
+    if (!style.dark)
+        return color;
+    return color == Qt::black ? QColor(Qt::white) : color.lighter(130);
+}
+
+QCPScatterStyle seriesMarker(int index, const PlotStyle& style)
+{
+    using Shape = QCPScatterStyle;
+    static constexpr std::array<Shape::ScatterShape, 9> shapes{
+        Shape::ssDisc, Shape::ssSquare, Shape::ssTriangle, Shape::ssDiamond, Shape::ssTriangleInverted,
+        Shape::ssCross, Shape::ssPlus, Shape::ssCircle, Shape::ssStar};
+    const QColor color = seriesColor(index, style);
+    QCPScatterStyle marker(shapes[static_cast<std::size_t>(index) % shapes.size()], style.pen(color, 0.7), QBrush(color),
+                           style.units(3.6));
+    if (marker.shape() == Shape::ssCircle)
+        marker.setBrush(QBrush(style.background));
+    return marker;
+}
+
+void styleAxis(QCPAxis* axis, const PlotStyle& style)
+{
+    axis->setBasePen(style.pen(style.axis, 0.5));
+    axis->setTickPen(style.pen(style.axis, 0.5));
+    axis->setSubTickPen(style.pen(style.axis, 0.35));
+    axis->setTickLength(0, qRound(style.units(2.2)));
+    axis->setSubTickLength(0, qRound(style.units(1.2)));
+    axis->setTickLabelFont(style.font(0.9));
+    axis->setTickLabelColor(style.text);
+    axis->setTickLabelPadding(qRound(style.units(1.4)));
+    axis->setLabelFont(style.font());
+    axis->setLabelColor(style.text);
+    axis->setLabelPadding(qRound(style.units(1.6)));
+    axis->setPadding(0);
+    axis->setNumberFormat(QStringLiteral("gb"));
+    axis->grid()->setPen(style.pen(style.grid, 0.35));
+    axis->grid()->setSubGridVisible(false);
+    axis->grid()->setZeroLinePen(Qt::NoPen);
+}
+
+void styleAxisRect(QCPAxisRect* rect, const PlotStyle& style)
+{
+    rect->setMinimumSize(0, 0);
+    rect->setAutoMargins(QCP::msNone);
+    rect->setMinimumMargins(QMargins());
+    rect->setMargins(QMargins());
+    rect->setupFullAxesBox(false);
+    for (QCPAxis* axis : rect->axes())
+        styleAxis(axis, style);
+    for (QCPAxis* axis : {rect->axis(QCPAxis::atTop), rect->axis(QCPAxis::atRight)}) {
+        axis->setTicks(false);
+        axis->setTickLabels(false);
+    }
+}
+
+} // namespace kvviz::plot

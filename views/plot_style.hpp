@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Fonts, line widths and colours of every drawing. Lengths are given in points and turned into plot units: pixels in a
+// window, 1/288 inch in an export, so that the same items draw both.
+#pragma once
+
+#include <QColor>
+#include <QFont>
+#include <QPalette>
+#include <QPen>
+#include <QString>
+
+#include "views/qcustomplot.hpp"
+
+namespace kvviz::plot {
+
+/// Plot units per inch of an export.
+inline constexpr double kExportUnitsPerInch = 288.0;
+
+struct PlotStyle {
+    double unitsPerPoint = kExportUnitsPerInch / 72.0;
+    double fontPt = 7.5;
+    QString family;
+    bool dark = false;
+    QColor background, text, subtle, axis, grid, masked, boundary, sink;
+
+    /// Light, for paper; fontPt as printed.
+    [[nodiscard]] static PlotStyle paper(double fontPt = 7.5);
+    /// Follows the palette of a window (dark or light by its lightness); `dotsPerInch` is the screen's logical one.
+    [[nodiscard]] static PlotStyle screen(const QPalette& palette, double dotsPerInch, double fontPt = 9.0);
+
+    [[nodiscard]] double units(double points) const { return points * unitsPerPoint; }
+    [[nodiscard]] QFont font(double scale = 1.0, bool bold = false) const;
+    [[nodiscard]] QPen pen(const QColor& color, double widthPt, Qt::PenStyle line = Qt::SolidLine) const;
+    [[nodiscard]] double lineHeight(double scale = 1.0) const;
+    [[nodiscard]] double textWidth(const QString& text, double scale = 1.0, bool bold = false) const;
+};
+
+/// Okabe-Ito colours, told apart with every kind of colour vision; repeats after 8 (marker shapes go on changing).
+[[nodiscard]] QColor seriesColor(int index, const PlotStyle& style);
+[[nodiscard]] QCPScatterStyle seriesMarker(int index, const PlotStyle& style);
+
+/// Label, tick and line settings of an axis in this style.
+void styleAxis(QCPAxis* axis, const PlotStyle& style);
+/// Frame of four axes, no margins of its own, no minimum size: the rectangle given by its place is the data area.
+void styleAxisRect(QCPAxisRect* rect, const PlotStyle& style);
+
+} // namespace kvviz::plot

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+#include "views/sidecar.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <cstdlib>
+
+namespace kvviz::plot {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double value)
+{
+    if (!std::isfinite(value))
+        return nullptr;
+    return std::strtod(fmt::format("{:.5g}", value).c_str(), nullptr);
+}
+
+Json numbers(const std::vector<double>& values)
+{
+    Json list = Json::array();
+    for (const double value : values)
+        list.push_back(number(value));
+    return list;
+}
+
+Json span(core::Span range) { return Json::array({range.begin, range.end}); }
+
+Json tileJson(const io::MapTile& tile)
+{
+    if (tile.rows == 0)
+        return nullptr;
+    Json rows = Json::array();
+    for (std::int64_t r = 0; r < tile.rows; ++r) {
+        const float* row = tile.values.data() + r * tile.columns;
+        std::int64_t last = tile.columns;
+        while (last > 0 && std::isnan(row[last - 1]))
+            --last;
+        Json cells = Json::array();
+        for (std::int64_t c = 0; c < last; ++c)
+            cells.push_back(number(row[c]));
+        rows.push_back(std::move(cells));
+    }
+    return Json{{"source", tile.source},
+                {"rows", tile.rows},
+                {"columns", tile.columns},
+                {"queries", {tile.queryBegin, tile.queryEnd}},
+                {"keys", {tile.keyBegin, tile.keyEnd}},
+                {"values", std::move(rows)}};
+}
+
+Json panelJson(const MapPanel& panel)
+{
+    Json segments = Json::array();
+    for (const SegmentMark& mark : panel.segments)
+        segments.push_back({{"label", mark.label}, {"kind", core::segmentKindName(mark.kind)}, {"tokens", span(mark.span)}});
+    return Json{{"letter", panel.letter},
+                {"title", panel.title},
+                {"layer", panel.layer},
+                {"heads", panel.heads},
+                {"pooling", panel.pooling == io::Pooling::max ? "max" : "mean"},
+                {"sink_tokens", panel.sinkTokens},
+                {"keys", span(panel.keys)},
+                {"queries", span(panel.queries)},
+                {"decode_queries", span(panel.decodeQueries)},
+                {"segments", std::move(segments)},
+                {"notes", panel.notes},
+                {"map", tileJson(panel.prompt)},
+                {"decode", tileJson(panel.decode)}};
+}
+
+Json panelJson(const CurvePanel& panel)
+{
+    Json list = Json::array();
+    for (const CurveSeries& series : panel.series) {
+        Json entry{{"name", series.name}, {"dashed", series.dashed}, {"x", numbers(series.x)}, {"y", numbers(series.y)}};
+        if (!series.low.empty()) {
+            entry["low"] = numbers(series.low);
+            entry["high"] = numbers(series.high);
+        }
+        list.push_back(std::move(entry));
+    }
+    return Json{{"letter", panel.letter}, {"title", panel.title},  {"x_label", panel.xLabel},
+                {"y_label", panel.yLabel}, {"log_x", panel.logX}, {"series", std::move(list)}};
+}
+
+Json sourceJson(const Provenance& source)
+{
+    return Json{{"kind", source.kind},
+                {"file", source.file},
+                {"group", source.group},
+                {"model", source.modelName},
+                {"model_sha256", source.modelSha256},
+                {"task", source.task},
+                {"id", source.id},
+                {"tier", source.tier},
+                {"n_prompt", source.nPrompt},
+                {"n_generated", source.nGenerated},
+                {"created", source.created},
+                {"creator", source.creator},
+                {"command_line", source.commandLine}};
+}
+
+} // namespace
+
+std::string sidecarJson(const Figure& figure, const std::string& creator, const std::string& commandLine)
+{
+    Json root{{"schema_version", 1}, {"figure", figure.name}, {"title", figure.title}, {"creator", creator},
+              {"command", commandLine}};
+    Json parameters = Json::object();
+    for (const auto& [name, value] : figure.parameters)
+        parameters[name] = value;
+    root["parameters"] = std::move(parameters);
+    root["sources"] = Json::array();
+    for (const Provenance& source : figure.sources)
+        root["sources"].push_back(sourceJson(source));
+    if (const auto* maps = std::get_if<HeatmapFigure>(&figure.content))
+        root["color_scale"] = Json{{"map", core::colorMapName(maps->scale.map)},
+                                   {"scale", maps->scale.logarithmic ? "log" : "linear"},
+                                   {"low", maps->scale.low},
+                                   {"high", maps->scale.high},
+                                   {"label", maps->scale.label}};
+    else
+        root["notes"] = std::get<CurveFigure>(figure.content).notes;
+    root["panels"] = Json::array();
+    std::visit([&](const auto& content) {
+        for (const auto& panel : content.panels)
+            root["panels"].push_back(panelJson(panel));
+    }, figure.content);
+    // Broken UTF-8 in a task name or a command must not cost the figure.
+    return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+} // namespace kvviz::plot
