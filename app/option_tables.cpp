@@ -144,6 +144,8 @@ void checkInvocation(const Invocation& invocation)
         static_cast<void>(commandEntry(invocation.manPage)); // throws for an unknown one
     if (invocation.command == "replay" && invocation.replay.noOutput && !invocation.replay.output.empty())
         usage("--output and --no-output exclude each other");
+    if (invocation.command == "replay" && invocation.replay.csv == "-" && invocation.common.json)
+        usage("--json and --csv - would both write to standard output; give --csv a file");
     if (invocation.common.quiet && invocation.common.verbose > 0)
         usage("--quiet and --verbose exclude each other");
 }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <optional>
 
 namespace kvviz::capture {
 namespace {
@@ -18,7 +19,8 @@ namespace {
 #define KVVIZ_SPACE R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})"
 #define KVVIZ_SPACES_END "[" KVVIZ_SPACE "]+(?![^" KVVIZ_SPACE "])|[" KVVIZ_SPACE "]+"
 
-constexpr const char* kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{L}\p{N})" KVVIZ_SPACE "]+|" KVVIZ_SPACES_END;
+constexpr const char* kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{L}\p{N})" KVVIZ_SPACE
+                              "]+|" KVVIZ_SPACES_END;
 
 #define KVVIZ_CONTRACTION R"((?i:'s|'t|'re|'ve|'m|'ll|'d))"
 #define KVVIZ_REST R"(| ?[^\p{L}\p{N})" KVVIZ_SPACE R"(]+[\r\n]*|[)" KVVIZ_SPACE R"(]*[\r\n]+|)" KVVIZ_SPACES_END

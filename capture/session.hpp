@@ -6,7 +6,7 @@
 #include "capture/model.hpp"
 #include "capture/recorders.hpp"
 #include "capture/size_estimate.hpp"
-#include "capture/tokenizer.hpp"
+#include "capture/tokenized_prompt.hpp"
 #include "core/progress.hpp"
 
 #include <filesystem>
@@ -19,14 +19,12 @@ namespace kvviz::capture {
 
 class Decoder;
 
-enum class Continuation : std::uint8_t { none, greedy, gold };
-
 struct CaptureSettings {
     core::Tier tier = core::Tier::cache;
     std::vector<int> layers;             ///< empty: all
     std::vector<int> heads;              ///< query heads, empty: all; widened to whole KV groups
-    std::optional<std::int64_t> lastQueries;       ///< full tier: only the last so many prompt queries
-    std::vector<std::pair<std::int64_t, std::int64_t>> queryRanges; ///< full tier: only these, half-open; empty: all
+    std::optional<std::int64_t> lastQueries; ///< full tier: the last so many prompt queries
+    std::vector<core::Span> queryRanges;     ///< full tier: these too; neither given: all
     std::int64_t window = 32;
     std::int64_t mapCap = 512;
     int topK = 10;
@@ -37,15 +35,6 @@ struct CaptureSettings {
     std::uint64_t seed = 0;
     std::string creator, commandLine, created;
     bool force = false;
-};
-
-struct CaptureJob {
-    std::string task, id, text;
-    std::vector<core::Segment> segments; ///< byte spans of the text
-    std::string target, answer;
-    std::vector<std::string> stops;      ///< greedy generation ends before any of these
-    std::vector<std::int32_t> tokenIds;  ///< in place of the text
-    std::filesystem::path output;
 };
 
 struct CaptureSummary {
@@ -65,21 +54,28 @@ public:
         std::int64_t nPrompt = 0, nGenerated = 0;
         std::array<std::uint64_t, 4> bytes{};
     };
-    [[nodiscard]] Estimate estimate(const CaptureJob& job) const;
-    /// Runs and writes. Throws Error and leaves no file under job.output.
-    CaptureSummary run(const CaptureJob& job, const core::Progress& progress) const;
+    [[nodiscard]] Estimate estimate(const PromptSource& source) const;
+
+    /// Runs and writes. Throws Error and leaves no file under `output`.
+    CaptureSummary run(const PromptSource& source, const std::filesystem::path& output,
+                       const core::Progress& progress) const;
 
 private:
-    struct Prepared;
-    [[nodiscard]] Prepared prepare(const CaptureJob& job) const;
-
+    [[nodiscard]] TokenizedPrompt tokenize(const PromptSource& source) const;
+    [[nodiscard]] core::CaptureInfo describe(const PromptSource& source, const TokenizedPrompt& prompt) const;
+    [[nodiscard]] io::WriterOptions writerOptions(std::int64_t n) const;
     void writeLayers(io::CaptureWriter& writer, const LayerRecorder& recorder, const Decoder& decoder, std::int64_t t,
-                     bool exact, const core::Progress& progress) const;
+                     const core::Progress& progress) const;
+    void complete(core::CaptureInfo& info, std::span<const std::int32_t> ids) const;
 
     std::shared_ptr<const Model> m_model;
     std::shared_ptr<const Tokenizer> m_tokenizer;
     CaptureSettings m_settings;
     CaptureSelection m_selection;
 };
+
+/// The layers and heads that `settings` keeps: lists empty = all, heads widened to whole KV groups.
+[[nodiscard]] CaptureSelection makeSelection(const core::ModelInfo& info, const std::vector<int>& layers,
+                                             const std::vector<int>& heads);
 
 } // namespace kvviz::capture

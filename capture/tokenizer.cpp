@@ -144,7 +144,9 @@ void Tokenizer::Impl::readMerges(const GgufFile& file)
         };
         const std::string left = merge.substr(0, space);
         const std::string right = merge.substr(space + 1);
-        encoder.addMerge(idOf(left), idOf(right), idOf(left + right));
+        const std::int32_t leftId = idOf(left);
+        const std::int32_t rightId = idOf(right);
+        encoder.addMerge(leftId, rightId, idOf(left + right));
     }
 }
 

@@ -152,7 +152,8 @@ const MethodInfo& chunkkvInfo()
         .acts = "prefill end",
         .idea = "Keeps or drops whole chunks of neighbouring tokens, so that phrases stay together; one set for all "
                 "heads of a layer, optionally reused by the layers that follow.",
-        .equation = "u(chunk) = sum_{j in chunk} sum_{q in last w} sum_h A[h,q,j]; best chunks that fit into C-w, + last w",
+        .equation = "u(chunk) = sum_{j in chunk} sum_{q in last w} sum_h A[h,q,j]; S = best chunks that fit into C-w "
+                    "+ last w",
         .source = "Liu et al. 2025, arXiv 2502.00299; variant kvpress as in NVIDIA kvpress (ChunkKVPress over SnapKV)",
         .params = chunkkvParams(),
         .presets = {{"kvpress",

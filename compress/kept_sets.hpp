@@ -14,8 +14,8 @@ namespace kvviz::compress {
 /// A plan that keeps everything, in every head.
 [[nodiscard]] LayerPlan keepAll(const LayerInput& input);
 
-/// The best `capacity - tail` scored positions and the `tail` positions after them, where scores cover the first
-/// n - tail positions; a capacity within the tail keeps its latest positions only.
+/// Scores cover the first n - tail positions. The `tail` positions after them come first, then the best of the scored
+/// ones, `capacity` in all; a capacity within the tail keeps its latest positions.
 [[nodiscard]] TopK topAndTail(std::span<const double> scores, std::int64_t n, std::int64_t capacity);
 
 /// The same positions for all KV heads of the layer.

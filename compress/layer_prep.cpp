@@ -85,8 +85,8 @@ WindowSplit windowSplit(std::int64_t n, std::int64_t w, const std::string& captu
 {
     if (w < 2 || n < 2)
         throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("{}: there are no decode rows and only {} window rows, so nothing is left to judge "
-                                      "a mask on; capture with decode steps (--generate) or a larger window",
+                          fmt::format("{}: there are no decode rows and only {} window rows, so nothing is left to "
+                                      "judge a mask on; capture with decode steps (--generate) or a larger window",
                                       captureName, w));
     return {n - w / 2, w - w / 2, w / 2};
 }

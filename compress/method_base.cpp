@@ -15,6 +15,7 @@ void requireArrays(const core::LayerData& data, core::Need needs, std::string_vi
 {
     using core::Need;
     const std::int64_t queryHeads = data.heads.queryHeads();
+    const std::int64_t queries = queryHeads * (data.w + data.t) * data.headDim;
     const std::int64_t cache = data.heads.kvHeads() * data.total() * data.headDim;
     struct Expected {
         Need need;
@@ -26,12 +27,11 @@ void requireArrays(const core::LayerData& data, core::Need needs, std::string_vi
                                          {Need::decodeRows, data.decodeRows.size(), queryHeads * data.t * data.total()},
                                          {Need::keys, data.key.size(), cache},
                                          {Need::values, data.value.size(), cache},
-                                         {Need::queries, data.query.size(), queryHeads * (data.w + data.t) * data.headDim}}};
+                                         {Need::queries, data.query.size(), queries}}};
     for (const auto& [need, found, expected] : table)
         if (core::includes(needs, need) && static_cast<std::int64_t>(found) != expected)
             throw core::Error(core::ErrorCode::badInput,
-                              fmt::format("{} needs the {} of layer {}, {} numbers, but {} are loaded; capture with a "
-                                          "tier that holds them",
+                              fmt::format("{}: the {} of layer {} must be {} numbers, but {} are loaded",
                                           who, core::needNames(need), data.layer, expected, found));
 }
 

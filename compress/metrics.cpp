@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// A plan is evaluated through whichever is smaller, the keys it keeps or the keys it drops: the work is less, and a plan
-// that drops nothing loses exactly 0.
+// A plan is evaluated through whichever is smaller, the keys it keeps or the keys it drops: that is less work, and a
+// plan that drops nothing loses exactly 0.
 #include "compress/metrics.hpp"
 
 #include "compress/column_sums.hpp"
@@ -78,15 +78,28 @@ double visibleMass(const core::LayerData& data, const LayerPlan& plan, int kvHea
 
 double fraction(double part, double whole) { return whole > 0 ? std::clamp(part / whole, 0.0, 1.0) : 0.0; }
 
-/// |o - o'| / |o|. Dropped route: o - o' = (drop - eps full) / (rho mass); kept route: o - o' = (full - keep / rho) / mass.
-float relativeError(const float* full, const float* part, const float* generated, int d, bool dropped, double eps,
-                    double rho)
+/// Lost and retained part of a row.
+struct Share {
+    double eps = 1, rho = 0;
+};
+
+Share shareOf(bool dropped, double part, double whole)
+{
+    if (!(whole > 0))
+        return {};
+    const double share = fraction(part, whole);
+    return dropped ? Share{share, 1 - share} : Share{1 - share, share};
+}
+
+/// |o - o'| / |o|, where o = full / mass. Dropped route: o - o' = (drop - eps full) / (rho mass). Kept route:
+/// o - o' = (full - keep / rho) / mass.
+float relativeError(const float* full, const float* part, const float* generated, int d, bool dropped, Share share)
 {
     double difference = 0, norm = 0;
     for (int i = 0; i < d; ++i) {
         const double whole = full[i];
         const double sum = static_cast<double>(part[i]) + (generated ? generated[i] : 0.0f);
-        const double delta = dropped ? (sum - eps * whole) / rho : whole - sum / rho;
+        const double delta = dropped ? (sum - share.eps * whole) / share.rho : whole - sum / share.rho;
         difference += delta * delta;
         norm += whole * whole;
     }
@@ -170,35 +183,30 @@ std::int64_t evaluateHead(const core::LayerData& data, const LayerPlan& plan, co
     const ColumnSums sums = sumColumns(data, kvHead, route.keys, route.mask, reference.sinkTokens, output);
     const int firstHead = data.heads.firstQueryHead(kvHead);
     const auto first = static_cast<std::size_t>(firstHead * data.t);
+    const auto channels = static_cast<std::size_t>(data.headDim);
     std::int64_t dead = 0;
     for (std::size_t row = 0; row < sums.mass.size(); ++row) {
         const std::size_t at = first + row;
-        const double mass = sums.mass[row] + (route.addGenerated ? reference.generatedMass[at] : 0);
-        const double nonSink = sums.nonSink[row] + (route.addGenerated ? reference.generatedNonSink[at] : 0);
-        const double part = fraction(mass, reference.mass[at]);
-        double eps = route.dropped ? part : 1 - part;
-        double rho = route.dropped ? 1 - part : part;
-        if (rho < 1e-6) {
-            const int head = firstHead + static_cast<int>(static_cast<std::int64_t>(row) / data.t);
-            rho = fraction(visibleMass(data, plan, kvHead, head, static_cast<std::int64_t>(row) % data.t),
-                           reference.mass[at]);
+        Share share = shareOf(route.dropped, sums.mass[row] + (route.addGenerated ? reference.generatedMass[at] : 0),
+                              reference.mass[at]);
+        if (share.rho < 1e-6 && reference.mass[at] > 0) {
+            const auto place = static_cast<std::int64_t>(row);
+            const int head = firstHead + static_cast<int>(place / data.t);
+            share.rho = fraction(visibleMass(data, plan, kvHead, head, place % data.t), reference.mass[at]);
         }
-        const bool isDead = !(rho > 0);
+        const bool isDead = !(share.rho > 0);
         dead += isDead;
-        if (isDead)
-            eps = 1;
-        metrics.lostMass[at] = static_cast<float>(eps);
-        const double nonSinkPart = fraction(nonSink, reference.nonSink[at]);
-        metrics.lostNonSink[at] =
-            static_cast<float>(route.dropped || !(reference.nonSink[at] > 0) ? nonSinkPart : 1 - nonSinkPart);
-        if (output) {
-            const auto channel = static_cast<std::size_t>(data.headDim);
+        metrics.lostMass[at] = isDead ? 1.0f : static_cast<float>(share.eps);
+        const double nonSink = sums.nonSink[row] + (route.addGenerated ? reference.generatedNonSink[at] : 0);
+        metrics.lostNonSink[at] = reference.nonSink[at] > 0
+                                      ? static_cast<float>(shareOf(route.dropped, nonSink, reference.nonSink[at]).eps)
+                                      : 0.0f;
+        if (output)
             metrics.outputError[at] =
                 isDead ? std::numeric_limits<float>::quiet_NaN()
-                       : relativeError(reference.output.data() + at * channel, sums.output.data() + row * channel,
-                                       route.addGenerated ? reference.generatedOutput.data() + at * channel : nullptr,
-                                       data.headDim, route.dropped, eps, rho);
-        }
+                       : relativeError(reference.output.data() + at * channels, sums.output.data() + row * channels,
+                                       route.addGenerated ? reference.generatedOutput.data() + at * channels : nullptr,
+                                       data.headDim, route.dropped, share);
     }
     return dead;
 }
@@ -212,9 +220,9 @@ std::vector<float> segmentSurvival(const std::vector<core::Segment>& segments, c
         for (const auto& positions : plan.kept)
             kept += std::lower_bound(positions.begin(), positions.end(), span.end)
                     - std::lower_bound(positions.begin(), positions.end(), span.begin);
+        const auto all = static_cast<double>(span.size() * std::ssize(plan.kept));
         survival.push_back(span.empty() ? std::numeric_limits<float>::quiet_NaN()
-                                        : static_cast<float>(static_cast<double>(kept)
-                                                             / static_cast<double>(span.size() * std::ssize(plan.kept))));
+                                        : static_cast<float>(static_cast<double>(kept) / all));
     }
     return survival;
 }

@@ -22,8 +22,8 @@ protected:
         const core::LayerData& data = input.data;
         if (data.t == 0)
             throw core::Error(core::ErrorCode::badInput,
-                              fmt::format("oracle_mass looks at the decode rows of layer {}, but there are none; capture "
-                                          "with decode steps",
+                              fmt::format("oracle_mass looks at the decode rows of layer {}, but there are none; "
+                                          "capture with decode steps",
                                           data.layer));
         const std::int64_t capacity = budget.capacity(data.n);
         LayerPlan plan;

@@ -97,10 +97,11 @@ const std::string& Params::text(std::string_view name) const
 std::int64_t Params::integer(std::string_view name, std::int64_t minimum) const
 {
     std::int64_t number = 0;
+    const std::string bound = minimum == kNoMinimum ? "" : fmt::format(" of at least {}", minimum);
     if (!parseWhole(text(name), number) || number < minimum)
         throw core::Error(core::ErrorCode::usage,
-                          fmt::format("parameter '{}' of method '{}' is '{}'; expected a whole number{}", name, m_method,
-                                      text(name), minimum == kNoMinimum ? "" : fmt::format(" of at least {}", minimum)));
+                          fmt::format("parameter '{}' of method '{}' is '{}'; expected a whole number{}", name,
+                                      m_method, text(name), bound));
     return number;
 }
 

@@ -47,9 +47,8 @@ const Entry& entryOf(const std::string& name)
     for (const Entry& entry : kEntries)
         known.push_back(entry.info().name);
     const std::string near = core::nearestName(name, known);
-    throw core::Error(core::ErrorCode::usage,
-                      fmt::format("unknown method '{}'; {}", name,
-                                  near.empty() ? "'kvviz methods' lists all" : fmt::format("did you mean '{}'?", near)));
+    const std::string hint = near.empty() ? "'kvviz methods' lists all" : fmt::format("did you mean '{}'?", near);
+    throw core::Error(core::ErrorCode::usage, fmt::format("unknown method '{}'; {}", name, hint));
 }
 
 std::vector<std::string> splitAt(const std::string& text, char separator)

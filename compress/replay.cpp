@@ -5,6 +5,7 @@
 #include "compress/replay.hpp"
 
 #include "compress/layer_prep.hpp"
+#include "compress/method_base.hpp"
 #include "core/statistics.hpp"
 
 #include <algorithm>
@@ -159,6 +160,7 @@ private:
             needs = static_cast<Need>((static_cast<unsigned>(needs) & ~static_cast<unsigned>(Need::decodeRows))
                                       | static_cast<unsigned>(Need::windowRows));
         core::LayerData data = m_capture.loadLayer(slot, needs);
+        requireArrays(data, needs, m_capture.name());
         m_report.maxRowDeviation = std::max(m_report.maxRowDeviation, renormaliseRows(data));
         return m_split ? splitAtWindow(data, *m_split) : data;
     }

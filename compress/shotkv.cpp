@@ -117,8 +117,8 @@ const std::vector<std::string> kTrueFalse{"true", "false"};
 std::vector<ParamSpec> shotkvParams()
 {
     return {
-        {"acc", "all", "queries whose attention is accumulated: all of the prompt, the last `window`, or all divided by "
-                       "the number of queries that see the key",
+        {"acc", "all", "queries whose attention is accumulated: all of the prompt, the last `window`, or all divided "
+                       "by the number of queries that see the key",
          {"all", "window", "seen_mean"}},
         {"window", "32", "prompt queries under acc=window", {}},
         {"frame", "keep_charged", "tokens outside any shot: kept and charged to the budget, kept for free, or one more "

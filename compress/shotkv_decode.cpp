@@ -12,18 +12,24 @@
 namespace kvviz::compress {
 namespace {
 
-/// Sum over the heads of query `step`'s attention on the candidate generated keys; with `alive` given, each head's row
-/// is first divided by its mass on the keys alive.
+double massOn(const float* row, std::span<const std::int32_t> keys)
+{
+    double mass = 0;
+    for (const std::int32_t key : keys)
+        mass += row[key];
+    return mass;
+}
+
+/// Sum over the heads of query `step`'s attention on the candidate generated keys. When they are all the generated
+/// keys alive, each head's row is first divided by its mass on them and on the kept prompt.
 std::vector<double> candidateScores(const core::LayerData& data, std::int64_t step,
-                                    std::span<const std::int32_t> candidates, const std::uint8_t* alive)
+                                    std::span<const std::int32_t> candidates,
+                                    std::span<const std::int32_t> keptPrompt, bool renormalise)
 {
     std::vector<double> scores(candidates.size(), 0.0);
     for (int head = 0; head < data.heads.queryHeads(); ++head) {
         const float* const row = data.decodeRow(head, step);
-        double mass = alive ? 0.0 : 1.0;
-        if (alive)
-            for (std::int64_t key = 0; key <= data.n + step; ++key)
-                mass += alive[key] ? row[key] : 0.0f;
+        const double mass = renormalise ? massOn(row, keptPrompt) + massOn(row, candidates) : 1.0;
         if (!(mass > 0))
             continue;
         for (std::size_t i = 0; i < candidates.size(); ++i)
@@ -61,7 +67,7 @@ std::vector<std::uint8_t> shotDecodeMask(const core::LayerData& data, std::span<
             candidates.resize(static_cast<std::size_t>(step + 1));
             std::iota(candidates.begin(), candidates.end(), static_cast<std::int32_t>(data.n));
         }
-        const std::vector<double> scores = candidateScores(data, step, candidates, recall ? nullptr : visible);
+        const std::vector<double> scores = candidateScores(data, step, candidates, keptPrompt, !recall);
         survivors.clear();
         for (const std::int32_t place : topK(scores, decodeKeepCount(step + 1, ratio)).positions)
             survivors.push_back(candidates[static_cast<std::size_t>(place)]);

@@ -13,7 +13,8 @@ namespace {
 class StreamingNoshift final : public MethodBase {
 public:
     StreamingNoshift(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_sinks(params().integer("sinks", 0)), m_compat(compatKvpress(params()))
+        : MethodBase(info, std::move(resolved)), m_sinks(params().integer("sinks", 0)),
+          m_compat(compatKvpress(params()))
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::none; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The one top-k rule of kvviz (methods.md 1.1): score descending, then position ascending; NaN counts as minus infinity.
+// The one top-k rule of kvviz (methods.md 1.1): score descending, then position ascending; NaN counts as minus
+// infinity.
 #pragma once
 
 #include <cstdint>

@@ -29,7 +29,8 @@ std::vector<double> snapScores(const core::LayerData& data, int kvHead, const Sn
 {
     std::vector<std::vector<double>> heads;
     for (int r = 0; r < data.heads.groupSize(); ++r) {
-        auto scores = windowScores(data, data.heads.firstQueryHead(kvHead) + r, options.window, data.n - options.window);
+        const int head = data.heads.firstQueryHead(kvHead) + r;
+        auto scores = windowScores(data, head, options.window, data.n - options.window);
         heads.push_back(options.poolFirst ? pool1d(scores, options.kernel, options.pool) : std::move(scores));
     }
     std::vector<double> reduced = reduceScores(heads, options.reduce);

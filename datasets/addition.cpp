@@ -13,6 +13,9 @@
 namespace kvviz::datasets {
 namespace {
 
+/// Small enough that a small model can add them.
+constexpr int kLargest = 20;
+
 struct Template {
     std::string_view problem;
     std::string_view step;
@@ -57,8 +60,8 @@ Item makeItem(Random& random)
     while (other == name)
         other = random.pick(kNames);
     const std::string_view things = random.pick(kThings);
-    const int a = random.between(2, 49);
-    const int b = random.between(2, 49);
+    const int a = random.between(2, kLargest);
+    const int b = random.between(2, kLargest);
     const auto fill = [&](std::string_view text) {
         return fmt::format(fmt::runtime(text), fmt::arg("name", name), fmt::arg("other", other),
                            fmt::arg("things", things), fmt::arg("a", a), fmt::arg("b", b));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Pairs of common words, each the plain opposite of the other, asked in both directions. No word stands in two pairs,
-// so one answer is right.
+// Common words, each with its one plain opposite. A word is asked only in the direction that a small model can be
+// expected to know, so that a lost answer says something about the cache and not about the model.
 #include "datasets/opposites.hpp"
 
 #include "datasets/answers.hpp"
@@ -16,52 +16,47 @@ namespace {
 
 using Pair = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array<Pair, 88> kPairs{{
-    {"hot", "cold"},           {"big", "small"},          {"up", "down"},             {"left", "right"},
-    {"day", "night"},          {"black", "white"},        {"open", "closed"},         {"fast", "slow"},
-    {"high", "low"},           {"old", "young"},          {"rich", "poor"},           {"happy", "sad"},
-    {"good", "bad"},           {"long", "short"},         {"hard", "soft"},           {"strong", "weak"},
-    {"light", "dark"},         {"early", "late"},         {"near", "far"},            {"full", "empty"},
-    {"clean", "dirty"},        {"wet", "dry"},            {"thick", "thin"},          {"wide", "narrow"},
-    {"deep", "shallow"},       {"loud", "quiet"},         {"absent", "present"},      {"true", "false"},
-    {"win", "lose"},           {"buy", "sell"},           {"give", "take"},           {"push", "pull"},
-    {"start", "stop"},         {"begin", "end"},          {"come", "go"},             {"love", "hate"},
-    {"laugh", "cry"},          {"live", "die"},           {"remember", "forget"},     {"increase", "decrease"},
-    {"inside", "outside"},     {"above", "below"},        {"before", "after"},        {"first", "last"},
-    {"always", "never"},       {"more", "less"},          {"many", "few"},            {"north", "south"},
-    {"east", "west"},          {"summer", "winter"},      {"morning", "evening"},     {"friend", "enemy"},
-    {"peace", "war"},          {"success", "failure"},    {"question", "answer"},     {"front", "back"},
-    {"top", "bottom"},         {"male", "female"},        {"yes", "no"},              {"in", "out"},
-    {"on", "off"},             {"alive", "dead"},         {"asleep", "awake"},        {"sweet", "sour"},
-    {"smooth", "rough"},       {"sharp", "dull"},         {"simple", "complex"},      {"cheap", "expensive"},
-    {"safe", "dangerous"},     {"public", "private"},     {"internal", "external"},   {"possible", "impossible"},
-    {"maximum", "minimum"},    {"positive", "negative"},  {"odd", "even"},            {"ancient", "modern"},
-    {"guilty", "innocent"},    {"brave", "cowardly"},     {"beautiful", "ugly"},      {"attack", "defend"},
-    {"accept", "reject"},      {"arrive", "leave"},       {"borrow", "lend"},         {"import", "export"},
-    {"major", "minor"},        {"junior", "senior"},      {"husband", "wife"},        {"king", "queen"},
+constexpr std::array<Pair, 107> kWords{{
+    {"hot", "cold"}, {"big", "small"}, {"up", "down"}, {"day", "night"}, {"black", "white"}, {"open", "closed"},
+    {"fast", "slow"}, {"high", "low"}, {"rich", "poor"}, {"long", "short"}, {"hard", "soft"}, {"strong", "weak"},
+    {"light", "dark"}, {"near", "far"}, {"full", "empty"}, {"wet", "dry"}, {"thick", "thin"}, {"wide", "narrow"},
+    {"true", "false"}, {"win", "lose"}, {"buy", "sell"}, {"give", "take"}, {"push", "pull"}, {"start", "stop"},
+    {"begin", "end"}, {"come", "go"}, {"love", "hate"}, {"remember", "forget"}, {"increase", "decrease"},
+    {"inside", "outside"}, {"above", "below"}, {"before", "after"}, {"always", "never"}, {"more", "less"},
+    {"north", "south"}, {"east", "west"}, {"summer", "winter"}, {"success", "failure"}, {"front", "back"},
+    {"top", "bottom"}, {"male", "female"}, {"yes", "no"}, {"alive", "dead"}, {"cheap", "expensive"},
+    {"public", "private"}, {"internal", "external"}, {"possible", "impossible"}, {"maximum", "minimum"},
+    {"positive", "negative"}, {"odd", "even"}, {"guilty", "innocent"}, {"borrow", "lend"}, {"major", "minor"},
+    {"junior", "senior"}, {"down", "up"}, {"night", "day"}, {"white", "black"}, {"closed", "open"}, {"slow", "fast"},
+    {"low", "high"}, {"young", "old"}, {"poor", "rich"}, {"sad", "happy"}, {"bad", "good"}, {"short", "long"},
+    {"soft", "hard"}, {"weak", "strong"}, {"dark", "light"}, {"far", "near"}, {"empty", "full"}, {"dirty", "clean"},
+    {"dry", "wet"}, {"shallow", "deep"}, {"quiet", "loud"}, {"false", "true"}, {"take", "give"}, {"hate", "love"},
+    {"decrease", "increase"}, {"outside", "inside"}, {"below", "above"}, {"after", "before"}, {"last", "first"},
+    {"less", "more"}, {"south", "north"}, {"west", "east"}, {"winter", "summer"}, {"evening", "morning"},
+    {"war", "peace"}, {"failure", "success"}, {"bottom", "top"}, {"female", "male"}, {"off", "on"}, {"dead", "alive"},
+    {"sour", "sweet"}, {"rough", "smooth"}, {"complex", "simple"}, {"expensive", "cheap"}, {"dangerous", "safe"},
+    {"private", "public"}, {"external", "internal"}, {"minimum", "maximum"}, {"negative", "positive"},
+    {"even", "odd"}, {"cowardly", "brave"}, {"ugly", "beautiful"}, {"export", "import"}, {"minor", "major"},
 }};
 
-Item makeItem(int word)
+Item makeItem(std::size_t word)
 {
-    auto [from, to] = kPairs[static_cast<std::size_t>(word / 2)];
-    if (word % 2 == 1)
-        std::swap(from, to);
-    const std::string asked(from);
-    const std::string answer(to);
-    return {"Word: " + asked + "\nOpposite:", " " + answer, answer, {asked, answer}};
+    const std::string asked(kWords[word].first);
+    const std::string answer(kWords[word].second);
+    return {"The opposite of " + asked + " is", " " + answer + ".", answer, {asked, answer}};
 }
 
 } // namespace
 
 TaskInfo OppositesTask::describe()
 {
-    return {"opposites", "language", "The opposite of a common word.", "built in", 8};
+    return {"opposites", "language", "Sentences that end with the opposite of a common word.", "built in", 8};
 }
 
 OppositesTask::OppositesTask(const TaskOptions& options)
-    : GeneratedTask(describe(), options, "Write the opposite of each word.\n\n"), m_order(2 * kPairs.size())
+    : GeneratedTask(describe(), options, "Name the opposite of each word.\n\n"), m_order(kWords.size())
 {
-    std::iota(m_order.begin(), m_order.end(), 0);
+    std::iota(m_order.begin(), m_order.end(), std::size_t{0});
     Random random(seed(), "opposites order", 0);
     for (std::size_t i = m_order.size(); i > 1; --i)
         std::swap(m_order[i - 1], m_order[static_cast<std::size_t>(random.below(i))]);
@@ -74,7 +69,7 @@ Item OppositesTask::question(std::int64_t index) const
 
 Item OppositesTask::drawShot(std::int64_t, int, Random& random) const
 {
-    return makeItem(static_cast<int>(random.below(m_order.size())));
+    return makeItem(static_cast<std::size_t>(random.below(kWords.size())));
 }
 
 bool OppositesTask::isCorrect(const Prompt& prompt, const std::string& continuation) const

@@ -19,7 +19,7 @@ protected:
     [[nodiscard]] Item drawShot(std::int64_t index, int number, Random& random) const override;
 
 private:
-    std::vector<int> m_order; ///< a shuffle of all words: twice the pair number, plus 1 for the pair turned round
+    std::vector<std::size_t> m_order; ///< a shuffle of all words
 };
 
 } // namespace kvviz::datasets

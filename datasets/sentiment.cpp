@@ -67,8 +67,7 @@ Item makeItem(bool positive, Random& random)
     std::string question = fmt::format("Review: The {} was {} and the {} was {}. {}\nSentiment:",
                                        subject.aspects[aspect], remarks[remark], subject.aspects[otherAspect],
                                        remarks[otherRemark], ending);
-    std::string key = question;
-    return {std::move(question), " " + answer, answer, {std::move(key)}};
+    return {std::move(question), " " + answer, answer, {}};
 }
 
 } // namespace

@@ -54,21 +54,24 @@ Prompt GeneratedTask::prompt(std::int64_t index) const
     PromptBuilder builder(info().name, promptId(index));
     builder.add(core::SegmentKind::instruction, m_instruction);
     Item asked = question(index);
-    std::set<std::string> used(asked.keys.begin(), asked.keys.end());
-    const auto clashes = [&](const Item& item) {
-        return std::any_of(item.keys.begin(), item.keys.end(), [&](const auto& key) { return used.contains(key); });
+    std::set<std::string> shown{asked.question};
+    const auto fits = [&](const Item& item) {
+        const auto isKey = [&](const auto& key) {
+            return std::find(asked.keys.begin(), asked.keys.end(), key) != asked.keys.end();
+        };
+        return !shown.contains(item.question) && std::none_of(item.keys.begin(), item.keys.end(), isKey);
     };
     Random random(m_seed, info().name + " shots", index);
     for (int number = 0; number < shots(); ++number) {
         Item item = drawShot(index, number, random);
-        for (int draws = 1; clashes(item); ++draws) {
+        for (int draws = 1; !fits(item); ++draws) {
             if (draws == kMaxDraws)
                 throw core::Error(core::ErrorCode::usage,
                                   fmt::format("task '{}' has only about {} different shots; ask for fewer than {}",
                                               info().name, number, shots()));
             item = drawShot(index, number, random);
         }
-        used.insert(item.keys.begin(), item.keys.end());
+        shown.insert(item.question);
         builder.add(core::SegmentKind::shot, item.question + item.target + "\n\n");
     }
     builder.add(core::SegmentKind::question, asked.question);

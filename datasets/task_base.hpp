@@ -39,7 +39,7 @@ struct Item {
     std::string question;
     std::string target;
     std::string answer;
-    std::vector<std::string> keys; ///< two items that share a key never meet in one prompt
+    std::vector<std::string> keys; ///< a shot that shares one with the question would give its answer away
 };
 
 class GeneratedTask : public TaskBase {
@@ -52,7 +52,8 @@ protected:
 
     [[nodiscard]] std::uint64_t seed() const noexcept { return m_seed; }
     [[nodiscard]] virtual Item question(std::int64_t index) const = 0;
-    /// A candidate for shot `number` of prompt `index`; asked again until it shares no key with the items before.
+    /// A candidate for shot `number` of prompt `index`; asked again until it shares no key with the
+    /// question and differs from the shots before.
     [[nodiscard]] virtual Item drawShot(std::int64_t index, int number, Random& random) const = 0;
 
 private:

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/color_bar.hpp"
 
-#include "views/map_item.hpp"
+#include "views/heatmap_panel.hpp"
 
 namespace kvviz::plot {
 
@@ -11,6 +11,7 @@ ColorBar::ColorBar(QCPAxisRect* rect) : QCPLayerable(rect->parentPlot(), QString
 void ColorBar::setScale(const ColorScale& scale, const PlotStyle& style)
 {
     m_scale = scale;
+    m_style = style;
     styleAxisRect(m_rect, style);
     for (QCPAxis* axis : m_rect->axes()) {
         axis->grid()->setVisible(false);
@@ -20,7 +21,6 @@ void ColorBar::setScale(const ColorScale& scale, const PlotStyle& style)
     QCPAxis* axis = m_rect->axis(QCPAxis::atRight);
     axis->setTicks(true);
     axis->setTickLabels(true);
-    axis->setLabel(QString::fromStdString(scale.label));
     if (scale.logarithmic) {
         axis->setScaleType(QCPAxis::stLogarithmic);
         axis->setTicker(QSharedPointer<QCPAxisTickerLog>::create());
@@ -34,6 +34,14 @@ void ColorBar::setScale(const ColorScale& scale, const PlotStyle& style)
         axis->setNumberPrecision(3);
     }
     axis->setRange(scale.low, scale.high);
+}
+
+void ColorBar::place(QCPLayoutInset* layout, const QRectF& rect, QSizeF canvas)
+{
+    placeElement(layout, m_rect, rect, canvas);
+    const QString label = QString::fromStdString(m_scale.label);
+    const bool fits = m_style.textWidth(label) <= rect.height() + m_style.units(2);
+    m_rect->axis(QCPAxis::atRight)->setLabel(fits ? label : label.section(QLatin1Char(' '), 0, 0));
 }
 
 double ColorBar::labelWidth(const ColorScale& scale, const PlotStyle& style)

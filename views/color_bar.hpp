@@ -17,6 +17,8 @@ public:
     void setScale(const ColorScale& scale, const PlotStyle& style);
     /// Width of ticks, tick labels and label to the right of the bar.
     [[nodiscard]] static double labelWidth(const ColorScale& scale, const PlotStyle& style);
+    /// Shortens the label to its first word where it is longer than the bar.
+    void place(QCPLayoutInset* layout, const QRectF& rect, QSizeF canvas);
     [[nodiscard]] QCPAxisRect* axisRect() const { return m_rect; }
 
 protected:
@@ -27,6 +29,7 @@ protected:
 private:
     QPointer<QCPAxisRect> m_rect;
     ColorScale m_scale;
+    PlotStyle m_style;
 };
 
 } // namespace kvviz::plot

@@ -74,7 +74,7 @@ CurveSeries CumulativeCurves::series(const Group& group, bool withSinks) const
     CurveSeries series;
     const auto& curves = withSinks ? group.with : group.without;
     const bool band = m_groups.size() <= kMostBands && curves.size() > 1;
-    const std::int64_t last = m_request.sinkTokens > 0 && !withSinks ? m_longest - m_request.sinkTokens : m_longest;
+    const std::int64_t last = std::max<std::int64_t>(1, group.longest - (withSinks ? 0 : m_request.sinkTokens));
     std::vector<double> values(curves.size());
     for (std::size_t i = 0; i <= gridPoints(last); ++i) {
         const bool end = i == gridPoints(last);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace kvviz::plot {
 
@@ -29,6 +30,13 @@ std::vector<std::string> joinedNotes(const std::vector<MapPanel>& panels)
         }
     common.insert(common.end(), single.begin(), single.end());
     return common;
+}
+
+/// At most four panels in a row, rows as even as possible.
+int mapColumns(int count)
+{
+    const int rows = (count + 3) / 4;
+    return std::max(1, (count + rows - 1) / std::max(1, rows));
 }
 
 } // namespace
@@ -58,6 +66,11 @@ FigureScene::FigureScene(const Figure& figure, const PlotStyle& style, double wi
     m_texts->setPieces(m_pieces);
 }
 
+double FigureScene::titleHeight() const
+{
+    return m_titleText.isEmpty() ? 0.0 : m_style.lineHeight(1.1) + m_style.units(3);
+}
+
 double FigureScene::notes(const std::vector<std::string>& lines, double top, bool draw)
 {
     QStringList texts;
@@ -79,41 +92,47 @@ double FigureScene::notes(const std::vector<std::string>& lines, double top, boo
 void FigureScene::buildMaps(const HeatmapFigure& maps, double height, double rasterDpi)
 {
     const int count = static_cast<int>(maps.panels.size());
-    const int perRow = count <= 4 ? count : (count + 1) / ((count + 3) / 4 > 1 ? (count + 3) / 4 : 2);
-    const int columns = std::clamp(perRow, 1, 4);
+    const int columns = mapColumns(count);
     const int rows = (count + columns - 1) / columns;
-    const double gap = m_style.units(kBarGapPt);
-    const double barWidth = m_style.units(kBarPt) + ColorBar::labelWidth(maps.scale, m_style) + m_style.units(2);
-    const double top = m_style.units(2) + (m_titleText.isEmpty() ? 0 : m_style.lineHeight(1.1) + m_style.units(3));
-    const double left = m_style.units(2);
-    const double cell = (m_size.width() - left - barWidth - gap) / columns;
-
-    double tallest = 0;
     for (int i = 0; i < count; ++i) {
         auto panel = std::make_unique<HeatmapPanel>(m_plot.get(), m_layout);
         panel->setVectorResolution(rasterDpi / kExportUnitsPerInch);
         panel->setQueryLabelVisible(i % columns == 0);
         panel->setPanel(maps.panels[static_cast<std::size_t>(i)], maps.scale, m_style);
-        tallest = std::max(tallest, panel->heightForWidth(cell));
         m_maps.push_back(std::move(panel));
     }
+    const double gap = m_style.units(kBarGapPt), left = m_style.units(2);
+    const double barWidth = m_style.units(kBarPt + 2) + ColorBar::labelWidth(maps.scale, m_style);
+    const double top = m_style.units(2) + titleHeight();
+    // Every map gets the same width, whatever its axis needs beside it.
+    QVector<double> sides(columns, 0.0);
+    for (int i = 0; i < count; ++i)
+        sides[i % columns] = std::max(sides[i % columns], m_maps[i]->sideWidth());
+    const double allSides = std::accumulate(sides.begin(), sides.end(), 0.0);
+    const double mapWidth = std::max(10.0, (m_size.width() - left - gap - barWidth - allSides) / columns);
+    double tallest = 0;
+    for (int i = 0; i < count; ++i)
+        tallest = std::max(tallest, m_maps[i]->heightForWidth(mapWidth + m_maps[i]->sideWidth()));
+
     const auto lines = joinedNotes(maps.panels);
     const double footer = notes(lines, 0, false);
     if (height <= 0)
         m_size.setHeight(std::ceil(top + rows * tallest + footer));
     const double rowHeight = (m_size.height() - top - footer) / rows;
-    for (int i = 0; i < count; ++i)
-        m_maps[static_cast<std::size_t>(i)]->place(
-            QRectF(left + i % columns * cell, top + i / columns * rowHeight, cell, rowHeight), m_size);
+    for (int i = 0; i < count; ++i) {
+        const int column = i % columns;
+        const double end = left + std::accumulate(sides.begin(), sides.begin() + column + 1, 0.0) + (column + 1) * mapWidth;
+        const double width = mapWidth + m_maps[i]->sideWidth();
+        m_maps[i]->place(QRectF(end - width, top + i / columns * rowHeight, width, rowHeight), m_size);
+    }
     notes(lines, m_size.height() - footer, true);
 
     auto* barRect = new QCPAxisRect(m_plot.get());
     m_layout->addElement(barRect, QRectF(0, 0, 1, 1));
     auto* bar = new ColorBar(barRect);
     bar->setScale(maps.scale, m_style);
-    const QRectF first = m_maps.front()->mapRect();
-    placeElement(m_layout, barRect, QRectF(left + columns * cell + gap, first.top(), m_style.units(kBarPt), first.height()),
-                 m_size);
+    const QRectF first = m_maps.front()->blockRect();
+    bar->place(m_layout, QRectF(m_size.width() - barWidth, first.top(), m_style.units(kBarPt), first.height()), m_size);
 }
 
 void FigureScene::buildCurves(const CurveFigure& curves, double height)
@@ -124,7 +143,7 @@ void FigureScene::buildCurves(const CurveFigure& curves, double height)
     auto* legend = new LegendBlock(m_plot.get());
     legend->setEntries(curves, m_style);
     const double margin = m_style.units(2);
-    const double top = margin + (m_titleText.isEmpty() ? 0 : m_style.lineHeight(1.1) + m_style.units(3));
+    const double top = margin + titleHeight();
     const double legendHeight = legend->heightForWidth(m_size.width() - 2 * margin);
     const double footer = notes(curves.notes, 0, false) + m_style.units(2);
     const double cell = (m_size.width() - 2 * margin) / columns;

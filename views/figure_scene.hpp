@@ -26,6 +26,7 @@ public:
 private:
     void buildMaps(const HeatmapFigure& maps, double height, double rasterDpi);
     void buildCurves(const CurveFigure& curves, double height);
+    [[nodiscard]] double titleHeight() const;
     /// Small print below `top`; returns its height (measured only, when `draw` is false).
     double notes(const std::vector<std::string>& lines, double top, bool draw);
 

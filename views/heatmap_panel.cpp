@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kStripGapPt = 2.5; // between prompt map and decode strip
 constexpr double kAxisPt = 2.2 + 1.4 + 1.6 + 1.0;
-constexpr qsizetype kLongestToken = 14;
+constexpr qsizetype kLongestToken = 12;
 
 QStringList shortTexts(const std::vector<std::string>& texts)
 {
@@ -20,7 +20,7 @@ QStringList shortTexts(const std::vector<std::string>& texts)
         if (shown.size() > kLongestToken)
             shown = shown.left(kLongestToken - 1) + QChar(0x2026);
         if (shown.startsWith(QLatin1Char(' ')))
-            shown.replace(0, 1, QChar(0x2423)); // the space is part of the token
+            shown.replace(0, 1, QChar(0x00b7)); // the space is part of the token
         result.append(shown);
     }
     return result;
@@ -75,8 +75,9 @@ void HeatmapPanel::setUpAxes(QCPAxisRect* rect, MapItem* item, core::Span querie
     keys->setLabel(!lowest ? QString() : text ? QStringLiteral("key token") : QStringLiteral("key position (tokens)"));
     rows->setRangeReversed(true);
     rows->setRange(static_cast<double>(queries.begin), static_cast<double>(queries.end));
-    for (QCPAxis* axis : rect->axes()) // positions need no more digits than they have
-        axis->setNumberPrecision(9);
+    if (text)
+        for (QCPAxis* axis : rect->axes())
+            axis->setTickLabelFont(m_style.font(m_style.tokenScale));
     item->setColors({}, m_style.masked);
 }
 
@@ -100,7 +101,6 @@ void HeatmapPanel::setPanel(const MapPanel& panel, const ColorScale& scale, cons
         ticker->setTexts(0, texts);
     QCPAxis* rows = m_promptRect->axis(QCPAxis::atLeft);
     rows->setTicker(m_queryTicker);
-    rows->setLabel(!m_queryLabel ? QString() : texts.isEmpty() ? QStringLiteral("query position") : QStringLiteral("query token"));
     QCPAxis* steps = m_decodeRect->axis(QCPAxis::atLeft);
     steps->setTicker(m_decodeTicker);
     steps->setLabel(m_queryLabel ? QStringLiteral("decode") : QString());
@@ -115,7 +115,7 @@ double HeatmapPanel::longestToken() const
 {
     double widest = 0;
     for (const QString& text : shortTexts(m_panel.tokenTexts))
-        widest = std::max(widest, m_style.textWidth(text, 0.9));
+        widest = std::max(widest, m_style.textWidth(text, m_style.tokenScale));
     return widest;
 }
 
@@ -144,6 +144,12 @@ double HeatmapPanel::decodeHeight(double mapHeight) const
     return std::clamp(mapHeight * share, std::min(least, mapHeight / 2), std::max(least, mapHeight * 0.3));
 }
 
+double HeatmapPanel::sideWidth() const
+{
+    const Margins m = margins();
+    return m.left + m.right;
+}
+
 double HeatmapPanel::heightForWidth(double width) const
 {
     const Margins m = margins();
@@ -168,11 +174,22 @@ void HeatmapPanel::place(const QRectF& rect, QSizeF canvas)
     placeElement(m_layout, m_promptRect, m_mapRect, canvas);
     const QRectF strip(m_mapRect.left(), m_mapRect.bottom() + gap, width, std::max(1.0, decode));
     placeElement(m_layout, m_decodeRect, strip, canvas);
-    m_decodeTicker->setClearance(m_style.lineHeight(0.9) / 2 / strip.height()
-                                 * static_cast<double>(std::max<std::int64_t>(1, m_panel.decodeQueries.size())));
-    m_keyTicker->setTickCount(std::max(2, static_cast<int>(width / m_style.units(34))));
-    m_queryTicker->setTickCount(std::max(2, static_cast<int>(m_mapRect.height() / m_style.units(30))));
+    m_blockRect = decode > 0 ? m_mapRect.united(strip) : m_mapRect;
+    fitLabels(strip);
     placeTitle(rect, m_mapRect.left());
+}
+
+void HeatmapPanel::fitLabels(const QRectF& strip)
+{
+    m_keyTicker->setTickCount(std::max(2, static_cast<int>(m_mapRect.width() / m_style.units(34))));
+    m_queryTicker->setTickCount(std::max(2, static_cast<int>(m_mapRect.height() / m_style.units(30))));
+    const bool text = !m_panel.tokenTexts.empty();
+    const auto steps = static_cast<double>(std::max<std::int64_t>(1, m_panel.decodeQueries.size()));
+    m_decodeTicker->setClearance(text ? 0.0 : m_style.lineHeight(0.9) / 2 / strip.height() * steps);
+    QCPAxis* queries = m_promptRect->axis(QCPAxis::atLeft);
+    const QString what = text ? QStringLiteral("query token") : QStringLiteral("query position");
+    const bool fits = m_style.textWidth(what) < m_mapRect.height() - m_style.units(4);
+    queries->setLabel(!m_queryLabel ? QString() : fits ? what : QStringLiteral("query"));
 }
 
 void HeatmapPanel::placeTitle(const QRectF& rect, double mapLeft)

@@ -26,6 +26,8 @@ public:
     void setQueryLabelVisible(bool visible) { m_queryLabel = visible; }
     void setVectorResolution(double pixelsPerUnit);
 
+    /// Width beside the map: axis, labels, margins.
+    [[nodiscard]] double sideWidth() const;
     /// Height at which a whole prompt map has square cells.
     [[nodiscard]] double heightForWidth(double width) const;
     void place(const QRectF& rect, QSizeF canvas);
@@ -33,6 +35,7 @@ public:
     [[nodiscard]] QCPAxisRect* promptRect() const { return m_promptRect; }
     [[nodiscard]] QCPAxisRect* decodeRect() const { return m_decodeRect; }
     [[nodiscard]] QRectF mapRect() const { return m_mapRect; } ///< of the prompt part, as placed
+    [[nodiscard]] QRectF blockRect() const { return m_blockRect; } ///< with the decode strip
 
 private:
     struct Margins {
@@ -42,6 +45,7 @@ private:
     [[nodiscard]] double decodeHeight(double mapHeight) const;
     [[nodiscard]] double longestToken() const;
     void setUpAxes(QCPAxisRect* rect, MapItem* item, core::Span queries, bool lowest);
+    void fitLabels(const QRectF& strip);
     void placeTitle(const QRectF& rect, double mapLeft);
 
     QCPLayoutInset* m_layout;
@@ -55,7 +59,7 @@ private:
     QSharedPointer<TokenTicker> m_keyTicker, m_queryTicker, m_decodeTicker;
     MapPanel m_panel;
     PlotStyle m_style;
-    QRectF m_mapRect;
+    QRectF m_mapRect, m_blockRect;
     bool m_queryLabel = true;
 };
 

@@ -46,8 +46,8 @@ bool wantsTokenText(const MapRequest& request, const MapPanel& panel)
 std::string sourceNote(const core::CaptureInfo& info, const io::MapTile& tile)
 {
     const double keysPerCell = (tile.keyEnd - tile.keyBegin) / static_cast<double>(std::max<std::int64_t>(1, tile.columns));
-    return fmt::format("tier {}, {}{}", core::tierName(info.tier), tile.source,
-                       keysPerCell > 1.001 ? fmt::format(", {:.3g} keys a cell", keysPerCell) : "");
+    const std::string cells = keysPerCell > 1.001 ? fmt::format(", {:.3g} keys a cell", keysPerCell) : "";
+    return fmt::format("source: {} (tier {}){}", tile.source, core::tierName(info.tier), cells);
 }
 
 void addNotes(MapPanel& panel, const core::CaptureInfo& info, const std::vector<std::int64_t>& heads)

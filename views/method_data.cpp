@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -44,15 +45,14 @@ bool byTokens(const std::vector<ReplayRecord>& records)
 }
 
 struct Metric {
-    std::string title, yLabel;
+    std::string yLabel;
     double (*value)(const ReplayRecord&);
     bool (*present)(const ReplayRecord&);
 };
 
-const Metric kMass{"lost attention mass", "lost attention mass", [](const ReplayRecord& r) { return r.meanLost; },
+const Metric kMass{"lost attention mass", [](const ReplayRecord& r) { return r.meanLost; },
                    [](const ReplayRecord&) { return true; }};
-const Metric kOutput{"attention output error", "relative output error",
-                     [](const ReplayRecord& r) { return r.meanOutputError; },
+const Metric kOutput{"relative output error", [](const ReplayRecord& r) { return r.meanOutputError; },
                      [](const ReplayRecord& r) { return r.depth == "output"; }};
 
 /// Values of all prompts by method (in order of appearance) and abscissa.
@@ -79,12 +79,6 @@ Grouped groupBy(const std::vector<ReplayRecord>& records, const Metric& metric, 
     return grouped;
 }
 
-double niceCeiling(double value)
-{
-    const double step = std::pow(10.0, std::floor(std::log10(std::max(value, 1e-9)))) / 2;
-    return std::ceil(value / step * 1.02) * step;
-}
-
 /// Colours belong to methods, so that a method looks the same in both panels.
 using Colors = std::map<std::string, int>;
 
@@ -101,12 +95,9 @@ Colors colorsOf(const std::vector<ReplayRecord>& records)
 CurvePanel makePanel(const Grouped& grouped, const Metric& metric, bool tokens, const Colors& colors, std::uint64_t seed)
 {
     CurvePanel panel;
-    panel.title = metric.title;
     panel.yLabel = metric.yLabel;
     panel.xLabel = tokens ? "tokens kept per layer and KV head" : "ratio of tokens kept";
-    panel.xLow = 0;
-    panel.xHigh = tokens ? 0 : 1;
-    double largest = 0;
+    double largest = 0, first = std::numeric_limits<double>::max(), last = 0;
     for (const std::string& label : grouped.order) {
         CurveSeries series;
         series.name = label;
@@ -122,7 +113,8 @@ CurvePanel makePanel(const Grouped& grouped, const Metric& metric, bool tokens, 
             series.high.push_back(summary.high);
             spread = spread || values.size() > 1;
             largest = std::max(largest, summary.high);
-            panel.xHigh = std::max(panel.xHigh, x);
+            first = std::min(first, x);
+            last = std::max(last, x);
         }
         if (!spread || series.reference) {
             series.low.clear();
@@ -130,7 +122,12 @@ CurvePanel makePanel(const Grouped& grouped, const Metric& metric, bool tokens, 
         }
         panel.series.push_back(std::move(series));
     }
-    panel.yHigh = largest > 0 ? niceCeiling(largest) : 1.0;
+    // A little air, so that markers on the border (FullKV loses nothing) are drawn whole.
+    const double air = last > first ? (last - first) * 0.06 : 0.05 * std::max(last, 1e-3);
+    panel.xLow = first - air;
+    panel.xHigh = last + air;
+    panel.yHigh = largest > 0 ? largest * 1.05 : 1.0;
+    panel.yLow = -0.035 * panel.yHigh;
     return panel;
 }
 

@@ -50,6 +50,7 @@ PlotStyle PlotStyle::screen(const QPalette& palette, double dotsPerInch, double 
 {
     PlotStyle style = paper(fontPt);
     style.unitsPerPoint = dotsPerInch / 72.0;
+    style.tokenScale = 0.85;
     style.dark = palette.color(QPalette::Window).lightnessF() < 0.5;
     if (!style.dark)
         return style;
@@ -82,9 +83,9 @@ QPen PlotStyle::pen(const QColor& color, double widthPt, Qt::PenStyle line) cons
 
 double PlotStyle::lineHeight(double scale) const { return QFontMetricsF(font(scale)).height(); }
 
-double PlotStyle::textWidth(const QString& text, double scale, bool bold) const
+double PlotStyle::textWidth(const QString& string, double scale, bool bold) const
 {
-    return QFontMetricsF(font(scale, bold)).horizontalAdvance(text);
+    return QFontMetricsF(font(scale, bold)).horizontalAdvance(string);
 }
 
 QColor seriesColor(int index, const PlotStyle& style)
@@ -136,8 +137,11 @@ void styleAxisRect(QCPAxisRect* rect, const PlotStyle& style)
     rect->setMinimumMargins(QMargins());
     rect->setMargins(QMargins());
     rect->setupFullAxesBox(false);
-    for (QCPAxis* axis : rect->axes())
+    for (QCPAxis* axis : rect->axes()) {
+        axis->setLayer(QStringLiteral("axes")); // above the data; a new axis starts among it
+        axis->grid()->setLayer(QStringLiteral("grid"));
         styleAxis(axis, style);
+    }
     for (QCPAxis* axis : {rect->axis(QCPAxis::atTop), rect->axis(QCPAxis::atRight)}) {
         axis->setTicks(false);
         axis->setTickLabels(false);

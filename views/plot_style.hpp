@@ -20,6 +20,7 @@ inline constexpr double kExportUnitsPerInch = 288.0;
 struct PlotStyle {
     double unitsPerPoint = kExportUnitsPerInch / 72.0;
     double fontPt = 7.5;
+    double tokenScale = 0.72; ///< size of token texts on axes
     QString family;
     bool dark = false;
     QColor background, text, subtle, axis, grid, masked, boundary, sink;

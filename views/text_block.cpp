@@ -13,7 +13,8 @@ namespace kvviz::plot {
 namespace {
 
 constexpr double kSamplePt = 16; // length of a line sample in the legend
-constexpr double kGapPt = 3;
+constexpr double kGapPt = 3;     // between sample and name
+constexpr double kEntryGapPt = 8; // between entries
 
 } // namespace
 
@@ -45,6 +46,7 @@ void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
 {
     m_style = style;
     m_entries.clear();
+    m_notes.clear();
     std::set<std::string> seen;
     for (const CurvePanel& panel : figure.panels)
         for (const CurveSeries& series : panel.series)
@@ -52,62 +54,63 @@ void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
                 m_entries.push_back({QString::fromStdString(series.name), seriesPen(series, style),
                                      series.markers ? seriesMarker(series.color, style) : QCPScatterStyle()});
     for (const LegendNote& note : figure.legendNotes)
-        m_entries.push_back({QString::fromStdString(note.text),
-                             style.pen(style.subtle, 0.9, note.dashed ? Qt::DashLine : Qt::SolidLine),
-                             QCPScatterStyle()});
+        m_notes.push_back({QString::fromStdString(note.text),
+                           style.pen(style.subtle, 0.9, note.dashed ? Qt::DashLine : Qt::SolidLine), QCPScatterStyle()});
 }
 
-double LegendBlock::columnWidth() const
+double LegendBlock::entryWidth(const Entry& entry) const
 {
-    double widest = 0;
-    for (const Entry& entry : m_entries)
-        widest = std::max(widest, m_style.textWidth(entry.text, 0.9));
-    return widest + m_style.units(kSamplePt + 3 * kGapPt);
+    return m_style.textWidth(entry.text, 0.9) + m_style.units(kSamplePt + kGapPt + kEntryGapPt);
 }
 
-int LegendBlock::columns(double width) const
+std::vector<LegendBlock::Row> LegendBlock::rows(double width) const
 {
-    const int fitting = std::max(1, static_cast<int>(width / std::max(1.0, columnWidth())));
-    const int entries = static_cast<int>(m_entries.size());
-    if (entries <= fitting)
-        return std::max(1, entries);
-    const int rows = (entries + fitting - 1) / fitting; // as even as possible
-    return (entries + rows - 1) / rows;
+    std::vector<Row> rows;
+    for (const auto* entries : {&m_entries, &m_notes}) {
+        bool first = true;
+        for (const Entry& entry : *entries) {
+            if (first || rows.back().width + entryWidth(entry) > width)
+                rows.push_back({});
+            first = false;
+            rows.back().entries.push_back(&entry);
+            rows.back().width += entryWidth(entry);
+        }
+    }
+    return rows;
 }
 
 double LegendBlock::heightForWidth(double width) const
 {
-    if (m_entries.empty())
-        return 0;
-    const int perRow = columns(width);
-    const int rows = (static_cast<int>(m_entries.size()) + perRow - 1) / perRow;
-    return rows * m_style.lineHeight(0.9) * 1.1;
+    return static_cast<double>(rows(width).size()) * m_style.lineHeight(0.9) * 1.1;
 }
 
 void LegendBlock::draw(QCPPainter* painter)
 {
-    if (m_entries.empty())
-        return;
-    const int perRow = columns(m_rect.width());
-    const double column = std::min(columnWidth(), m_rect.width() / perRow);
-    const double left = m_rect.left() + std::max(0.0, (m_rect.width() - perRow * column) / 2);
-    const double row = m_style.lineHeight(0.9) * 1.1;
-    const double sample = m_style.units(kSamplePt);
+    const double height = m_style.lineHeight(0.9) * 1.1;
+    double y = m_rect.top();
     painter->setFont(m_style.font(0.9));
-    for (std::size_t i = 0; i < m_entries.size(); ++i) {
-        const Entry& entry = m_entries[i];
-        const double x = left + static_cast<double>(i % static_cast<std::size_t>(perRow)) * column;
-        const double y = m_rect.top() + std::floor(static_cast<double>(i) / perRow) * row;
-        painter->setPen(entry.pen);
-        painter->drawLine(QPointF(x, y + row / 2), QPointF(x + sample, y + row / 2));
-        if (!entry.marker.isNone()) {
-            entry.marker.applyTo(painter, entry.pen);
-            entry.marker.drawShape(painter, x + sample / 2, y + row / 2);
+    for (const Row& row : rows(m_rect.width())) {
+        double x = m_rect.left() + std::max(0.0, (m_rect.width() - row.width + m_style.units(kEntryGapPt)) / 2);
+        for (const Entry* entry : row.entries) {
+            drawEntry(painter, *entry, QPointF(x, y + height / 2));
+            x += entryWidth(*entry);
         }
-        painter->setPen(m_style.text);
-        painter->drawText(QRectF(x + sample + m_style.units(kGapPt), y, column, row),
-                          Qt::AlignLeft | Qt::AlignVCenter | Qt::TextDontClip, entry.text);
+        y += height;
     }
+}
+
+void LegendBlock::drawEntry(QCPPainter* painter, const Entry& entry, QPointF left) const
+{
+    const double sample = m_style.units(kSamplePt), height = m_style.lineHeight(0.9);
+    painter->setPen(entry.pen);
+    painter->drawLine(left, left + QPointF(sample, 0));
+    if (!entry.marker.isNone()) {
+        entry.marker.applyTo(painter, entry.pen);
+        entry.marker.drawShape(painter, left + QPointF(sample / 2, 0));
+    }
+    painter->setPen(m_style.text);
+    painter->drawText(QRectF(left.x() + sample + m_style.units(kGapPt), left.y() - height / 2, m_rect.width(), height),
+                      Qt::AlignLeft | Qt::AlignVCenter | Qt::TextDontClip, entry.text);
 }
 
 } // namespace kvviz::plot

@@ -36,7 +36,7 @@ private:
 /// Height of `text` broken into lines at `width`.
 [[nodiscard]] double wrappedHeight(const QString& text, const QFont& font, double width);
 
-/// Samples and names of series, flowing in rows of equal columns.
+/// Samples and names of series flowing in centred rows, then the notes on ways of drawing in rows of their own.
 class LegendBlock : public QCPLayerable {
 public:
     explicit LegendBlock(QCustomPlot* plot) : QCPLayerable(plot, QStringLiteral("overlay")) {}
@@ -54,11 +54,16 @@ private:
         QPen pen;
         QCPScatterStyle marker;
     };
-    [[nodiscard]] double columnWidth() const;
-    [[nodiscard]] int columns(double width) const;
+    struct Row {
+        std::vector<const Entry*> entries;
+        double width = 0;
+    };
+    [[nodiscard]] double entryWidth(const Entry& entry) const;
+    [[nodiscard]] std::vector<Row> rows(double width) const;
+    void drawEntry(QCPPainter* painter, const Entry& entry, QPointF left) const;
 
     PlotStyle m_style;
-    std::vector<Entry> m_entries;
+    std::vector<Entry> m_entries, m_notes;
     QRectF m_rect;
 };
 

@@ -32,8 +32,8 @@ std::string textOfLine(const std::string& line, std::size_t number)
 {
     const auto fail = [number](const std::string& what) {
         return core::Error(core::ErrorCode::badInput,
-                           fmt::format("standard input, line {}: {}; expected an object such as {{\"text\": \"Hello\"}}",
-                                       number, what));
+                           fmt::format("standard input, line {}: {}; expected an object such as "
+                                       "{{\"text\": \"Hello\"}}", number, what));
     };
     Json object;
     try {

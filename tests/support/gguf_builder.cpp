@@ -3,6 +3,7 @@
 // The GGUF writer and the tiny llama model.
 #include "tests/support/gguf_builder.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <random>
@@ -107,7 +108,7 @@ GgufBuilder& GgufBuilder::f32s(const std::string& key, const std::vector<float>&
 GgufBuilder& GgufBuilder::tensor(const std::string& name, const std::vector<std::uint64_t>& shape, std::uint32_t type,
                                  std::string bytes)
 {
-    m_tensors.push_back({name, shape, type, std::move(bytes), -1});
+    m_tensors.push_back({name, shape, type, std::move(bytes), std::nullopt});
     return *this;
 }
 
@@ -120,7 +121,7 @@ GgufBuilder& GgufBuilder::tensor(const std::string& name, const std::vector<std:
 
 GgufBuilder& GgufBuilder::atOffset(std::uint64_t offset)
 {
-    m_tensors.back().offset = static_cast<std::int64_t>(offset);
+    m_tensors.back().offset = offset;
     return *this;
 }
 
@@ -141,8 +142,7 @@ std::string GgufBuilder::build() const
         for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size)
             bytes += bytesOf(*size);
         const std::uint64_t natural = data.size();
-        bytes += bytesOf(tensor.type)
-                 + bytesOf(tensor.offset < 0 ? natural : static_cast<std::uint64_t>(tensor.offset));
+        bytes += bytesOf(tensor.type) + bytesOf(tensor.offset.value_or(natural));
         data += tensor.bytes;
     }
     pad(bytes, m_alignment);
@@ -160,8 +160,8 @@ void GgufBuilder::write(const std::filesystem::path& path) const
 std::vector<std::string> tinyMerges()
 {
     const std::string space = utf8(0x120);
-    return {"t h", "i n", space + " a", "th e", space + " t", "in g", space + "t he", "e r", space + " " + space,
-            "l l", "a n", "an d"};
+    return {"t h", "i n", space + " a", "th e", space + " t", "in g", space + "t h", space + "th e", "e r",
+            space + " " + space, "l l", "a n", "an d"};
 }
 
 std::vector<std::string> tinyVocabulary()

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,7 +50,7 @@ private:
         std::vector<std::uint64_t> shape;
         std::uint32_t type;
         std::string bytes;
-        std::int64_t offset; ///< -1: natural
+        std::optional<std::uint64_t> offset; ///< in place of the natural one
     };
     std::uint32_t m_version;
     std::uint64_t m_alignment = 32;

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// kvviz replay: captures one after the other; results files and tables at the end of each argument.
+#include "app/commands.hpp"
+#include "app/commands/capture_summary.hpp"
+#include "app/commands/replay_jobs.hpp"
+#include "app/commands/replay_table.hpp"
+#include "app/console.hpp"
+#include "core/error.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <set>
+
+namespace kvviz::app {
+namespace {
+
+/// Everything the run produced. Arrays of records are dropped as soon as they are written.
+struct Outcome {
+    std::vector<io::ReplayRecord> records;
+    std::vector<std::string> captures, files;
+    std::set<std::pair<std::string, std::string>> skippedMethods;
+    std::vector<std::pair<std::string, std::string>> failedCaptures;
+    std::set<std::string> evaluatedOn;
+    double maxRowDeviation = 0;
+};
+
+void dropArrays(std::vector<io::ReplayRecord>& records)
+{
+    for (io::ReplayRecord& record : records) {
+        record.kept = {};
+        record.keptDecode = {};
+        record.lostMass = record.lostNonSink = record.outputError = record.survival = {};
+    }
+}
+
+/// "[2/8] ..." in front of the phase when there are several captures.
+core::Progress numbered(const core::Progress& progress, std::size_t number, std::size_t total)
+{
+    if (total < 2 || !progress.report)
+        return progress;
+    return {[report = progress.report, number, total](std::string_view phase, std::int64_t done, std::int64_t all) {
+                report(fmt::format("[{}/{}] {}", number, total, phase), done, all);
+            },
+            progress.stop};
+}
+
+/// Appends the records of one capture. With several captures, one that cannot be replayed does not end the run.
+void replayOne(const io::CaptureRef& ref, const ReplayJob& job, const compress::ReplayRequest& request, bool only,
+               const core::Progress& progress, std::vector<io::ReplayRecord>& records, Outcome& outcome)
+{
+    try {
+        const io::CaptureReader reader(ref);
+        compress::ReplayReport report = compress::replay(reader, request, progress);
+        outcome.skippedMethods.insert(report.skipped.begin(), report.skipped.end());
+        outcome.evaluatedOn.insert(report.evaluatedOn);
+        outcome.maxRowDeviation = std::max(outcome.maxRowDeviation, report.maxRowDeviation);
+        outcome.captures.push_back(refName(ref));
+        for (io::ReplayRecord& record : makeRecords(std::move(report), reader.info(), ref, job.results, request.depth))
+            records.push_back(std::move(record));
+    } catch (const core::Error& error) {
+        if (only || error.code() != core::ErrorCode::badInput)
+            throw;
+        outcome.failedCaptures.emplace_back(refName(ref), error.what());
+    }
+}
+
+Outcome replayAll(const std::vector<ReplayJob>& jobs, const compress::ReplayRequest& request,
+                  const ReplayOptions& options, const CommonOptions& common)
+{
+    Outcome outcome;
+    std::size_t total = 0, number = 0;
+    for (const ReplayJob& job : jobs)
+        total += job.captures.size();
+    const core::Progress progress = consoleProgress(common);
+    for (const ReplayJob& job : jobs) {
+        std::vector<io::ReplayRecord> records;
+        for (const io::CaptureRef& ref : job.captures)
+            replayOne(ref, job, request, total == 1, numbered(progress, ++number, total), records, outcome);
+        if (!job.results.empty() && !records.empty()) {
+            io::writeReplayResults(job.results, records, creatorName(), common.commandLine, options.force);
+            outcome.files.push_back(job.results.string());
+        }
+        dropArrays(records);
+        for (io::ReplayRecord& record : records)
+            outcome.records.push_back(std::move(record));
+    }
+    finishProgress();
+    return outcome;
+}
+
+void writeCsv(const ReplayOptions& options, const std::string& text)
+{
+    const std::string part = options.csv + ".part";
+    {
+        std::ofstream stream(part, std::ios::binary | std::ios::trunc);
+        stream << text << std::flush;
+        if (!stream) {
+            const std::string cause = std::strerror(errno);
+            std::remove(part.c_str());
+            throw core::Error(core::ErrorCode::failure, fmt::format("'{}' cannot be written: {}", options.csv, cause));
+        }
+    }
+    std::filesystem::rename(part, options.csv);
+}
+
+void reportNotes(const Outcome& outcome, const CommonOptions& common)
+{
+    for (const auto& [method, reason] : outcome.skippedMethods)
+        note(common, fmt::format("skipped {}: {}", method, reason));
+    for (const auto& [capture, reason] : outcome.failedCaptures)
+        note(common, fmt::format("skipped capture {}: {}", capture, reason));
+    if (common.verbose > 0)
+        note(common, fmt::format("largest deviation of a stored attention row from 1: {:.2g}", outcome.maxRowDeviation));
+    for (const std::string& file : outcome.files)
+        note(common, fmt::format("results in {}", file));
+}
+
+Json toJson(const Outcome& outcome, const compress::ReplayRequest& request, bool byTokens)
+{
+    Json report = jsonReport("replay");
+    report["depth"] = depthName(request.depth);
+    report["assumes"] = depthAssumption(request.depth);
+    report["evaluated_on"] = outcome.evaluatedOn;
+    report["captures"] = outcome.captures;
+    report["results_files"] = outcome.files;
+    for (const char* name : {"skipped_methods", "failed_captures", "averages", "results"})
+        report[name] = Json::array();
+    for (const auto& [method, reason] : outcome.skippedMethods)
+        report["skipped_methods"].push_back({{"method", method}, {"reason", reason}});
+    for (const auto& [capture, reason] : outcome.failedCaptures)
+        report["failed_captures"].push_back({{"capture", capture}, {"reason", reason}});
+    for (const ReplayAverage& average : averages(outcome.records, byTokens))
+        report["averages"].push_back(app::toJson(average));
+    for (const io::ReplayRecord& record : outcome.records)
+        report["results"].push_back(app::toJson(record));
+    return report;
+}
+
+std::string toText(const Outcome& outcome, const compress::ReplayRequest& request, bool byTokens)
+{
+    std::string where;
+    for (const std::string& text : outcome.evaluatedOn)
+        where += (where.empty() ? "" : "; ") + text;
+    std::string result = replayTable(averages(outcome.records, byTokens), byTokens);
+    result += fmt::format("\n{} {}, evaluated on {}. Kept tokens are per layer and KV head.\n", outcome.captures.size(),
+                          outcome.captures.size() == 1 ? "capture" : "captures (means)", where);
+    return result + fmt::format("Depth {}: {}\n", depthName(request.depth), depthAssumption(request.depth));
+}
+
+} // namespace
+
+int runReplay(const ReplayOptions& options, const CommonOptions& common)
+{
+    const compress::ReplayRequest request = replayRequest(options, common.threads);
+    const std::vector<ReplayJob> jobs = replayJobs(options);
+    if (!options.csv.empty() && options.csv != "-" && !options.force && std::filesystem::exists(options.csv))
+        throw core::Error(core::ErrorCode::failure, fmt::format("'{}' exists; overwrite it with --force", options.csv));
+    const Outcome outcome = replayAll(jobs, request, options, common);
+    reportNotes(outcome, common);
+    if (outcome.records.empty())
+        throw core::Error(core::ErrorCode::badInput, "none of the captures could be replayed with these methods");
+    const bool byTokens = !options.budgetTokens.empty();
+    if (!options.csv.empty() && options.csv != "-")
+        writeCsv(options, replayCsv(outcome.records));
+    if (options.csv == "-")
+        printOut(replayCsv(outcome.records));
+    else if (common.json)
+        printJson(toJson(outcome, request, byTokens));
+    else
+        printOut(toText(outcome, request, byTokens));
+    return outcome.failedCaptures.empty() ? 0 : static_cast<int>(core::ErrorCode::partial);
+}
+
+} // namespace kvviz::app

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// From options to requests, and from reports to records.
+#include "app/commands/replay_jobs.hpp"
+
+#include "app/commands/capture_summary.hpp"
+#include "app/console.hpp"
+#include "core/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace kvviz::app {
+namespace {
+
+[[noreturn]] void usage(const std::string& message) { throw core::Error(core::ErrorCode::usage, message); }
+
+std::vector<std::string> split(std::string_view text, char separator)
+{
+    std::vector<std::string> result;
+    while (true) {
+        const std::size_t end = text.find(separator);
+        const std::string_view part = text.substr(0, end);
+        const std::size_t first = part.find_first_not_of(" \t\n");
+        if (first != std::string_view::npos)
+            result.emplace_back(part.substr(first, part.find_last_not_of(" \t\n") - first + 1));
+        if (end == std::string_view::npos)
+            return result;
+        text.remove_prefix(end + 1);
+    }
+}
+
+std::vector<compress::Budget> parseBudgets(const ReplayOptions& options)
+{
+    std::vector<compress::Budget> result;
+    if (options.budgetTokens.empty()) {
+        for (const double ratio : parseNumberList(options.ratios, "--ratios")) {
+            if (!(ratio > 0 && ratio <= 1))
+                usage(fmt::format("--ratios: {} is not a fraction of tokens kept; expected more than 0, at most 1", ratio));
+            result.push_back({ratio, std::nullopt});
+        }
+        return result;
+    }
+    for (const double tokens : parseNumberList(options.budgetTokens, "--budget-tokens")) {
+        if (tokens < 1 || tokens > 1e9 || tokens != std::floor(tokens))
+            usage(fmt::format("--budget-tokens: {} is not a number of tokens; expected a whole number from 1 on", tokens));
+        result.push_back({1.0, static_cast<std::int64_t>(tokens)});
+    }
+    return result;
+}
+
+void addFresh(std::vector<std::string>& list, const std::string& item)
+{
+    if (std::find(list.begin(), list.end(), item) == list.end())
+        list.push_back(item);
+}
+
+std::string captureIdentity(const io::CaptureRef& ref, const std::filesystem::path& results)
+{
+    const std::filesystem::path folder = std::filesystem::absolute(results).parent_path();
+    const io::CaptureRef relative{
+        results.empty() ? ref.file : std::filesystem::absolute(ref.file).lexically_proximate(folder), ref.group};
+    return refName(relative);
+}
+
+} // namespace
+
+std::vector<std::string> parseMethods(std::string_view text)
+{
+    std::vector<std::string> result;
+    for (const std::string& part : split(text, ';')) {
+        // A comma inside a specification belongs to its parameters, which always follow a colon.
+        const bool plain = part.find(':') == std::string::npos;
+        for (const std::string& name : plain ? split(part, ',') : std::vector<std::string>{part}) {
+            if (name != "all")
+                addFresh(result, name);
+            else
+                for (const std::string& every : compress::defaultReplaySet())
+                    addFresh(result, every);
+        }
+    }
+    if (result.empty())
+        usage("--methods: no method given; 'kvviz methods' lists them");
+    return result;
+}
+
+compress::ReplayRequest replayRequest(const ReplayOptions& options, int threads)
+{
+    compress::ReplayRequest request;
+    request.methods = parseMethods(options.methods);
+    for (const std::string& specification : request.methods)
+        static_cast<void>(compress::makeMethod(specification)); // throws for unknown names and values
+    request.budgets = parseBudgets(options);
+    request.depth = compress::depthFromName(options.depth).value();
+    request.seed = options.seed;
+    request.keepMasks = !options.noOutput && !options.noMasks;
+    request.threads = threads;
+    return request;
+}
+
+std::filesystem::path resultsPath(const std::filesystem::path& input)
+{
+    if (std::filesystem::is_directory(input))
+        return input / "replay.kvres.h5";
+    std::filesystem::path result = input;
+    if (result.extension() == ".kvh5")
+        result.replace_extension();
+    result += ".kvres.h5";
+    return result;
+}
+
+std::vector<ReplayJob> replayJobs(const ReplayOptions& options)
+{
+    std::vector<ReplayJob> jobs;
+    if (!options.output.empty()) {
+        jobs.push_back({options.output, capturesOf(options.captures)});
+    } else {
+        for (const std::string& input : options.captures) {
+            std::vector<io::CaptureRef> captures = capturesOf({input});
+            jobs.push_back({options.noOutput ? std::filesystem::path() : resultsPath(input), std::move(captures)});
+        }
+    }
+    for (const ReplayJob& job : jobs)
+        if (!job.results.empty() && !options.force && std::filesystem::exists(job.results))
+            throw core::Error(core::ErrorCode::failure,
+                              fmt::format("'{}' exists; overwrite it with --force, or choose another with --output",
+                                          job.results.string()));
+    return jobs;
+}
+
+std::vector<io::ReplayRecord> makeRecords(compress::ReplayReport&& report, const core::CaptureInfo& info,
+                                          const io::CaptureRef& ref, const std::filesystem::path& results,
+                                          compress::Depth depth)
+{
+    std::vector<io::ReplayRecord> records;
+    for (compress::ReplayResult& result : report.results) {
+        io::ReplayRecord record;
+        record.capture = captureIdentity(ref, results);
+        record.task = info.prompt.task;
+        record.promptId = info.prompt.id;
+        record.modelName = info.model.name;
+        record.method = result.method;
+        record.variant = result.variant;
+        record.params = result.params;
+        record.depth = depthName(depth);
+        record.assumption = fmt::format("{} Evaluated on {}.", depthAssumption(depth), report.evaluatedOn);
+        record.ratio = result.budget.nominalRatio(report.nPrompt);
+        record.budgetTokens = result.budgetTokens;
+        record.actualRatio = result.actualRatio;
+        record.keptTokens = result.keptTokens;
+        record.bytes = result.bytes;
+        record.tiesAtCut = result.tiesAtCut;
+        record.deadQueries = result.deadQueries;
+        record.flags = std::move(result.flags);
+        record.seconds = result.seconds;
+        record.layers = std::ssize(info.layers);
+        record.heads = std::ssize(info.heads);
+        record.kvHeads = info.headMap().kvHeads();
+        record.n = report.nPrompt;
+        record.t = report.nQueries;
+        record.segments = std::ssize(info.segments);
+        record.kept = std::move(result.kept);
+        record.keptDecode = std::move(result.keptDecode);
+        record.lostMass = std::move(result.lostMass);
+        record.lostNonSink = std::move(result.lostNonSink);
+        record.outputError = std::move(result.outputError);
+        record.survival = std::move(result.survival);
+        record.meanLost = result.meanLost;
+        record.p95Lost = result.p95Lost;
+        record.maxLost = result.maxLost;
+        record.meanLostNonSink = result.meanLostNonSink;
+        record.meanOutputError = result.meanOutputError;
+        record.p95OutputError = result.p95OutputError;
+        records.push_back(std::move(record));
+    }
+    return records;
+}
+
+} // namespace kvviz::app

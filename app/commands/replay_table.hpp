@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Replay records for readers: averages over captures, a table, JSON and CSV.
+#pragma once
+
+#include "app/json_output.hpp"
+#include "core/io/results.hpp"
+
+#include <string>
+#include <vector>
+
+namespace kvviz::app {
+
+/// One (method, budget), averaged over the captures it was replayed on. NaNs are left out of means.
+struct ReplayAverage {
+    std::string method, variant;
+    double ratio = 0;          ///< nominal; the mean when budgets are in tokens
+    std::int64_t budgetTokens = 0; ///< the largest
+    std::int64_t captures = 0;
+    double actualRatio = 0, keptTokens = 0; ///< tokens per layer and KV head
+    double lost = 0, lostNonSink = 0, outputError = 0; ///< outputError is NaN at depth mass
+    std::vector<std::string> flags;
+};
+
+/// Best first within a budget, budgets from large to small. `byTokens`: budgets were given in tokens.
+[[nodiscard]] std::vector<ReplayAverage> averages(const std::vector<io::ReplayRecord>& records, bool byTokens);
+[[nodiscard]] std::string replayTable(const std::vector<ReplayAverage>& averages, bool byTokens);
+[[nodiscard]] Json toJson(const io::ReplayRecord& record);
+[[nodiscard]] Json toJson(const ReplayAverage& average);
+[[nodiscard]] std::string replayCsv(const std::vector<io::ReplayRecord>& records);
+
+} // namespace kvviz::app

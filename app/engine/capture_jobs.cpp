@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Options to jobs. One rule: what can be refused is refused before the model is loaded.
+#include "app/engine/capture_jobs.hpp"
+
+#include "app/console.hpp"
+#include "datasets/task.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <sstream>
+
+namespace kvviz::app {
+namespace {
+
+using core::Error;
+using core::ErrorCode;
+
+std::string readFile(const std::filesystem::path& path)
+{
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored))
+        throw Error(ErrorCode::badInput, fmt::format("{}: is a folder, expected a text file", path.string()));
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream text;
+    if (!in || !(text << in.rdbuf() || in.peek() == std::ifstream::traits_type::eof()))
+        throw Error(ErrorCode::badInput, fmt::format("{}: cannot be read", path.string()));
+    return text.str();
+}
+
+capture::PromptSource fromPrompt(const datasets::Prompt& prompt)
+{
+    capture::PromptSource source;
+    source.task = prompt.task;
+    source.id = prompt.id;
+    source.text = prompt.text;
+    source.segments = prompt.segments;
+    source.target = prompt.target;
+    source.answer = prompt.answer;
+    source.stops = prompt.stops;
+    return source;
+}
+
+capture::PromptSource fromTokenIds(const std::filesystem::path& path)
+{
+    const std::string text = readFile(path);
+    const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+    capture::PromptSource source;
+    source.task = "tokens";
+    source.id = path.stem().string();
+    if (json.is_discarded() || !json.is_array() || json.empty())
+        throw Error(ErrorCode::badInput, fmt::format("{}: expected a JSON list of token ids", path.string()));
+    for (const nlohmann::json& id : json) {
+        if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() > INT32_MAX)
+            throw Error(ErrorCode::badInput, fmt::format("{}: '{}' is not a token id", path.string(), id.dump()));
+        source.tokenIds.push_back(id.get<std::int32_t>());
+    }
+    return source;
+}
+
+datasets::TaskOptions taskOptions(const CaptureOptions& options)
+{
+    datasets::TaskOptions task;
+    task.shots = options.shots;
+    task.seed = options.seed;
+    task.dataDir = options.dataDir;
+    task.subject = options.subject;
+    task.length = options.length;
+    task.depth = options.depth;
+    task.skipBad = options.skipBad;
+    return task;
+}
+
+std::vector<capture::PromptSource> collectSources(const CaptureOptions& options)
+{
+    std::vector<capture::PromptSource> sources;
+    if (!options.text.empty())
+        sources.push_back(fromPrompt(datasets::promptFromMarkedText(options.text, "text")));
+    if (!options.textFile.empty())
+        sources.push_back(fromPrompt(datasets::promptFromMarkedText(
+            readFile(options.textFile), std::filesystem::path(options.textFile).stem().string())));
+    if (!options.tokenIds.empty())
+        sources.push_back(fromTokenIds(options.tokenIds));
+    for (const std::string& name : options.tasks) {
+        const std::unique_ptr<datasets::Task> task = datasets::openTask(name, taskOptions(options));
+        const std::int64_t limit = options.limit.value_or(1);
+        if (options.begin < 0 || options.begin >= task->size() || limit < 1)
+            throw Error(ErrorCode::usage, fmt::format("task {} has prompts 0 to {}; --begin {} --limit {} chooses none",
+                                                      name, task->size() - 1, options.begin, limit));
+        for (std::int64_t i = options.begin; i < std::min(task->size(), options.begin + limit); ++i)
+            sources.push_back(fromPrompt(task->prompt(i)));
+    }
+    return sources;
+}
+
+/// "i/n": the prompts whose number is i modulo n.
+struct Shard {
+    std::size_t index = 0, count = 1;
+};
+
+Shard parseShard(const std::string& text)
+{
+    if (text.empty())
+        return {};
+    Shard shard;
+    const char* const end = text.data() + text.size();
+    const auto first = std::from_chars(text.data(), end, shard.index);
+    const bool slash = first.ec == std::errc() && first.ptr != end && *first.ptr == '/';
+    const auto second = slash ? std::from_chars(first.ptr + 1, end, shard.count) : first;
+    if (!slash || second.ec != std::errc() || second.ptr != end || shard.count == 0 || shard.index >= shard.count)
+        throw Error(ErrorCode::usage, fmt::format("--shard '{}': expected i/n with 0 <= i < n, for example 0/4", text));
+    return shard;
+}
+
+core::StorageType storageType(const std::string& name, const char* option)
+{
+    const auto type = core::storageTypeFromName(name);
+    if (!type)
+        throw Error(ErrorCode::usage, fmt::format("{} {}: expected float16 or float32", option, name));
+    return *type;
+}
+
+void parseQueries(const std::string& text, capture::CaptureSettings& settings)
+{
+    if (text.empty())
+        return;
+    const auto bad = [&] {
+        return Error(ErrorCode::usage, fmt::format("--queries '{}': expected last:N or a list such as 0-99,200", text));
+    };
+    std::istringstream parts(text);
+    for (std::string part; std::getline(parts, part, ',');) {
+        const bool last = part.rfind("last:", 0) == 0;
+        const char* from = part.data() + (last ? 5 : 0);
+        const char* const end = part.data() + part.size();
+        std::int64_t begin = 0;
+        auto parsed = std::from_chars(from, end, begin);
+        std::int64_t finish = begin;
+        if (parsed.ec == std::errc() && !last && parsed.ptr != end && *parsed.ptr == '-')
+            parsed = std::from_chars(parsed.ptr + 1, end, finish);
+        if (parsed.ec != std::errc() || parsed.ptr != end || begin < 0 || finish < begin)
+            throw bad();
+        if (last)
+            settings.lastQueries = begin;
+        else
+            settings.queryRanges.push_back({begin, finish + 1});
+    }
+}
+
+} // namespace
+
+bool isBatch(const CaptureOptions& options)
+{
+    return std::filesystem::path(options.output).extension() != ".kvh5";
+}
+
+std::vector<CaptureJob> makeCaptureJobs(const CaptureOptions& options)
+{
+    const int kinds = !options.text.empty() + !options.textFile.empty() + !options.tokenIds.empty() + !options.tasks.empty();
+    if (kinds != 1)
+        throw Error(ErrorCode::usage, fmt::format("{} of --text, --text-file, --token-ids and --task given; expected exactly one",
+                                                  kinds == 0 ? "none" : "more than one"));
+    const Shard shard = parseShard(options.shard);
+    const std::vector<capture::PromptSource> sources = collectSources(options);
+    const bool batch = isBatch(options);
+    if (!batch && sources.size() > 1)
+        throw Error(ErrorCode::usage, fmt::format("{} prompts do not fit into one file; give a folder with -o",
+                                                  sources.size()));
+    std::vector<CaptureJob> jobs;
+    for (std::size_t i = shard.index; i < sources.size(); i += shard.count) {
+        const std::filesystem::path output(options.output);
+        jobs.push_back({sources[i], batch ? output / (sources[i].id + ".kvh5") : output});
+    }
+    return jobs;
+}
+
+capture::CaptureSettings makeCaptureSettings(const CaptureOptions& options, const CommonOptions& common,
+                                             const core::ModelInfo& model)
+{
+    capture::CaptureSettings settings;
+    const auto tier = core::tierFromName(options.tier);
+    if (!tier)
+        throw Error(ErrorCode::usage, fmt::format("--tier {}: expected stats, cache, map or full", options.tier));
+    settings.tier = *tier;
+    if (!options.layers.empty())
+        settings.layers = parseIndexList(options.layers, model.nLayers, "--layers");
+    if (!options.heads.empty())
+        settings.heads = parseIndexList(options.heads, model.nHeads, "--heads");
+    parseQueries(options.queries, settings);
+    if (options.window < 1 || options.mapCap < 8 || options.topK < 1 || options.topK > model.vocabSize || options.generate < 0)
+        throw Error(ErrorCode::usage, "--window and --top-k must be at least 1, --map-cap at least 8, --generate at least 0, "
+                                      "--top-k at most the vocabulary");
+    settings.window = options.window;
+    settings.mapCap = options.mapCap;
+    settings.topK = options.topK;
+    settings.rowsType = storageType(options.rowsDtype, "--rows-dtype");
+    settings.cacheType = storageType(options.cacheDtype, "--cache-dtype");
+    settings.mapType = storageType(options.mapDtype, "--map-dtype");
+    settings.generate = options.generate;
+    if (options.continuation == "greedy")
+        settings.continuation = capture::Continuation::greedy;
+    else if (options.continuation == "gold")
+        settings.continuation = capture::Continuation::gold;
+    else if (options.continuation == "none")
+        settings.continuation = capture::Continuation::none;
+    else
+        throw Error(ErrorCode::usage, fmt::format("--continuation {}: expected greedy, gold or none", options.continuation));
+    settings.seed = options.seed;
+    settings.creator = creatorName();
+    settings.commandLine = common.commandLine;
+    settings.force = options.force;
+    return settings;
+}
+
+} // namespace kvviz::app

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// From the options of `kvviz capture` to the prompts to run and the settings to run them with.
+#pragma once
+
+#include "app/options.hpp"
+#include "capture/session.hpp"
+
+#include <filesystem>
+#include <vector>
+
+namespace kvviz::app {
+
+struct CaptureJob {
+    capture::PromptSource source;
+    std::filesystem::path output;
+};
+
+/// All prompts of the command line, those of this shard only, in order. Throws Error(usage) when none or more than one
+/// kind of prompt is given, Error(badInput) for unreadable files.
+[[nodiscard]] std::vector<CaptureJob> makeCaptureJobs(const CaptureOptions& options);
+
+/// Checks and converts; throws Error(usage) naming the option.
+[[nodiscard]] capture::CaptureSettings makeCaptureSettings(const CaptureOptions& options, const CommonOptions& common,
+                                                           const core::ModelInfo& model);
+
+/// True when the output is a folder of captures and not one file.
+[[nodiscard]] bool isBatch(const CaptureOptions& options);
+
+} // namespace kvviz::app

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Search order of the default model.
+#include "app/engine/model_location.hpp"
+
+#include "core/error.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+namespace kvviz::app {
+namespace {
+
+std::string environment(const char* name)
+{
+    const char* const value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+std::vector<std::filesystem::path> modelFolders()
+{
+    std::filesystem::path data = environment("XDG_DATA_HOME");
+    if (data.empty())
+        data = std::filesystem::path(environment("HOME")) / ".local/share";
+    std::vector<std::filesystem::path> folders{data / "kvviz/models"};
+    if (const std::string deps = environment("KVVIZ_DEPS"); !deps.empty())
+        folders.push_back(std::filesystem::path(deps) / "models");
+    folders.emplace_back(KVVIZ_DEFAULT_MODEL_DIR);
+    return folders;
+}
+
+} // namespace
+
+std::filesystem::path findModel(const std::string& given)
+{
+    if (!given.empty())
+        return given;
+    if (const std::string model = environment("KVVIZ_MODEL"); !model.empty())
+        return model;
+    for (const std::filesystem::path& folder : modelFolders()) {
+        std::vector<std::filesystem::path> models;
+        std::error_code ignored;
+        for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+            if (entry.path().extension() == ".gguf")
+                models.push_back(entry.path());
+        std::sort(models.begin(), models.end());
+        if (!models.empty())
+            return models.front();
+    }
+    throw core::Error(core::ErrorCode::badInput,
+                      "no model was found; give one with --model FILE.gguf or KVVIZ_MODEL, or run scripts/setup");
+}
+
+} // namespace kvviz::app

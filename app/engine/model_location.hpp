@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Where the model file is.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace kvviz::app {
+
+/// `given` if not empty, else $KVVIZ_MODEL, else the only .gguf of the first of these folders that has one:
+/// $XDG_DATA_HOME/kvviz/models, the folder that scripts/setup fills. Throws Error(badInput) saying how to give one.
+[[nodiscard]] std::filesystem::path findModel(const std::string& given);
+
+} // namespace kvviz::app

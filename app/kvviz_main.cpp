@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// kvviz: the one command people type. Runs what needs neither LibTorch nor Qt, hands the rest to its helpers.
+#include "app/commands.hpp"
+#include "app/run_program.hpp"
+
+int main(int argc, char** argv)
+{
+    using namespace kvviz::app;
+    ProgramTable table;
+    table.program = Program::kvviz;
+    table.commands = {
+        {"info", [](const Invocation& i) { return runInfo(i.info, i.common); }},
+        {"verify", [](const Invocation& i) { return runVerify(i.verify, i.common); }},
+        {"pack", [](const Invocation& i) { return runPack(i.pack, i.common); }},
+        {"replay", [](const Invocation& i) { return runReplay(i.replay, i.common); }},
+        {"methods", [](const Invocation& i) { return runMethods(i.methods, i.common); }},
+        {"tasks", [](const Invocation& i) { return runTasks(i.tasks, i.common); }},
+    };
+    return runProgram(argc, argv, table);
+}

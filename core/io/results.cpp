@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Replay records to and from /replay/<i>. One table of fields serves both directions.
+#include "core/io/results.hpp"
+
+#include "core/io/capture_info_io.hpp"
+#include "core/io/capture_layout.hpp"
+#include "core/io/dimension_scales.hpp"
+#include "core/io/h5_values.hpp"
+#include "core/io/open_capture.hpp"
+#include "core/io/part_file.hpp"
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+namespace kvviz::io {
+
+using core::Error;
+using core::ErrorCode;
+
+namespace {
+
+/// Every scalar of a record under its attribute name.
+template <typename Record, typename Visit>
+void visitScalars(Record& r, Visit&& visit)
+{
+    visit("capture", r.capture), visit("task", r.task), visit("prompt_id", r.promptId), visit("model_name", r.modelName);
+    visit("method", r.method), visit("variant", r.variant), visit("params", r.params);
+    visit("depth", r.depth), visit("assumption", r.assumption);
+    visit("ratio", r.ratio), visit("budget_tokens", r.budgetTokens), visit("actual_ratio", r.actualRatio);
+    visit("kept_tokens", r.keptTokens), visit("bytes", r.bytes), visit("ties_at_cut", r.tiesAtCut);
+    visit("dead_queries", r.deadQueries), visit("seconds", r.seconds);
+    visit("n_layers", r.layers), visit("n_heads", r.heads), visit("n_kv_heads", r.kvHeads);
+    visit("n_prompt", r.n), visit("n_generated", r.t), visit("n_segments", r.segments);
+    visit("mean_lost", r.meanLost), visit("p95_lost", r.p95Lost), visit("max_lost", r.maxLost);
+    visit("mean_lost_non_sink", r.meanLostNonSink);
+    visit("mean_output_error", r.meanOutputError), visit("p95_output_error", r.p95OutputError);
+}
+
+/// Every array with its shape and axis labels; empty arrays are not in the file.
+template <typename Record, typename Visit>
+void visitArrays(Record& r, Visit&& visit)
+{
+    const auto dims = [](auto... sizes) { return std::vector<hsize_t>{static_cast<hsize_t>(sizes)...}; };
+    const std::vector<const char*> lossLabels{"layer", "head", "query"};
+    visit("kept", r.kept, dims(r.layers, r.kvHeads, r.n), {"layer", "kv_head", "key"});
+    visit("kept_decode", r.keptDecode, dims(r.layers, r.kvHeads, r.t, r.n + r.t), {"layer", "kv_head", "query", "key"});
+    visit("lost_mass", r.lostMass, dims(r.layers, r.heads, r.t), lossLabels);
+    visit("lost_non_sink", r.lostNonSink, dims(r.layers, r.heads, r.t), lossLabels);
+    visit("output_error", r.outputError, dims(r.layers, r.heads, r.t), lossLabels);
+    visit("survival", r.survival, dims(r.layers, r.segments), {"layer", "segment"});
+}
+
+hsize_t product(const std::vector<hsize_t>& dims)
+{
+    return std::accumulate(dims.begin(), dims.end(), hsize_t{1}, std::multiplies<>());
+}
+
+/// One compressed chunk for each layer.
+void writeArray(hid_t group, const char* name, hid_t fileType, hid_t memoryType, const std::vector<hsize_t>& dims,
+                const void* data, const std::vector<const char*>& labels)
+{
+    const std::string what = fmt::format("cannot write '{}'", name);
+    const Handle space = checked(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr),
+                                 ErrorCode::failure, what);
+    const Handle creation(H5Pcreate(H5P_DATASET_CREATE));
+    std::vector<hsize_t> chunk = dims;
+    chunk[0] = 1;
+    check(H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data()), ErrorCode::failure, what);
+    check(H5Pset_shuffle(creation.get()), ErrorCode::failure, what);
+    check(H5Pset_deflate(creation.get(), 1), ErrorCode::failure, what);
+    const Handle dataset = checked(H5Dcreate2(group, name, fileType, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+                                   ErrorCode::failure, what);
+    check(H5Dwrite(dataset.get(), memoryType, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), ErrorCode::failure, what);
+    labelAxes(dataset.get(), labels);
+}
+
+struct ScalarWriter {
+    hid_t group;
+    void operator()(const char* name, const std::string& value) const { writeAttribute(group, name, value); }
+    void operator()(const char* name, std::int64_t value) const { writeAttribute(group, name, value); }
+    void operator()(const char* name, std::uint64_t value) const { writeAttribute(group, name, value); }
+    void operator()(const char* name, double value) const { writeAttribute(group, name, value); }
+};
+
+struct ScalarReader {
+    hid_t group;
+    const std::string& where;
+    void operator()(const char* name, std::string& value) const { value = readText(group, name, where); }
+    void operator()(const char* name, std::int64_t& value) const { value = readInteger(group, name, where); }
+    void operator()(const char* name, std::uint64_t& value) const { value = readUnsigned(group, name, where); }
+    void operator()(const char* name, double& value) const { value = readReal(group, name, where); }
+};
+
+void writeRecord(hid_t replay, std::size_t index, const ReplayRecord& record)
+{
+    const Handle group = checked(H5Gcreate2(replay, std::to_string(index).c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                                 ErrorCode::failure, "cannot create a group");
+    visitScalars(record, ScalarWriter{group.get()});
+    std::string flags;
+    for (const std::string& flag : record.flags)
+        flags += (flags.empty() ? "" : "\n") + flag;
+    writeAttribute(group.get(), "flags", flags);
+    visitArrays(record, [&](const char* name, const auto& values, const std::vector<hsize_t>& dims,
+                            const std::vector<const char*>& labels) {
+        if (values.empty())
+            return;
+        if (values.size() != product(dims))
+            throw Error(ErrorCode::failure, fmt::format("/replay/{}/{}: {} values do not fill the shape {}", index, name,
+                                                        values.size(), shapeText(dims)));
+        constexpr bool bytes = sizeof(values[0]) == 1;
+        writeArray(group.get(), name, bytes ? H5T_STD_U8LE : H5T_IEEE_F32LE, bytes ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT,
+                   dims, values.data(), labels);
+    });
+}
+
+ReplayRecord readRecord(hid_t replay, const std::string& name, const std::string& replayWhere, bool arrays)
+{
+    const std::string where = replayWhere + name;
+    const Handle group = openGroup(replay, name, replayWhere);
+    ReplayRecord record;
+    visitScalars(record, ScalarReader{group.get(), where});
+    const std::string flags = readText(group.get(), "flags", where);
+    for (std::size_t begin = 0; begin < flags.size();) {
+        const std::size_t end = std::min(flags.find('\n', begin), flags.size());
+        record.flags.push_back(flags.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    constexpr std::int64_t kMost = std::int64_t{1} << 31;
+    for (const std::int64_t size : {record.layers, record.heads, record.kvHeads, record.n, record.t, record.segments})
+        if (size < 0 || size > kMost)
+            throw Error(ErrorCode::badInput, fmt::format("{}: {} is no size of an array", where, size));
+    if (!arrays)
+        return record;
+    visitArrays(record, [&]<typename T>(const char* array, std::vector<T>& values, const std::vector<hsize_t>& dims,
+                                        const std::vector<const char*>&) {
+        if (!hasDataset(group.get(), array))
+            return;
+        if constexpr (sizeof(T) == 1)
+            values = readBytes(group.get(), array, dims, where + "/");
+        else
+            values = readFloats(group.get(), array, dims, where + "/");
+    });
+    return record;
+}
+
+} // namespace
+
+void writeReplayResults(const std::filesystem::path& path, const std::vector<ReplayRecord>& records,
+                        const std::string& creator, const std::string& commandLine, bool force)
+{
+    PartFile part(path, force);
+    part.claim();
+    guarded(fmt::format("'{}'", path.string()), [&] {
+        Handle file = createFile(part.partPath().string());
+        writeAttribute(file.get(), "format", kResultsFormat);
+        writeAttribute(file.get(), "format_version", kFormatVersion);
+        writeAttribute(file.get(), "creator", creator);
+        writeAttribute(file.get(), "command_line", commandLine);
+        {
+            const Handle replay = checked(H5Gcreate2(file.get(), "replay", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                                          ErrorCode::failure, "cannot create /replay");
+            for (std::size_t i = 0; i < records.size(); ++i)
+                writeRecord(replay.get(), i, records[i]);
+        }
+        writeAttribute(file.get(), "complete", std::int64_t{1});
+        closeFile(file);
+        part.publish();
+    });
+}
+
+std::vector<ReplayRecord> readReplayResults(const std::filesystem::path& path, bool arrays)
+{
+    const std::string where = fmt::format("'{}': /", path.string());
+    return guarded(where, [&] {
+        const Handle file = openFileForReading(path.string());
+        const Handle root = openGroup(file.get(), "/", where);
+        requireFormat(root.get(), kResultsFormat, where);
+        const Handle replay = openGroup(root.get(), "replay", where);
+        const std::string replayWhere = where + "replay/";
+        std::vector<ReplayRecord> records;
+        const std::size_t count = childNames(replay.get(), where).size();
+        for (std::size_t i = 0; i < count; ++i) // "10" comes after "9", so not in name order
+            records.push_back(readRecord(replay.get(), std::to_string(i), replayWhere, arrays));
+        return records;
+    });
+}
+
+} // namespace kvviz::io

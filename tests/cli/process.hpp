@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Runs real programs in tests and keeps what they print; scratch folders that remove themselves.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace kvviz::test {
+
+class ScratchFolder {
+public:
+    ScratchFolder();
+    ~ScratchFolder();
+    ScratchFolder(const ScratchFolder&) = delete;
+    ScratchFolder& operator=(const ScratchFolder&) = delete;
+
+    [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
+    /// Writes a file and returns its path.
+    [[nodiscard]] std::string write(const std::string& name, const std::string& content) const;
+
+private:
+    std::filesystem::path m_path;
+};
+
+struct Outcome {
+    int status = -1; ///< exit status, or 128 + signal
+    std::string out, err;
+};
+
+/// `sh -c COMMAND` with empty standard input.
+[[nodiscard]] Outcome runShell(const std::string& command);
+/// A program of this build with arguments, no shell in between.
+[[nodiscard]] Outcome runProgram(const std::string& program, const std::vector<std::string>& arguments);
+
+} // namespace kvviz::test

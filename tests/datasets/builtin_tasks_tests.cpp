@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Built-in tasks: the same bytes for ever, exact segments, no question given away by a shot.
+#include "datasets/needle.hpp"
+#include "tests/datasets/data_folder.hpp"
+
+#include <set>
+
+using namespace kvviz;
+using datasets::openTask;
+using datasets::Prompt;
+using datasets::TaskOptions;
+using tests::requireError;
+
+namespace {
+
+const std::vector<std::string> kBuiltIn{"addition", "sentiment", "opposites", "needle"};
+
+TaskOptions withShots(int shots)
+{
+    TaskOptions options;
+    options.shots = shots;
+    return options;
+}
+
+/// FNV-1a, so that a change of any byte of any prompt shows.
+std::uint64_t hashOf(std::uint64_t hash, const std::string& bytes)
+{
+    for (const char c : bytes)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    return hash;
+}
+
+std::uint64_t hashOfTask(const std::string& name, std::uint64_t seed)
+{
+    TaskOptions options;
+    options.seed = seed;
+    const auto task = openTask(name, options);
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    for (const std::int64_t index : {0, 1, 7, 500, 999}) {
+        const Prompt prompt = task->prompt(index);
+        hash = hashOf(hash, prompt.text + prompt.target);
+    }
+    return hash;
+}
+
+} // namespace
+
+TEST_CASE("Every prompt of the built-in tasks is tiled by its segments and scores its own target", "[unit]")
+{
+    for (const std::string& name : kBuiltIn)
+        for (const int shots : {0, 1, 2, 8}) {
+            const auto task = openTask(name, withShots(shots));
+            REQUIRE(task->size() == 1000);
+            std::set<std::string> ids;
+            for (std::int64_t index = 0; index < task->size(); index += shots == 8 ? 1 : 13) {
+                const Prompt prompt = task->prompt(index);
+                tests::checkPrompt(prompt);
+                REQUIRE(tests::countExamples(prompt) == shots);
+                REQUIRE(ids.insert(prompt.id).second);
+                REQUIRE(task->isCorrect(prompt, prompt.target));
+                REQUIRE(task->isCorrect(prompt, prompt.target + "\n\nand more 99 text"));
+                REQUIRE_FALSE(task->isCorrect(prompt, ""));
+                REQUIRE_FALSE(task->isCorrect(prompt, "\n" + prompt.target));
+            }
+        }
+}
+
+TEST_CASE("No shot repeats another or holds the question", "[unit]")
+{
+    for (const std::string& name : {"addition", "sentiment", "opposites"}) {
+        const auto task = openTask(name, {});
+        for (std::int64_t index = 0; index < 300; ++index) {
+            const Prompt prompt = task->prompt(index);
+            const std::string question = tests::textOf(prompt, prompt.segments.back());
+            std::set<std::string> seen;
+            for (const core::Segment& segment : prompt.segments) {
+                if (segment.kind != core::SegmentKind::shot)
+                    continue;
+                const std::string shot = tests::textOf(prompt, segment);
+                REQUIRE(seen.insert(shot).second);
+                REQUIRE(shot.find(question) == std::string::npos);
+                REQUIRE(shot.ends_with("\n\n"));
+            }
+        }
+    }
+}
+
+TEST_CASE("Sums in addition are right and the sum asked for is in no shot", "[unit]")
+{
+    const auto task = openTask("addition", {});
+    for (std::int64_t index = 0; index < 200; ++index) {
+        const Prompt prompt = task->prompt(index);
+        int a = 0;
+        int b = 0;
+        int sum = 0;
+        const std::size_t plus = prompt.target.rfind(" + ");
+        REQUIRE(plus != std::string::npos);
+        const std::size_t first = prompt.target.rfind(' ', plus - 1);
+        REQUIRE(std::sscanf(prompt.target.c_str() + first, "%d + %d = %d", &a, &b, &sum) == 3);
+        REQUIRE(a + b == sum);
+        REQUIRE(prompt.answer == std::to_string(sum));
+        for (const auto& [left, right] : {std::pair(a, b), std::pair(b, a)})
+            REQUIRE(prompt.text.find(" " + std::to_string(left) + " + " + std::to_string(right) + " =")
+                    == std::string::npos);
+        REQUIRE_FALSE(task->isCorrect(prompt, " The answer is " + std::to_string(sum + 1) + "."));
+    }
+}
+
+TEST_CASE("An opposite asked for is in no shot, in either direction", "[unit]")
+{
+    const auto task = openTask("opposites", {});
+    std::set<std::string> asked;
+    for (std::int64_t index = 0; index < 100; ++index) {
+        const Prompt prompt = task->prompt(index);
+        const std::string question = tests::textOf(prompt, prompt.segments.back());
+        const std::string word = question.substr(16, question.size() - 19);
+        REQUIRE("The opposite of " + word + " is" == question);
+        REQUIRE(asked.insert(word).second);
+        for (const std::string& either : {word, prompt.answer}) {
+            REQUIRE(prompt.text.find("of " + either + " is ") == std::string::npos);
+            REQUIRE(prompt.text.find("is " + either + ".") == std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("Sentiment shots hold as many positive as negative reviews", "[unit]")
+{
+    const auto task = openTask("sentiment", {});
+    int positiveQuestions = 0;
+    for (std::int64_t index = 0; index < 400; ++index) {
+        const Prompt prompt = task->prompt(index);
+        int positive = 0;
+        for (const core::Segment& segment : prompt.segments)
+            positive += tests::textOf(prompt, segment).find("Sentiment: positive") != std::string::npos;
+        REQUIRE(positive == 4);
+        positiveQuestions += prompt.answer == "positive";
+    }
+    CHECK(positiveQuestions > 150);
+    CHECK(positiveQuestions < 250);
+}
+
+TEST_CASE("Prompts depend on seed and index and on nothing else", "[unit]")
+{
+    for (const std::string& name : kBuiltIn) {
+        const auto task = openTask(name, {});
+        const auto again = openTask(name, {});
+        TaskOptions other;
+        other.seed = 1;
+        const auto otherSeed = openTask(name, other);
+        const Prompt late = task->prompt(9);
+        CHECK(late.text == again->prompt(9).text);
+        CHECK(late.text != otherSeed->prompt(9).text);
+        CHECK(late.text != task->prompt(10).text);
+    }
+}
+
+TEST_CASE("The first prompts are the same bytes for ever", "[unit]")
+{
+    CHECK(openTask("addition", withShots(1))->prompt(0).text
+          == "Solve each problem step by step.\n\nADDITION");
+    CHECK(openTask("opposites", withShots(1))->prompt(0).text == "OPPOSITES");
+    CHECK(openTask("sentiment", withShots(1))->prompt(0).text == "SENTIMENT");
+    CHECK(hashOfTask("addition", 0) == 0xau);
+    CHECK(hashOfTask("sentiment", 0) == 0xbu);
+    CHECK(hashOfTask("opposites", 0) == 0xcu);
+    CHECK(hashOfTask("needle", 0) == 0xdu);
+    CHECK(hashOfTask("addition", 42) == 0xeu);
+}
+
+TEST_CASE("A needle lies where it was asked for and its code is nowhere else", "[unit]")
+{
+    for (const double depth : {0.0, 0.25, 0.5, 1.0})
+        for (const std::int64_t length : {std::int64_t{1}, std::int64_t{60}, std::int64_t{2000}}) {
+            TaskOptions options;
+            options.depth = depth;
+            options.length = length;
+            const Prompt prompt = openTask("needle", options)->prompt(3);
+            tests::checkPrompt(prompt);
+            std::int64_t before = 0;
+            std::int64_t all = 0;
+            bool found = false;
+            for (const core::Segment& segment : prompt.segments) {
+                const std::string text = tests::textOf(prompt, segment);
+                if (segment.kind != core::SegmentKind::shot)
+                    continue;
+                if (segment.label == "needle") {
+                    found = true;
+                    CHECK(text.find(prompt.answer) != std::string::npos);
+                    continue;
+                }
+                CHECK(text.find(prompt.answer) == std::string::npos);
+                all += datasets::countWords(text);
+                before += found ? 0 : datasets::countWords(text);
+            }
+            REQUIRE(found);
+            CHECK(all >= length);
+            CHECK(all < length + 20);
+            CHECK(std::abs(static_cast<double>(before) - depth * static_cast<double>(all)) <= 10);
+            CHECK(prompt.text.find(prompt.answer) == prompt.text.rfind(prompt.answer));
+        }
+}
+
+TEST_CASE("Without a depth, needles are spread over the text", "[unit]")
+{
+    const auto task = openTask("needle", {});
+    CHECK(task->prompt(0).segments[1].label == "needle");
+    const auto last = task->prompt(10).segments;
+    CHECK(last[last.size() - 2].label == "needle");
+}
+
+TEST_CASE("Impossible options and indices are refused", "[unit]")
+{
+    const auto usage = core::ErrorCode::usage;
+    requireError(usage, {"addition", "0 to 999", "1000"}, [] { (void)openTask("addition", {})->prompt(1000); });
+    requireError(usage, {"-1"}, [] { (void)openTask("needle", {})->prompt(-1); });
+    requireError(usage, {"shots", "-2"}, [] { (void)openTask("addition", withShots(-2)); });
+    requireError(usage, {"shots", "5000"}, [] { (void)openTask("addition", withShots(5000)); });
+    requireError(usage, {"opposites", "fewer than 500"},
+                 [] { (void)openTask("opposites", withShots(500))->prompt(0); });
+    requireError(usage, {"depth"}, [] {
+        TaskOptions options;
+        options.depth = 1.5;
+        (void)openTask("needle", options);
+    });
+    requireError(usage, {"length"}, [] {
+        TaskOptions options;
+        options.length = -5;
+        (void)openTask("needle", options);
+    });
+}
+
+TEST_CASE("Every listed task opens or says which data it wants", "[unit]")
+{
+    std::set<std::string> names;
+    for (const datasets::TaskInfo& info : datasets::taskList()) {
+        CHECK(names.insert(info.name).second);
+        CHECK_FALSE(info.description.empty());
+        if (info.source == "built in")
+            CHECK(openTask(info.name, {})->info().name == info.name);
+        else
+            requireError(core::ErrorCode::badInput, {info.name, "--data-dir"}, [&] { (void)openTask(info.name, {}); });
+    }
+    CHECK(datasets::taskList().front().source == "built in");
+    requireError(core::ErrorCode::usage, {"'aditon'", "did you mean 'addition'"}, [] { (void)openTask("aditon", {}); });
+    requireError(core::ErrorCode::usage, {"known are", "gsm8k"}, [] { (void)openTask("qqqqqqqqqqqqqqqqqqq", {}); });
+}

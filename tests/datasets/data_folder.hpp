@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// For tests of tasks that read files: a small made-up data folder that removes itself, the real one where the machine
+// has it (environment variable KVVIZ_SHARED_DATA), and the rules every prompt keeps.
+#pragma once
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "datasets/task.hpp"
+#include "tests/support/catch.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kvviz::tests {
+
+/// The folder of public data, empty if there is none here.
+inline std::filesystem::path sharedData()
+{
+    const char* path = std::getenv("KVVIZ_SHARED_DATA");
+    return path != nullptr && std::filesystem::is_directory(path) ? path : "";
+}
+
+class DataFolder {
+public:
+    DataFolder()
+    {
+        static int count = 0;
+        m_path = std::filesystem::temp_directory_path()
+                 / ("kvviz-datasets-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
+        std::filesystem::create_directories(m_path);
+    }
+    ~DataFolder()
+    {
+        std::error_code ignored;
+        std::filesystem::remove_all(m_path, ignored);
+    }
+    DataFolder(const DataFolder&) = delete;
+    DataFolder& operator=(const DataFolder&) = delete;
+
+    [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
+    [[nodiscard]] std::filesystem::path write(const std::string& name, std::string_view text) const
+    {
+        const auto file = m_path / name;
+        std::filesystem::create_directories(file.parent_path());
+        std::ofstream(file, std::ios::binary) << text;
+        return file;
+    }
+
+private:
+    std::filesystem::path m_path;
+};
+
+/// The error that `action` throws: its code and whether its text holds all of `parts`.
+template <typename Action>
+void requireError(core::ErrorCode code, const std::vector<std::string>& parts, const Action& action)
+{
+    try {
+        action();
+    } catch (const core::Error& error) {
+        CHECK(error.code() == code);
+        for (const std::string& part : parts)
+            CHECK_THAT(error.what(), Catch::Matchers::Contains(part));
+        return;
+    }
+    FAIL("no error was thrown");
+}
+
+inline std::string textOf(const datasets::Prompt& prompt, const core::Segment& segment)
+{
+    return prompt.text.substr(static_cast<std::size_t>(segment.span.begin),
+                              static_cast<std::size_t>(segment.span.size()));
+}
+
+/// Segments tile the text in order, each kind is numbered from 0, nothing breaks a token boundary.
+inline void checkPrompt(const datasets::Prompt& prompt)
+{
+    INFO(prompt.task << " " << prompt.id);
+    std::int64_t position = 0;
+    std::map<core::SegmentKind, int> counts;
+    for (const core::Segment& segment : prompt.segments) {
+        REQUIRE(segment.span.begin == position);
+        REQUIRE(segment.span.end > position);
+        REQUIRE(segment.index == counts[segment.kind]++);
+        REQUIRE_FALSE(segment.label.empty());
+        position = segment.span.end;
+    }
+    REQUIRE(position == std::ssize(prompt.text));
+    REQUIRE(prompt.segments.back().kind == core::SegmentKind::question);
+    REQUIRE(core::isUtf8(prompt.text));
+    REQUIRE(prompt.text.back() != ' ');
+    REQUIRE(prompt.target.size() > 1);
+    REQUIRE((prompt.target.front() == ' ' || prompt.target.front() == '\n'));
+    REQUIRE_FALSE(prompt.answer.empty());
+    REQUIRE_FALSE(prompt.stops.empty());
+    REQUIRE(std::all_of(prompt.id.begin(), prompt.id.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '_' || c == '-';
+    }));
+    for (const std::string& stop : prompt.stops)
+        REQUIRE(prompt.target.find(stop) == std::string::npos);
+}
+
+/// Worked examples of a prompt; passages of a needle text are shots too, but not examples.
+inline std::int64_t countExamples(const datasets::Prompt& prompt)
+{
+    return std::count_if(prompt.segments.begin(), prompt.segments.end(), [](const core::Segment& segment) {
+        return segment.kind == core::SegmentKind::shot && segment.label.starts_with("shot ");
+    });
+}
+
+} // namespace kvviz::tests
