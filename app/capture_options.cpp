@@ -36,8 +36,8 @@ void addKeepOptions(OptionTable& table, CaptureOptions& options)
     table.text("--heads", options.heads, "LIST", "query heads, rounded up to whole KV groups (default: all)");
     table.text("--queries", options.queries, "LIST", "full tier: prompt queries, such as last:64 or 0-99 (default: all)");
     table.integer("--window", options.window, 1, "exact rows of so many last prompt queries");
-    table.integer("--map-cap", options.mapCap, 1, "cells a side of the finest pooled map");
-    table.integer("--top-k", options.topK, 0, "next-token candidates kept for each token");
+    table.integer("--map-cap", options.mapCap, 8, "cells a side of the finest pooled map");
+    table.integer("--top-k", options.topK, 1, "next-token candidates kept for each token");
     table.choice("--rows-dtype", options.rowsDtype, types, "storage of exact attention rows");
     table.choice("--cache-dtype", options.cacheDtype, types, "storage of keys, values and queries");
     table.choice("--map-dtype", options.mapDtype, types, "storage of maps");

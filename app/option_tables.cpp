@@ -81,7 +81,7 @@ void addReplayOptions(CLI::App& app, ReplayOptions& options)
     table.list(kCapturePositional, options.captures, "FILE", kCaptureHelp).required();
     table.group("What to replay");
     table.text("-m,--methods", options.methods, "METHODS",
-               "methods separated by ';', each NAME[:PRESET][,PARAMETER=VALUE...], or all");
+               "all, or methods separated by ';': NAME, NAME:PRESET, NAME:PARAMETER=VALUE,...");
     CLI::Option& ratios = table.text("-r,--ratios", options.ratios, "LIST",
                                      "fractions of the prompt kept, such as 0.9,0.5 or 0.9,...,0.1");
     table.text("--budget-tokens", options.budgetTokens, "LIST", "tokens kept per layer and KV head, in place of ratios")
@@ -104,7 +104,7 @@ void addMethodsOptions(CLI::App& app, MethodsOptions& options)
 void addTasksOptions(CLI::App& app, TasksOptions& options)
 {
     OptionTable table(app);
-    table.text("ACTION", options.action, "show", "show a prompt; without it, the tasks are listed");
+    table.text("ACTION", options.action, "show", "'show' prints a prompt; without it, the tasks are listed");
     table.text("NAME", options.name, "TASK", "the task");
     table.integer("-i,--index", options.index, 0, "number of the prompt");
     table.integer("--shots", options.shots, 0, "examples in the prompt (default: the task's own)");

@@ -39,7 +39,8 @@ public:
     [[nodiscard]] const std::string& path() const { return m_path; }
     [[nodiscard]] std::uint32_t version() const { return m_version; }
     [[nodiscard]] bool has(const std::string& key) const { return m_metadata.contains(key); }
-    /// Typed look-ups. A key of another type throws Error(badInput) naming it; so does, without a fallback, a missing one.
+    /// Typed look-ups. A key of another type throws Error(badInput) naming it, and so does a missing one where there
+    /// is no fallback.
     [[nodiscard]] std::int64_t integer(const std::string& key) const;
     [[nodiscard]] std::int64_t integer(const std::string& key, std::int64_t fallback) const;
     [[nodiscard]] double real(const std::string& key, double fallback) const;

@@ -3,6 +3,7 @@
 #include "core/curves.hpp"
 
 #include "core/error.hpp"
+#include "core/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -28,14 +29,6 @@ std::vector<double> cumulativeShares(const std::vector<double>& values, double t
     return shares;
 }
 
-double quantile(const std::vector<double>& ascending, double q)
-{
-    const double position = q * static_cast<double>(ascending.size() - 1);
-    const auto below = static_cast<std::size_t>(position);
-    const auto above = std::min(below + 1, ascending.size() - 1);
-    return std::lerp(ascending[below], ascending[above], position - static_cast<double>(below));
-}
-
 /// splitmix64: small, and the same numbers with every standard library.
 std::uint64_t nextRandom(std::uint64_t& state)
 {
@@ -43,11 +36,6 @@ std::uint64_t nextRandom(std::uint64_t& state)
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
     return z ^ (z >> 31);
-}
-
-double mean(std::span<const double> values)
-{
-    return values.empty() ? 0.0 : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 } // namespace
@@ -101,13 +89,12 @@ std::vector<std::int64_t> logGrid(std::int64_t last, std::int64_t count)
     return grid;
 }
 
-Summary quantileSummary(std::vector<double> values, double lowQuantile)
+Summary quantileSummary(std::span<const double> values, double lowQuantile)
 {
     if (values.empty())
         return {};
     Summary summary;
     summary.mean = mean(values);
-    std::sort(values.begin(), values.end());
     summary.low = quantile(values, lowQuantile);
     summary.high = quantile(values, 1.0 - lowQuantile);
     return summary;
@@ -126,8 +113,8 @@ Summary bootstrapMean(std::span<const double> values, std::uint64_t seed, int re
             sum += values[nextRandom(state) % values.size()];
         resampled = sum / static_cast<double>(values.size());
     }
-    std::sort(means.begin(), means.end());
-    return {center, quantile(means, 0.025), quantile(means, 0.975)};
+    const std::span<const double> drawn(means);
+    return {center, quantile(drawn, 0.025), quantile(drawn, 0.975)};
 }
 
 } // namespace kvviz::core

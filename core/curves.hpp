@@ -39,7 +39,7 @@ struct Summary {
 };
 
 /// Mean with the quantiles `lowQuantile` and 1 - lowQuantile of the values (linear interpolation between order statistics).
-[[nodiscard]] Summary quantileSummary(std::vector<double> values, double lowQuantile);
+[[nodiscard]] Summary quantileSummary(std::span<const double> values, double lowQuantile);
 
 /// Mean with its 95 % percentile-bootstrap interval (`resamples` draws, seeded, the same on every machine). One value
 /// gives an interval of width 0.

@@ -51,7 +51,8 @@ struct FoundNumber {
 std::optional<FoundNumber> findNumber(std::string_view text, std::size_t from)
 {
     for (std::size_t i = from; i < text.size(); ++i) {
-        const bool point = text[i] == '.' && i + 1 < text.size() && isDigit(text[i + 1]);
+        const bool point = text[i] == '.' && i + 1 < text.size() && isDigit(text[i + 1])
+                           && (i == 0 || !isDigit(text[i - 1]));
         if (!isDigit(text[i]) && !point)
             continue;
         const std::size_t end = numberEnd(text, i);

@@ -18,9 +18,9 @@ std::filesystem::path find(const std::string& task, const TaskOptions& options,
 {
     const std::string what = fmt::format("the {} '{}'", folder ? "folder" : "file", candidates.front());
     if (options.dataDir.empty())
-        throw core::Error(core::ErrorCode::badInput, fmt::format("task '{}' reads {} of a data folder; name that folder "
-                                                                 "with --data-dir",
-                                                                 task, what));
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("task '{}' reads {} of a data folder; name that folder with --data-dir", task,
+                                      what));
     for (const std::string& candidate : candidates) {
         const std::filesystem::path path = options.dataDir / candidate;
         std::error_code ignored;
@@ -28,8 +28,8 @@ std::filesystem::path find(const std::string& task, const TaskOptions& options,
             return path;
     }
     throw core::Error(core::ErrorCode::badInput,
-                      fmt::format("task '{}' expects {} in the data folder '{}' and it is not there; --data-dir sets the "
-                                  "data folder",
+                      fmt::format("task '{}' expects {} in the data folder '{}' and it is not there; --data-dir sets "
+                                  "the data folder",
                                   task, what, options.dataDir.string()));
 }
 

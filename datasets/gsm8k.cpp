@@ -147,7 +147,8 @@ std::vector<WorkedProblem> readChainExamples(const std::filesystem::path& path)
             last = line;
         }
         const auto answer = extractAnswerNumber(last);
-        expect(last.starts_with("The answer is ") && answer, "'The answer is N.' as the last line of the example before");
+        expect(last.starts_with("The answer is ") && answer,
+               "'The answer is N.' as the last line of the example before");
         problem.answer = *answer;
         examples.push_back(std::move(problem));
     }

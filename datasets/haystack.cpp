@@ -30,18 +30,19 @@ constexpr std::array<std::string_view, 14> kTemplates{
     "The {weather} lasted all {time}, so the {person} stayed inside with a {thing}."};
 
 constexpr std::array<std::string_view, 24> kPeople{
-    "baker",  "teacher", "sailor",  "gardener", "doctor",  "painter", "farmer",   "tailor",
-    "miller", "singer",  "postman", "fisher",   "weaver",  "cook",    "carpenter", "librarian",
-    "nurse",  "potter",  "shepherd", "printer", "clockmaker", "driver", "dancer",  "innkeeper"};
+    "baker", "teacher", "sailor", "gardener", "doctor", "painter", "farmer", "tailor", "miller", "singer",
+    "postman", "fisher", "weaver", "cook", "carpenter", "librarian", "nurse", "potter", "shepherd", "printer",
+    "clockmaker", "driver", "dancer", "innkeeper"};
 constexpr std::array<std::string_view, 20> kPlaces{
-    "market", "harbour", "bridge", "mill",   "station", "library", "church", "orchard", "museum", "lake",
-    "school", "bakery",  "theatre", "square", "lighthouse", "old tower", "river", "park", "town hall", "workshop"};
+    "market", "harbour", "bridge", "mill", "station", "library", "church", "orchard", "museum", "lake",
+    "school", "bakery", "theatre", "square", "lighthouse", "old tower", "river", "park", "town hall", "workshop"};
 constexpr std::array<std::string_view, 24> kThings{
-    "lamp",   "basket", "clock",  "chair", "boat",  "mirror", "carpet", "kettle", "violin", "wheel", "ladder", "blanket",
-    "barrel", "bell",   "candle", "table", "wagon", "map",    "flag",   "vase",   "drum",   "rope",  "kite",   "wooden box"};
+    "lamp", "basket", "clock", "chair", "boat", "mirror", "carpet", "kettle", "violin", "wheel", "ladder",
+    "blanket", "barrel", "bell", "candle", "table", "wagon", "map", "flag", "vase", "drum", "rope", "kite",
+    "wooden box"};
 constexpr std::array<std::string_view, 20> kAdjectives{
-    "small", "quiet", "strange", "bright", "dusty", "green", "heavy", "broken", "curious", "plain",
-    "tall",  "round", "golden",  "faded",  "lovely", "simple", "large", "worn", "blue", "famous"};
+    "small", "quiet", "strange", "bright", "dusty", "green", "heavy", "broken", "curious", "plain", "tall",
+    "round", "golden", "faded", "lovely", "simple", "large", "worn", "blue", "famous"};
 constexpr std::array<std::string_view, 6> kTimes{"morning", "afternoon", "evening", "night", "spring", "autumn"};
 constexpr std::array<std::string_view, 6> kWeathers{"rain", "snow", "wind", "fog", "storm", "frost"};
 

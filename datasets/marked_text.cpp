@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -117,16 +118,16 @@ Prompt promptFromMarkedText(const std::string& text, const std::string& id)
         if (!pieces.empty())
             dropFinalNewline(pieces.back().text);
     }
+    if (std::all_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.text.empty(); }))
+        throw core::Error(core::ErrorCode::badInput, fmt::format("marked text '{}' holds no prompt: it is empty", id));
     PromptBuilder builder("text", id);
     for (const Piece& piece : pieces) {
         if (piece.text.empty())
             fail(id, piece.line, "there is no text under this mark; write some or leave the mark out");
         builder.add(piece.kind, piece.text, piece.label);
     }
-    Prompt prompt = builder.finish(target.text, std::string(trimmed(target.text)), {});
-    if (prompt.text.empty())
-        throw core::Error(core::ErrorCode::badInput, fmt::format("marked text '{}' holds no prompt: it is empty", id));
-    return prompt;
+    std::string answer(trimmed(target.text));
+    return builder.finish(std::move(target.text), std::move(answer), {});
 }
 
 } // namespace kvviz::datasets

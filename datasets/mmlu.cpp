@@ -62,7 +62,8 @@ std::vector<ChoiceQuestion> readQuestions(const std::filesystem::path& path, boo
                                  record.fields[5][0]});
         else if (!skipBad)
             throw core::Error(core::ErrorCode::badInput,
-                              fmt::format("'{}', line {}: {}; mend the record or pass over such records with --skip-bad",
+                              fmt::format("'{}', line {}: {}; mend the record or pass over such records with "
+                                          "--skip-bad",
                                           path.string(), record.line, fault));
     }
     if (questions.empty())

@@ -51,7 +51,8 @@ public:
 /// Plain text with explicit marks: a line "@@ KIND [label]" (kind: system, instruction, shot, question, answer) opens
 /// a segment and is itself left out of the text; text before the first mark is "question" if there is no mark at all,
 /// "instruction" otherwise. "@@@ ..." stands for a literal "@@ ..." line. An "answer" segment at the very end becomes
-/// the target. Throws Error(badInput) on an unknown kind (line number) or an empty text.
+/// the target. One line break at the very end of the prompt and of the target is dropped, as editors add it. Throws
+/// Error(badInput) on an unknown kind or a mark without text (line number), and on an empty text.
 [[nodiscard]] Prompt promptFromMarkedText(const std::string& text, const std::string& id);
 
 } // namespace kvviz::datasets

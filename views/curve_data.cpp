@@ -105,10 +105,10 @@ CurvePanel CumulativeCurves::panel() const
     for (const std::string& name : m_order) {
         const Group& group = m_groups.at(name);
         for (const bool withSinks : {true, false}) {
-            if (!withSinks && m_request.sinkTokens <= 0)
+            if (withSinks ? m_request.onlyWithoutSinks : m_request.sinkTokens <= 0)
                 continue;
             CurveSeries line = series(group, withSinks);
-            line.name = withSinks ? name : "";
+            line.name = withSinks || m_request.onlyWithoutSinks ? name : "";
             line.color = color;
             panel.series.push_back(std::move(line));
         }

@@ -17,6 +17,7 @@ struct CurveRequest {
     int head = -1;  ///< -1: all heads
     int sinkTokens = 4;
     bool logX = true;
+    bool onlyWithoutSinks = false; ///< leave the solid curves out
 };
 
 /// Collects curves capture by capture, so that one is in memory at a time.

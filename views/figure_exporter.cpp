@@ -148,8 +148,8 @@ void checkExport(const ExportOptions& options)
     if (!within(options.widthMm, 30, 2000) || !within(options.heightMm, 20, 2000))
         throw Error(ErrorCode::usage, "--width must lie between 30 and 2000 mm and --height between 20 and 2000 mm "
                                       "(one column of a paper: 85, two: 178)");
-    if (!(options.dpi >= 36 && options.dpi <= 2400))
-        throw Error(ErrorCode::usage, "--dpi must lie between 36 and 2400");
+    if (!(options.dpi >= 30 && options.dpi <= 2400))
+        throw Error(ErrorCode::usage, "--dpi must lie between 30 and 2400");
     if (!within(options.fontPt, 4, 48))
         throw Error(ErrorCode::usage, "--font-size must lie between 4 and 48 points");
     const auto folder = options.path.has_parent_path() ? options.path.parent_path() : std::filesystem::path(".");

@@ -107,12 +107,12 @@ void FigureScene::buildMaps(const HeatmapFigure& maps, double height, double ras
     // Every map gets the same width, whatever its axis needs beside it.
     QVector<double> sides(columns, 0.0);
     for (int i = 0; i < count; ++i)
-        sides[i % columns] = std::max(sides[i % columns], m_maps[i]->sideWidth());
+        sides[i % columns] = std::max(sides[i % columns], m_maps[static_cast<std::size_t>(i)]->sideWidth());
     const double allSides = std::accumulate(sides.begin(), sides.end(), 0.0);
     const double mapWidth = std::max(10.0, (m_size.width() - left - gap - barWidth - allSides) / columns);
     double tallest = 0;
     for (int i = 0; i < count; ++i)
-        tallest = std::max(tallest, m_maps[i]->heightForWidth(mapWidth + m_maps[i]->sideWidth()));
+        tallest = std::max(tallest, m_maps[static_cast<std::size_t>(i)]->heightForWidth(mapWidth + m_maps[static_cast<std::size_t>(i)]->sideWidth()));
 
     const auto lines = joinedNotes(maps.panels);
     const double footer = notes(lines, 0, false);
@@ -122,8 +122,8 @@ void FigureScene::buildMaps(const HeatmapFigure& maps, double height, double ras
     for (int i = 0; i < count; ++i) {
         const int column = i % columns;
         const double end = left + std::accumulate(sides.begin(), sides.begin() + column + 1, 0.0) + (column + 1) * mapWidth;
-        const double width = mapWidth + m_maps[i]->sideWidth();
-        m_maps[i]->place(QRectF(end - width, top + i / columns * rowHeight, width, rowHeight), m_size);
+        const double width = mapWidth + m_maps[static_cast<std::size_t>(i)]->sideWidth();
+        m_maps[static_cast<std::size_t>(i)]->place(QRectF(end - width, top + i / columns * rowHeight, width, rowHeight), m_size);
     }
     notes(lines, m_size.height() - footer, true);
 

@@ -3,6 +3,7 @@
 #include "views/map_data.hpp"
 
 #include "core/error.hpp"
+#include "core/pooling.hpp"
 #include "views/capture_choice.hpp"
 #include "views/map_image.hpp"
 
@@ -30,6 +31,32 @@ Span within(const std::optional<Span>& wanted, Span whole, std::string_view what
         throw Error(ErrorCode::usage, fmt::format("{} {}-{} lie outside the capture, which has {} {} to {}", what,
                                                   wanted->begin, wanted->end - 1, what, whole.begin, whole.end - 1));
     return part;
+}
+
+/// A capture without maps has its window rows only.
+Span availableQueries(const io::CaptureReader& capture, Span queries)
+{
+    const core::CaptureInfo& info = capture.info();
+    const bool onlyWindow = !capture.hasFullMap() && capture.mapLevels() == 0
+                            && core::includes(capture.available(), core::Need::windowRows);
+    if (!onlyWindow)
+        return queries;
+    const Span window{info.nPrompt() - info.window, info.nPrompt()};
+    const Span part{std::max(queries.begin, window.begin), std::min(queries.end, window.end)};
+    if (part.empty())
+        throw Error(ErrorCode::usage, fmt::format("'{}' holds the rows of queries {} to {} only (tier {}); capture with "
+                                                  "--tier map for the others",
+                                                  capture.name(), window.begin, window.end - 1, core::tierName(info.tier)));
+    return part;
+}
+
+/// Stored tiles end where the tokens do; drawing wants cells of one size, so the last cell gets its full extent. A cell
+/// stands for a multiple of `unit` tokens.
+double fullExtent(double begin, double end, std::int64_t cells, std::int64_t unit)
+{
+    const auto units = static_cast<std::int64_t>(std::ceil((end - begin) / static_cast<double>(unit) - 1e-9));
+    const std::int64_t perCell = (units + cells - 1) / cells;
+    return begin + static_cast<double>(cells * perCell * unit);
 }
 
 bool wantsTokenText(const MapRequest& request, const MapPanel& panel)
@@ -92,7 +119,7 @@ void checkRange(const ColorScale& scale)
                                                   scale.high, scale.logarithmic ? ", and above 0 on a log scale" : ""));
 }
 
-void autoRange(ColorScale& scale, const std::vector<MapPanel>& panels)
+void autoRange(ColorScale& scale, const std::vector<MapPanel>& panels, bool withoutSinks)
 {
     double largest = 0, largestBesideSinks = 0;
     std::vector<double> positive;
@@ -105,7 +132,8 @@ void autoRange(ColorScale& scale, const std::vector<MapPanel>& panels)
     });
     if (positive.empty())
         return;
-    const double top = scale.logarithmic || largestBesideSinks <= 0 ? largest : largestBesideSinks;
+    const bool withSinks = scale.logarithmic && !withoutSinks;
+    const double top = withSinks || largestBesideSinks <= 0 ? largest : largestBesideSinks;
     scale.high = std::min(1.0, roundUp(top));
     scale.low = 0;
     if (!scale.logarithmic)
@@ -140,6 +168,21 @@ Figure makeFigure(std::string name, HeatmapFigure maps, std::vector<Provenance> 
 }
 
 } // namespace
+
+io::MapTile promptTile(const io::CaptureReader& capture, std::int64_t slot, const std::vector<std::int64_t>& heads,
+                       Span queries, Span keys, const MapRequest& request)
+{
+    std::vector<io::MapTile> tiles;
+    for (const std::int64_t head : heads)
+        tiles.push_back(capture.tile(slot, head, queries, keys, request.maxCells, request.maxCells, request.pooling));
+    io::MapTile tile = meanTile(std::move(tiles));
+    const bool pyramid = !capture.hasFullMap() && capture.mapLevels() > 0;
+    const std::int64_t unit =
+        pyramid ? core::MapPyramid::levelCellSize(capture.info().nPrompt(), capture.mapCells(0), 0) : 1;
+    tile.queryEnd = fullExtent(tile.queryBegin, tile.queryEnd, tile.rows, unit);
+    tile.keyEnd = fullExtent(tile.keyBegin, tile.keyEnd, tile.columns, unit);
+    return tile;
+}
 
 io::MapTile meanTile(std::vector<io::MapTile> tiles)
 {
@@ -199,16 +242,9 @@ MapPanel mapPanel(const io::CaptureReader& capture, const MapRequest& request)
     panel.queries = within(request.queries, {0, info.nPrompt()}, "queries");
 
     const Span promptKeys{panel.keys.begin, std::min(panel.keys.end, info.nPrompt())};
-    std::vector<io::MapTile> tiles;
+    panel.queries = availableQueries(capture, panel.queries);
     if (!promptKeys.empty())
-        for (const std::int64_t head : heads)
-            tiles.push_back(capture.tile(slot, head, panel.queries, promptKeys, request.maxCells, request.maxCells, request.pooling));
-    if (!tiles.empty()) {
-        panel.prompt = meanTile(std::move(tiles));
-        // A capture without maps answers with its window rows only.
-        panel.queries.begin = std::max(panel.queries.begin, static_cast<std::int64_t>(panel.prompt.queryBegin));
-        panel.queries.end = std::min(panel.queries.end, static_cast<std::int64_t>(std::ceil(panel.prompt.queryEnd)));
-    }
+        panel.prompt = promptTile(capture, slot, heads, panel.queries, promptKeys, request);
     if (withDecode) {
         panel.decodeQueries = {info.nPrompt(), info.nTokens()};
         panel.decode = decodeTile(capture.loadLayer(slot, core::Need::decodeRows), heads, panel.keys, request.maxCells, request.pooling);
@@ -231,7 +267,7 @@ ColorScale colorScaleFor(const std::vector<MapPanel>& panels, const MapRequest& 
         scale.high = request.range->second;
         checkRange(scale);
     } else {
-        autoRange(scale, panels);
+        autoRange(scale, panels, request.rangeWithoutSinks);
     }
     return scale;
 }

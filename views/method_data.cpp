@@ -66,7 +66,7 @@ Grouped groupBy(const std::vector<ReplayRecord>& records, const Metric& metric, 
 {
     Grouped grouped;
     for (const ReplayRecord& record : records) {
-        if (!metric.present(record))
+        if (!metric.present(record) || !std::isfinite(metric.value(record)))
             continue;
         const std::string label = methodLabel(record);
         if (!grouped.values.contains(label))

@@ -25,6 +25,8 @@ QString sansFamily()
     return family;
 }
 
+constexpr double kFramePt = 0.5; // line width of axes
+
 constexpr std::array<QRgb, 8> kOkabeIto{0xff0072b2, 0xffd55e00, 0xff009e73, 0xffcc79a7,
                                         0xffe69f00, 0xff56b4e9, 0xff000000, 0xffb8a800};
 
@@ -112,8 +114,8 @@ QCPScatterStyle seriesMarker(int index, const PlotStyle& style)
 
 void styleAxis(QCPAxis* axis, const PlotStyle& style)
 {
-    axis->setBasePen(style.pen(style.axis, 0.5));
-    axis->setTickPen(style.pen(style.axis, 0.5));
+    axis->setBasePen(style.pen(style.axis, kFramePt));
+    axis->setTickPen(style.pen(style.axis, kFramePt));
     axis->setSubTickPen(style.pen(style.axis, 0.35));
     axis->setTickLength(0, qRound(style.units(2.2)));
     axis->setSubTickLength(0, qRound(style.units(1.2)));
@@ -142,6 +144,10 @@ void styleAxisRect(QCPAxisRect* rect, const PlotStyle& style)
         axis->grid()->setLayer(QStringLiteral("grid"));
         styleAxis(axis, style);
     }
+    // The frame stands outside of the data: on it, it would hide the first keys, which matter most (sinks).
+    const int out = static_cast<int>(std::ceil(style.units(kFramePt) / 2));
+    for (const auto [type, inset] : {std::pair{QCPAxis::atLeft, 0}, {QCPAxis::atTop, 0}, {QCPAxis::atRight, 1}, {QCPAxis::atBottom, 1}})
+        rect->axis(type)->setOffset(out + inset);
     for (QCPAxis* axis : {rect->axis(QCPAxis::atTop), rect->axis(QCPAxis::atRight)}) {
         axis->setTicks(false);
         axis->setTickLabels(false);

@@ -85,7 +85,7 @@ TEST_CASE("man pages name every option and are clean roff", "[cli]")
             const test::Outcome outcome = runShell(fmt::format("groff -man -Tutf8 -ww -z '{}'", file));
             CHECK(outcome.status == 0);
             CHECK(outcome.err == "");
-            const test::Outcome text = runShell(fmt::format("groff -man -Tascii -P-c -rLL=200n '{}'", file));
+            const test::Outcome text = runShell(fmt::format("groff -man -Tascii -P-cbou -rLL=200n '{}'", file));
             for (const app::OptionDoc& option : line.options(name))
                 if (!option.positional)
                     CHECK(text.out.find(option.longName) != std::string::npos);

@@ -171,7 +171,7 @@ TEST_CASE("options that contradict each other are refused", "[cli][unit]")
     CHECK_THAT(usageError({"capture", "--text", "x", "--task", "addition"}), Catch::Contains("exclude each other"));
     CHECK_THAT(usageError({"capture", "--text", "x", "--resume", "--force"}), Catch::Contains("--resume"));
     CHECK(usageError({"replay", "a", "--ratios", "0.5", "--budget-tokens", "8"})
-          == "--budget-tokens and --ratios exclude each other");
+          == "--ratios and --budget-tokens exclude each other");
     CHECK_THAT(usageError({"replay", "a", "-o", "x", "--no-output"}), Catch::Contains("exclude each other"));
     CHECK_THAT(usageError({"info", "a", "-q", "-v"}), Catch::Contains("exclude each other"));
 }

@@ -4,6 +4,8 @@
 #include "datasets/needle.hpp"
 #include "tests/datasets/data_folder.hpp"
 
+#include <cmath>
+#include <cstdio>
 #include <set>
 
 using namespace kvviz;
@@ -68,7 +70,7 @@ TEST_CASE("Every prompt of the built-in tasks is tiled by its segments and score
 
 TEST_CASE("No shot repeats another or holds the question", "[unit]")
 {
-    for (const std::string& name : {"addition", "sentiment", "opposites"}) {
+    for (const char* name : {"addition", "sentiment", "opposites"}) {
         const auto task = openTask(name, {});
         for (std::int64_t index = 0; index < 300; ++index) {
             const Prompt prompt = task->prompt(index);
@@ -157,15 +159,27 @@ TEST_CASE("Prompts depend on seed and index and on nothing else", "[unit]")
 
 TEST_CASE("The first prompts are the same bytes for ever", "[unit]")
 {
-    CHECK(openTask("addition", withShots(1))->prompt(0).text
-          == "Solve each problem step by step.\n\nADDITION");
-    CHECK(openTask("opposites", withShots(1))->prompt(0).text == "OPPOSITES");
-    CHECK(openTask("sentiment", withShots(1))->prompt(0).text == "SENTIMENT");
-    CHECK(hashOfTask("addition", 0) == 0xau);
-    CHECK(hashOfTask("sentiment", 0) == 0xbu);
-    CHECK(hashOfTask("opposites", 0) == 0xcu);
-    CHECK(hashOfTask("needle", 0) == 0xdu);
-    CHECK(hashOfTask("addition", 42) == 0xeu);
+    const Prompt addition = openTask("addition", withShots(1))->prompt(0);
+    CHECK(addition.id == "addition-0000");
+    CHECK(addition.text
+          == "Solve each problem step by step.\n\n"
+             "Q: David has 19 cups. Jack gives David 13 more cups. How many cups does David have now?\n"
+             "A: David has 19 cups and gets 13 more. 19 + 13 = 32. The answer is 32.\n\n"
+             "Q: Grace finds 17 stamps on Monday and 14 stamps on Tuesday. How many stamps does Grace find in all?\n"
+             "A:");
+    CHECK(addition.target == " Grace finds 17 stamps and then 14 more. 17 + 14 = 31. The answer is 31.");
+    CHECK(openTask("opposites", withShots(1))->prompt(0).text
+          == "Name the opposite of each word.\n\nThe opposite of take is give.\n\nThe opposite of wide is");
+    CHECK(openTask("sentiment", withShots(1))->prompt(0).text
+          == "Say whether each review is positive or negative.\n\n"
+             "Review: The lobby was delightful and the garden was lovely. I enjoyed it a lot.\nSentiment: positive\n\n"
+             "Review: The staff was disappointing and the bed was horrible. I would not recommend it to anyone.\n"
+             "Sentiment:");
+    CHECK(hashOfTask("addition", 0) == 0xbca68b98da606842u);
+    CHECK(hashOfTask("sentiment", 0) == 0xb37460b16cc470f6u);
+    CHECK(hashOfTask("opposites", 0) == 0x98bf43c47e698999u);
+    CHECK(hashOfTask("needle", 0) == 0xd93e859a6ba386ceu);
+    CHECK(hashOfTask("addition", 42) == 0xe95752f00b2ebe59u);
 }
 
 TEST_CASE("A needle lies where it was asked for and its code is nowhere else", "[unit]")

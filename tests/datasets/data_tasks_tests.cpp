@@ -43,7 +43,8 @@ void fill(const DataFolder& folder)
         examples += "Question: Example " + std::to_string(i) + "?\nLet's think step by step\nFirst this.\nThen that.\n"
                     "The answer is " + std::to_string(i) + ".\n\n";
     (void)folder.write("gsm8k_prompts/prompt_original.txt", examples);
-    (void)folder.write("commonsenseqa/dev_rand_split.jsonl", choiceLine("Where is money?", "A") + choiceLine("Wet?", "B"));
+    (void)folder.write("commonsenseqa/dev_rand_split.jsonl",
+                       choiceLine("Where is money?", "A") + choiceLine("Wet?", "B"));
     std::string shots;
     for (int i = 0; i < 9; ++i)
         shots += choiceLine("Shot " + std::to_string(i) + "?", "C");
@@ -53,7 +54,8 @@ void fill(const DataFolder& folder)
         dev += "Dev " + std::to_string(i) + "?,1,2,3,4,D\r\n";
     for (const char* subject : {"big_history", "anatomy"})
         (void)folder.write("mmlu/dev/" + std::string(subject) + "_dev.csv", dev);
-    (void)folder.write("mmlu/test/big_history_test.csv", "\"It said \"\"go\"\".\nWho, then?\",Ann,Bob,\"C, D\",Eve,C\n");
+    (void)folder.write("mmlu/test/big_history_test.csv",
+                       "\"It said \"\"go\"\".\nWho, then?\",Ann,Bob,\"C, D\",Eve,C\n");
     (void)folder.write("mmlu/test/anatomy_test.csv", " Bone? ,1,2,3,4,A\nSkin?,1,2,3,4,B\n");
     (void)folder.write("haystack_alice/alice.txt",
                        "\xef\xbb\xbfTitle page\r\n*** START OF THIS ***\r\n\r\nCHAPTER I\r\n\r\nShe sat down\r\nby the "
@@ -198,13 +200,15 @@ TEST_CASE("Malformed lines are refused with file and line, or skipped", "[unit][
 {
     const DataFolder folder;
     fill(folder);
-    for (const std::string bad : {"{\"question\": ", "[1, 2]", "{\"question\": \"q\"}", "{\"question\": 3, \"answer\": 4}",
+    for (const char* bad : {"{\"question\": ", "[1, 2]", "{\"question\": \"q\"}",
+                                  "{\"question\": 3, \"answer\": 4}",
                                   "{\"question\": \"q\", \"answer\": \"no mark\"}", "null", "\xff\xfe",
                                   "{\"question\": \"q\", \"answer\": \"#### many\"}"}) {
         INFO(bad);
         (void)folder.write("gsm8k/test.jsonl", std::string(kProblem) + "\n" + bad + "\n" + kProblem + "\n");
         TaskOptions options = optionsFor(folder.path());
-        requireError(core::ErrorCode::badInput, {"test.jsonl", "line 2", "#### N"}, [&] { (void)openTask("gsm8k", options); });
+        requireError(core::ErrorCode::badInput, {"test.jsonl", "line 2", "#### N"},
+                     [&] { (void)openTask("gsm8k", options); });
         options.skipBad = true;
         CHECK(openTask("gsm8k", options)->size() == 2);
     }
@@ -220,12 +224,14 @@ TEST_CASE("Malformed CSV records are refused with file and line, or skipped", "[
 {
     const DataFolder folder;
     fill(folder);
-    for (const std::string bad : {"too,few,fields", "q,1,2,3,4,E", "q,1,2,3,4,", "\"q\"x,1,2,3,4,A", "\xff,1,2,3,4,A"}) {
+    for (const char* bad : {"too,few,fields", "q,1,2,3,4,E", "q,1,2,3,4,", "\"q\"x,1,2,3,4,A",
+                                  "\xff,1,2,3,4,A"}) {
         INFO(bad);
-        (void)folder.write("mmlu/test/anatomy_test.csv", "ok?,1,2,3,4,A\n" + bad + "\nfine?,1,2,3,4,B\n");
+        (void)folder.write("mmlu/test/anatomy_test.csv", std::string("ok?,1,2,3,4,A\n") + bad + "\nfine?,1,2,3,4,B\n");
         TaskOptions options = optionsFor(folder.path());
         options.subject = "anatomy";
-        requireError(core::ErrorCode::badInput, {"anatomy_test.csv", "line 2"}, [&] { (void)openTask("mmlu", options); });
+        requireError(core::ErrorCode::badInput, {"anatomy_test.csv", "line 2"},
+                     [&] { (void)openTask("mmlu", options); });
         options.skipBad = true;
         CHECK(openTask("mmlu", options)->size() == 2);
     }

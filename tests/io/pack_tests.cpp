@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Finding captures in folders and packs, packing them, and reading with h5py alone.
+#include "core/io/capture_reader.hpp"
+#include "core/io/h5_values.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/synthetic_file.hpp"
+
+#include <cstdlib>
+#include <fstream>
+
+using namespace kvviz;
+using test::SyntheticCapture;
+using test::TemporaryFolder;
+
+namespace {
+
+bool pythonReads(const std::filesystem::path& file, const std::string& group = "")
+{
+    const std::string tests = std::string(KVVIZ_TEST_DATA) + "/..";
+    const std::string format = group.empty() ? " '" + tests + "/../docs/format.md'" : " '' " + group;
+    return std::system(("/usr/bin/python3 '" + tests + "/python/read_capture.py' '" + file.string() + "'" + format
+                        + " > /dev/null").c_str()) == 0;
+}
+
+bool hasH5py() { return std::system("/usr/bin/python3 -c 'import h5py' 2> /dev/null") == 0; }
+
+} // namespace
+
+TEST_CASE("h5py alone reads a capture, and the example of docs/format.md runs", "[io]")
+{
+    if (!hasH5py()) {
+        WARN("skipped: /usr/bin/python3 has no h5py");
+        return;
+    }
+    const TemporaryFolder folder;
+    const SyntheticCapture capture({.n = 300, .t = 5});
+    test::writeSynthetic(capture, folder / "a.kvh5");
+    CHECK(pythonReads(folder / "a.kvh5"));
+    io::packCaptures({{folder / "a.kvh5", "/"}}, folder / "pack.kvh5", false);
+    CHECK(pythonReads(folder / "pack.kvh5", "/captures/a"));
+}
+
+TEST_CASE("captures are found in folders and packs, in order, and unfinished ones are not", "[io]")
+{
+    const TemporaryFolder folder;
+    for (const char* name : {"b.kvh5", "a.kvh5"})
+        test::writeSynthetic(SyntheticCapture(), folder / name);
+    std::filesystem::create_directory(folder / "sub");
+    std::filesystem::create_directory(folder / "none");
+    test::writeSynthetic(SyntheticCapture({.seed = 9}), folder / "sub/c.kvh5");
+    std::ofstream(folder / "d.kvh5.part") << "unfinished";
+    std::ofstream(folder / "capture.json") << "{}";
+    const auto found = io::findCaptures({folder.path(), folder / "a.kvh5"});
+    REQUIRE(found.size() == 3);
+    CHECK(found[0] == io::CaptureRef{folder / "a.kvh5", "/"});
+    CHECK(found[1] == io::CaptureRef{folder / "b.kvh5", "/"});
+    CHECK(found[2] == io::CaptureRef{folder / "sub/c.kvh5", "/"});
+    CHECK_THROWS_WITH(io::findCaptures({folder / "none"}), Catch::Contains("holds no captures"));
+    CHECK_THROWS_WITH(io::findCaptures({folder / "missing"}), Catch::Contains("does not exist"));
+    CHECK_THROWS_WITH(io::findCaptures({folder / "d.kvh5.part"}), Catch::Contains("unfinished"));
+}
+
+TEST_CASE("a pack gives back its captures, and packs can be packed again", "[io]")
+{
+    const TemporaryFolder folder;
+    std::filesystem::create_directory(folder / "sub");
+    const SyntheticCapture one({.seed = 1}), two({.n = 90, .seed = 2});
+    test::writeSynthetic(one, folder / "a.kvh5");
+    test::writeSynthetic(two, folder / "sub/a.kvh5"); // the same name
+    CHECK(io::packCaptures(io::findCaptures({folder.path()}), folder / "p.kvh5", false) == 2);
+    CHECK_THROWS_WITH(io::packCaptures({{folder / "a.kvh5", "/"}}, folder / "p.kvh5", false), Catch::Contains("exists already"));
+    const auto members = io::findCaptures({folder / "p.kvh5"});
+    REQUIRE(members.size() == 2);
+    CHECK(members[0].group == "/captures/a");
+    CHECK(members[1].group == "/captures/a-2");
+    const io::CaptureReader reader(members[1]);
+    CHECK(reader.info().prompt == two.info().prompt);
+    CHECK(reader.loadLayer(1, core::Need::stats).received == two.layer(1).received);
+    CHECK(reader.name() == "p.kvh5:/captures/a-2");
+    for (const io::CaptureRef& member : members)
+        CHECK(io::verifyCapture(member).empty());
+    CHECK_THROWS_WITH(io::CaptureReader(folder / "p.kvh5"), Catch::Contains("pack"));
+    CHECK_THROWS_AS(io::CaptureReader(io::CaptureRef{folder / "p.kvh5", "/captures/zzz"}), core::Error);
+    CHECK(io::packCaptures(members, folder / "again.kvh5", false) == 2);
+    CHECK(io::verifyCapture(io::findCaptures({folder / "again.kvh5"}).at(1)).empty());
+}
+
+TEST_CASE("a pack of something that is no capture leaves no file", "[io]")
+{
+    const TemporaryFolder folder;
+    std::ofstream(folder / "bad.kvh5") << "hello";
+    CHECK_THROWS_WITH(io::packCaptures({{folder / "bad.kvh5", "/"}}, folder / "p.kvh5", false), Catch::Contains("bad.kvh5"));
+    CHECK_FALSE(std::filesystem::exists(folder / "p.kvh5"));
+    CHECK_FALSE(std::filesystem::exists(folder / "p.kvh5.part"));
+    CHECK_THROWS_AS(io::packCaptures({}, folder / "p.kvh5", false), core::Error);
+}
