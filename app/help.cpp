@@ -3,6 +3,8 @@
 // Fixed width, so that the text is the same on every terminal and can be compared with an approved copy.
 #include "app/help.hpp"
 
+#include "app/output.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,34 +12,7 @@
 namespace kvviz::app {
 namespace {
 
-constexpr std::size_t kWidth = 100;
 constexpr std::size_t kColumn = 30;
-
-/// Words of `text` in lines of at most kWidth, each but the first indented by `indent`; empty lines stay.
-std::string wrapped(const std::string& text, std::size_t indent, std::size_t used)
-{
-    std::string result;
-    std::size_t begin = 0;
-    while (begin < text.size()) {
-        const std::size_t end = std::min(text.find_first_of(" \n", begin), text.size());
-        const std::string word = text.substr(begin, end - begin);
-        if (used > indent && used + 1 + word.size() > kWidth) {
-            result += "\n" + std::string(indent, ' ');
-            used = indent;
-        } else if (used > indent) {
-            result += " ";
-            ++used;
-        }
-        result += word;
-        used += word.size();
-        if (end < text.size() && text[end] == '\n') {
-            result += "\n" + std::string(indent, ' ');
-            used = indent;
-        }
-        begin = end + 1;
-    }
-    return result;
-}
 
 std::string twoColumns(const std::string& left, const std::string& right)
 {
@@ -46,7 +21,7 @@ std::string twoColumns(const std::string& left, const std::string& right)
         line += "\n" + std::string(kColumn, ' ');
     else
         line.resize(kColumn, ' ');
-    return line + wrapped(right, kColumn, kColumn) + "\n";
+    return line + wrapText(right, kColumn, kColumn) + "\n";
 }
 
 std::string exampleText(const std::vector<Example>& examples)
@@ -130,7 +105,7 @@ std::string commandHelp(const CommandEntry& entry, const std::vector<OptionDoc>&
     result += fmt::format("Usage: kvviz {} {}\n", entry.name, usageText(options));
     result += positionalText(options) + groupText(options);
     if (!entry.details.empty())
-        result += "\n" + wrapped(entry.details, 0, 0) + "\n";
+        result += "\n" + wrapText(entry.details, 0, 0) + "\n";
     return result;
 }
 

@@ -36,6 +36,31 @@ void printOut(std::string_view text) { check(std::fwrite(text.data(), 1, text.si
 
 void flushOut() { check(std::fflush(stdout) == 0); }
 
+std::string wrapText(const std::string& text, std::size_t indent, std::size_t used)
+{
+    std::string result;
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+        const std::size_t end = std::min(text.find_first_of(" \n", begin), text.size());
+        const std::string word = text.substr(begin, end - begin);
+        if (used > indent && used + 1 + word.size() > kTextWidth) {
+            result += "\n" + std::string(indent, ' ');
+            used = indent;
+        } else if (used > indent) {
+            result += " ";
+            ++used;
+        }
+        result += word;
+        used += word.size();
+        if (end < text.size() && text[end] == '\n') {
+            result += "\n" + std::string(indent, ' ');
+            used = indent;
+        }
+        begin = end + 1;
+    }
+    return result;
+}
+
 TextTable::TextTable(std::vector<std::string> headings)
 {
     for (std::string& heading : headings) {

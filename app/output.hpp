@@ -3,6 +3,7 @@
 // Data on standard output: a reader that leaves early is no fault, a full disk is one. And plain tables for people.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,12 @@ namespace kvviz::app {
 void printOut(std::string_view text);
 /// Flushes, with the same rule.
 void flushOut();
+
+/// Width of help and explanations: fixed, so that the text is the same on every terminal.
+inline constexpr std::size_t kTextWidth = 100;
+/// Words of `text` in lines of at most kTextWidth; each line but the first starts with `indent` spaces, the first one has
+/// `used` characters before it. Line breaks in the text stay.
+[[nodiscard]] std::string wrapText(const std::string& text, std::size_t indent, std::size_t used);
 
 /// Rows of cells in aligned columns. Widths count code points, which is right for all text kvviz prints but wide CJK.
 class TextTable {

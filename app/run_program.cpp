@@ -7,6 +7,7 @@
 #include "app/console.hpp"
 #include "app/dispatch.hpp"
 #include "app/manual.hpp"
+#include "app/openmp_wait.hpp"
 #include "app/output.hpp"
 #include "app/version.hpp"
 #include "core/error.hpp"
@@ -88,6 +89,7 @@ int parseAndRun(int argc, char** argv, const ProgramTable& table, CommandLine& l
 
 int runProgram(int argc, char** argv, const ProgramTable& table)
 {
+    limitSpinning(argv);
     std::signal(SIGPIPE, SIG_IGN); // a reader that leaves early (| head) must not kill a run that also writes files
     CommandLine line(table.program);
     try {

@@ -37,9 +37,8 @@ core::ModelInfo readInfo(const GgufFile& file)
 
     core::ModelInfo info;
     info.arch = arch;
-    info.name = file.string("general.name", "");
-    if (info.name.empty() || info.name == "hub")
-        info.name = std::filesystem::path(file.path()).stem().string();
+    // general.name is often a training run's ("Smollm2 135M 8k Lc100K Mix1 Ep2"); people know models by their file.
+    info.name = std::filesystem::path(file.path()).stem().string();
     info.nLayers = number("block_count");
     info.nHeads = number("attention.head_count");
     info.nKvHeads = positive(file, "llama.attention.head_count_kv", file.integer("llama.attention.head_count_kv", info.nHeads));

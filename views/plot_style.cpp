@@ -146,7 +146,7 @@ void styleAxisRect(QCPAxisRect* rect, const PlotStyle& style)
     }
     // The frame stands outside of the data: on it, it would hide the first keys, which matter most (sinks).
     const int out = static_cast<int>(std::ceil(style.units(kFramePt) / 2));
-    for (const auto [type, inset] : {std::pair{QCPAxis::atLeft, 0}, {QCPAxis::atTop, 0}, {QCPAxis::atRight, 1}, {QCPAxis::atBottom, 1}})
+    for (const auto& [type, inset] : {std::pair{QCPAxis::atLeft, 0}, {QCPAxis::atTop, 0}, {QCPAxis::atRight, 1}, {QCPAxis::atBottom, 1}})
         rect->axis(type)->setOffset(out + inset);
     for (QCPAxis* axis : {rect->axis(QCPAxis::atTop), rect->axis(QCPAxis::atRight)}) {
         axis->setTicks(false);

@@ -40,10 +40,10 @@ std::string listText(const std::vector<compress::MethodInfo>& list)
 
 std::string explanation(const compress::MethodInfo& info)
 {
-    std::string result = fmt::format("{} ({})\n\n  {}\n\n", info.title, info.name, info.idea);
-    const auto field = [&](std::string_view name, std::string_view text) {
+    std::string result = fmt::format("{} ({})\n\n  {}\n\n", info.title, info.name, wrapText(info.idea, 2, 2));
+    const auto field = [&](std::string_view name, const std::string& text) {
         if (!text.empty())
-            result += fmt::format("  {:<10}{}\n", name, text);
+            result += fmt::format("  {:<10}{}\n", name, wrapText(text, 12, 12));
     };
     field("equation", info.equation);
     field("class", info.klass);
@@ -51,11 +51,12 @@ std::string explanation(const compress::MethodInfo& info)
     field("needs", needNames(compress::makeMethod(info.name)->needs()));
     field("source", info.source);
     if (!info.params.empty()) {
-        TextTable table({"parameter", "default", "meaning"});
-        for (const compress::ParamSpec& param : info.params)
-            table.add({param.name, param.defaultValue,
-                       param.help + (param.choices.empty() ? "" : fmt::format(" ({})", fmt::join(param.choices, "|")))});
-        result += "\n" + table.text("  ");
+        result += "\n  parameters (with defaults)\n";
+        for (const compress::ParamSpec& param : info.params) {
+            const std::string choices = param.choices.empty() ? "" : fmt::format(" ({})", fmt::join(param.choices, "|"));
+            result += fmt::format("    {:<28}{}\n", param.name + "=" + param.defaultValue,
+                                  wrapText(param.help + choices, 32, 32));
+        }
     }
     if (!info.presets.empty()) {
         TextTable table({"preset", "sets"});

@@ -148,7 +148,8 @@ std::string toText(const Outcome& outcome, const compress::ReplayRequest& reques
     std::string result = replayTable(averages(outcome.records, byTokens), byTokens);
     result += fmt::format("\n{} {}, evaluated on {}. Kept tokens are per layer and KV head.\n", outcome.captures.size(),
                           outcome.captures.size() == 1 ? "capture" : "captures (means)", where);
-    return result + fmt::format("Depth {}: {}\n", depthName(request.depth), depthAssumption(request.depth));
+    const std::string depth = fmt::format("Depth {}: {}", depthName(request.depth), depthAssumption(request.depth));
+    return result + wrapText(depth, 0, 0) + "\n";
 }
 
 } // namespace

@@ -18,21 +18,24 @@ int listTasks(const CommonOptions& common)
 {
     Json report = jsonReport("tasks");
     report["tasks"] = Json::array();
-    TextTable table({"name", "category", ">shots", "source", "description"});
+    TextTable table({"name", "category", ">shots", "source"});
+    std::string descriptions;
     for (const datasets::TaskInfo& info : datasets::taskList()) {
         report["tasks"].push_back({{"name", info.name},
                                    {"category", info.category},
                                    {"default_shots", info.defaultShots},
                                    {"source", info.source},
                                    {"description", info.description}});
-        table.add({info.name, info.category, std::to_string(info.defaultShots), info.source, info.description});
+        table.add({info.name, info.category, std::to_string(info.defaultShots), info.source});
+        descriptions += fmt::format("{}\n  {}\n", info.name, wrapText(info.description, 2, 2));
         if (common.quiet && !common.json)
             printOut(info.name + "\n");
     }
     if (common.json)
         printJson(report);
     else if (!common.quiet)
-        printOut(table.text() + "\n'kvviz tasks show NAME' prints a prompt.\n");
+        printOut(table.text() + "\n" + (common.verbose > 0 ? descriptions + "\n" : "")
+                 + "'kvviz tasks show NAME' prints a prompt" + (common.verbose > 0 ? ".\n" : "; -v describes the tasks.\n"));
     return 0;
 }
 

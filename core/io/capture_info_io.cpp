@@ -5,6 +5,7 @@
 
 #include "core/io/capture_layout.hpp"
 #include "core/io/h5_values.hpp"
+#include "core/io/text_copy.hpp"
 
 #include <fmt/format.h>
 
@@ -40,8 +41,7 @@ void writeModel(hid_t root, const core::ModelInfo& model)
 
 void writePrompt(hid_t root, const core::PromptInfo& prompt)
 {
-    const Handle group = checked(H5Gcreate2(root, "prompt", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), ErrorCode::failure,
-                                 "cannot create /prompt");
+    const Handle group = createGroup(root, "prompt");
     writeAttribute(group.get(), "task", prompt.task);
     writeAttribute(group.get(), "id", prompt.id);
     writeAttribute(group.get(), "prompt_text", prompt.promptText);
@@ -85,12 +85,12 @@ void writeSegments(hid_t root, const std::vector<core::Segment>& segments)
     writeDataset(root, "segments/label", labels);
 }
 
-core::ModelInfo readModel(hid_t root, const std::string& where)
+core::ModelInfo readModel(hid_t root, const TextCopy& texts, const std::string& where)
 {
     core::ModelInfo model;
-    model.name = readText(root, "model_name", where);
-    model.arch = readText(root, "model_arch", where);
-    model.sha256 = readText(root, "model_sha256", where);
+    model.name = texts.read("", "model_name");
+    model.arch = texts.read("", "model_arch");
+    model.sha256 = texts.read("", "model_sha256");
     const auto integer = [&](const char* name, std::int64_t least) {
         const std::int64_t value = readInteger(root, name, where);
         if (value < least || value > std::numeric_limits<int>::max())
@@ -106,24 +106,24 @@ core::ModelInfo readModel(hid_t root, const std::string& where)
     model.contextLength = integer("context_length", 0);
     model.ropeTheta = readReal(root, "rope_theta", where);
     model.ropeDim = integer("rope_dim", 0);
-    model.ropeScaling = readText(root, "rope_scaling", where);
+    model.ropeScaling = texts.read("", "rope_scaling");
     model.slidingWindow = integer("sliding_window", 0);
     return model;
 }
 
-core::PromptInfo readPrompt(hid_t root, const std::string& where)
+core::PromptInfo readPrompt(hid_t root, const TextCopy& texts, const std::string& where)
 {
     const Handle group = openGroup(root, "prompt", where);
     const std::string place = where + "prompt";
     core::PromptInfo prompt;
-    prompt.task = readText(group.get(), "task", place);
-    prompt.id = readText(group.get(), "id", place);
-    prompt.promptText = readText(group.get(), "prompt_text", place);
-    prompt.target = readText(group.get(), "target", place);
-    prompt.answer = readText(group.get(), "answer", place);
+    prompt.task = texts.read("prompt", "task");
+    prompt.id = texts.read("prompt", "id");
+    prompt.promptText = texts.read("prompt", "prompt_text");
+    prompt.target = texts.read("prompt", "target");
+    prompt.answer = texts.read("prompt", "answer");
     prompt.nPrompt = readInteger(group.get(), "n_prompt", place);
     prompt.nGenerated = readInteger(group.get(), "n_generated", place);
-    prompt.continuation = readText(group.get(), "continuation", place);
+    prompt.continuation = texts.read("prompt", "continuation");
     constexpr std::int64_t kMost = std::int64_t{1} << 31;
     if (prompt.nPrompt < 1 || prompt.nPrompt > kMost || prompt.nGenerated < 0 || prompt.nGenerated > kMost)
         throw Error(ErrorCode::badInput, fmt::format("{}: {} prompt tokens and {} generated ones are not possible",
@@ -172,14 +172,14 @@ std::vector<core::Segment> readSegments(hid_t root, const std::string& where)
     return segments;
 }
 
-std::map<std::string, std::string> readProvenance(hid_t root, const std::string& where)
+std::map<std::string, std::string> readProvenance(hid_t root, const TextCopy& texts, const std::string& where)
 {
     std::map<std::string, std::string> extra;
     if (!hasGroup(root, "provenance"))
         return extra;
     const Handle group = openGroup(root, "provenance", where);
     for (const std::string& name : attributeNames(group.get(), where + "provenance"))
-        extra[name] = readText(group.get(), name.c_str(), where + "provenance");
+        extra[name] = texts.read("provenance", name.c_str());
     return extra;
 }
 
@@ -230,26 +230,27 @@ void writeCaptureInfo(hid_t root, const CaptureInfo& info)
     writePrompt(root, info.prompt);
     writeTokens(root, info.tokens);
     writeSegments(root, info.segments);
-    const Handle provenance = checked(H5Gcreate2(root, "provenance", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                                      ErrorCode::failure, "cannot create /provenance");
+    const Handle provenance = createGroup(root, "provenance");
     for (const auto& [name, value] : info.extra)
         writeAttribute(provenance.get(), name.c_str(), value);
+    writeTextCopy(root, {"", "prompt", "provenance"});
 }
 
 CaptureInfo readCaptureInfo(hid_t root, const std::string& where)
 {
+    const TextCopy texts(root, where);
     CaptureInfo info;
-    info.creator = readText(root, "creator", where);
-    info.created = readText(root, "created", where);
-    info.commandLine = readText(root, "command_line", where);
-    const std::string tier = readText(root, "tier", where);
+    info.creator = texts.read("", "creator");
+    info.created = texts.read("", "created");
+    info.commandLine = texts.read("", "command_line");
+    const std::string tier = texts.read("", "tier");
     const auto known = core::tierFromName(tier);
     if (!known)
         throw Error(ErrorCode::badInput, fmt::format("{}: '{}' is no tier", where, tier));
     info.tier = *known;
     info.seed = readUnsigned(root, "seed", where);
-    info.dtype = readText(root, "dtype", where);
-    info.model = readModel(root, where);
+    info.dtype = texts.read("", "dtype");
+    info.model = readModel(root, texts, where);
     info.layers = readIntegers(root, "layers", where);
     info.heads = readIntegers(root, "heads", where);
     info.window = readInteger(root, "window", where);
@@ -257,7 +258,7 @@ CaptureInfo readCaptureInfo(hid_t root, const std::string& where)
     if (sinks < 0 || sinks > std::numeric_limits<int>::max())
         throw Error(ErrorCode::badInput, fmt::format("{}: the attribute 'sink_tokens' is {}", where, sinks));
     info.sinkTokens = static_cast<int>(sinks);
-    info.prompt = readPrompt(root, where);
+    info.prompt = readPrompt(root, texts, where);
     requireConsistent(info, ErrorCode::badInput, where);
     info.tokens = readTokens(root, info.nTokens(), where);
     info.segments = readSegments(root, where);
@@ -265,18 +266,19 @@ CaptureInfo readCaptureInfo(hid_t root, const std::string& where)
         if (segment.span.begin < 0 || segment.span.end < segment.span.begin || segment.span.end > info.nTokens())
             throw Error(ErrorCode::badInput, fmt::format("{}segments: [{}, {}) is outside of the {} tokens", where,
                                                          segment.span.begin, segment.span.end, info.nTokens()));
-    info.extra = readProvenance(root, where);
+    info.extra = readProvenance(root, texts, where);
     return info;
 }
 
 void requireFormat(hid_t root, const char* expected, const std::string& where)
 {
-    if (!hasAttribute(root, "format"))
+    const TextCopy texts(root, where);
+    if (!texts.has("", "format"))
         throw Error(ErrorCode::badInput,
                     fmt::format("{}: this HDF5 file is no '{}' (the attribute 'format' is missing)", where, expected));
-    if (const std::string format = readText(root, "format", where); format != expected)
+    if (const std::string format = texts.read("", "format"); format != expected)
         throw Error(ErrorCode::badInput, fmt::format("{}: the format is '{}', expected '{}'", where, format, expected));
-    const std::string version = readText(root, "format_version", where);
+    const std::string version = texts.read("", "format_version");
     int major = -1;
     const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), major);
     if (error != std::errc() || major < 1 || end == version.data() + version.size() || *end != '.')

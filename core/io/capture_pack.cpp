@@ -7,6 +7,7 @@
 #include "core/io/h5_values.hpp"
 #include "core/io/open_capture.hpp"
 #include "core/io/part_file.hpp"
+#include "core/io/text_copy.hpp"
 
 #include <fmt/format.h>
 
@@ -30,7 +31,8 @@ std::vector<CaptureRef> capturesIn(const std::filesystem::path& file)
     try {
         const Handle opened = openFileForReading(file.string());
         const Handle root = openGroup(opened.get(), "/", file.string());
-        if (hasAttribute(root.get(), "format") && readText(root.get(), "format", file.string()) == kPackFormat) {
+        const TextCopy texts(root.get(), file.string());
+        if (texts.has("", "format") && texts.read("", "format") == kPackFormat) {
             const Handle members = openGroup(root.get(), kMembers, file.string());
             for (const std::string& name : childNames(members.get(), file.string()))
                 refs.push_back({file, fmt::format("{}/{}", kMembers, name)});
@@ -119,6 +121,7 @@ int packCaptures(const std::vector<CaptureRef>& captures, const std::filesystem:
             addMember(file.get(), ref, memberName(ref, taken));
         writeAttribute(file.get(), "format", kPackFormat);
         writeAttribute(file.get(), "format_version", kFormatVersion);
+        writeTextCopy(file.get(), {""});
         writeAttribute(file.get(), "complete", std::int64_t{1});
         closeFile(file);
         part.publish();

@@ -94,6 +94,15 @@ Handle textType()
     return type;
 }
 
+Handle fixedTextType(std::size_t length)
+{
+    Handle type(H5Tcopy(H5T_C_S1));
+    if (H5Tset_size(type.get(), length) < 0 || H5Tset_strpad(type.get(), H5T_STR_NULLPAD) < 0
+        || H5Tset_cset(type.get(), H5T_CSET_UTF8) < 0)
+        throwH5(core::ErrorCode::failure, "cannot make a text type");
+    return type;
+}
+
 Handle linkCreation()
 {
     Handle list(H5Pcreate(H5P_LINK_CREATE));
@@ -141,10 +150,23 @@ Handle createFile(const std::string& path)
     Handle access(H5Pcreate(H5P_FILE_ACCESS));
     if (H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_V110) < 0)
         throwH5(core::ErrorCode::failure, "cannot choose the HDF5 1.10 format");
-    Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()));
+    // Attributes in the object header: HDF5 1.10 crashes when it copies a group (pack) with "dense" attribute storage.
+    const Handle creation(H5Pcreate(H5P_FILE_CREATE));
+    if (H5Pset_attr_phase_change(creation.get(), 4096, 0) < 0)
+        throwH5(core::ErrorCode::failure, "cannot choose the storage of attributes");
+    Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()));
     if (!file)
         throwH5(core::ErrorCode::failure, fmt::format("cannot create '{}'", path));
     return file;
+}
+
+Handle createGroup(hid_t parent, const char* path)
+{
+    const Handle creation(H5Pcreate(H5P_GROUP_CREATE));
+    if (H5Pset_attr_phase_change(creation.get(), 4096, 0) < 0)
+        throwH5(core::ErrorCode::failure, "cannot choose the storage of attributes");
+    return checked(H5Gcreate2(parent, path, H5P_DEFAULT, creation.get(), H5P_DEFAULT), core::ErrorCode::failure,
+                   fmt::format("cannot create the group '{}'", path));
 }
 
 } // namespace kvviz::io

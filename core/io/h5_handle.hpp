@@ -66,6 +66,8 @@ void check(long long status, core::ErrorCode code, const std::string& what);
 [[nodiscard]] Handle halfType();
 /// Variable-length UTF-8 string.
 [[nodiscard]] Handle textType();
+/// UTF-8 string of so many bytes, padded with NUL.
+[[nodiscard]] Handle fixedTextType(std::size_t length);
 /// Property lists that create missing groups on the way, and names in UTF-8.
 [[nodiscard]] Handle linkCreation();
 
@@ -78,5 +80,7 @@ void check(long long status, core::ErrorCode code, const std::string& what);
 [[nodiscard]] Handle openFileForReading(const std::string& path);
 /// Creates (truncates) a file of the HDF5 1.10 format, whose metadata carries checksums.
 [[nodiscard]] Handle createFile(const std::string& path);
+/// A group for any number of attributes; its parent exists.
+[[nodiscard]] Handle createGroup(hid_t parent, const char* path);
 
 } // namespace kvviz::io

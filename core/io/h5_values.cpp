@@ -34,7 +34,15 @@ void writeScalar(hid_t object, const char* name, hid_t fileType, hid_t memoryTyp
     writeAttributeRaw(object, name, fileType, memoryType, space.get(), data);
 }
 
-/// Opens an attribute of one of two classes with the wanted number of elements (0: any).
+/// A damaged group is an error, not an absence.
+bool linkExists(hid_t parent, const std::string& path)
+{
+    const htri_t found = H5Lexists(parent, path.c_str(), H5P_DEFAULT);
+    check(found, ErrorCode::badInput, fmt::format("'{}' cannot be looked up, the file may be damaged", path));
+    return found > 0;
+}
+
+/// An open attribute with its type and number of elements.
 struct OpenAttribute {
     Handle attribute, type;
     hsize_t count = 0;
@@ -99,17 +107,28 @@ std::string readVariableBytes(const OpenAttribute& open, const std::string& what
     return result;
 }
 
+/// Compressed in chunks: the zlib stream's checksum guards the values.
 void writeRaw(hid_t parent, const char* path, hid_t fileType, hid_t memoryType, const std::vector<hsize_t>& dims,
               const void* data)
 {
+    constexpr hsize_t kMostRows = hsize_t{1} << 18;
+    const std::string what = fmt::format("cannot write '{}'", path);
+    const bool empty = std::find(dims.begin(), dims.end(), 0U) != dims.end();
     const Handle space = checked(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr),
-                                 ErrorCode::failure, fmt::format("cannot make the shape of '{}'", path));
-    const Handle dataset =
-        checked(H5Dcreate2(parent, path, fileType, space.get(), linkCreation().get(), H5P_DEFAULT, H5P_DEFAULT),
-                ErrorCode::failure, fmt::format("cannot create '{}'", path));
-    if (std::find(dims.begin(), dims.end(), 0U) == dims.end())
-        check(H5Dwrite(dataset.get(), memoryType, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), ErrorCode::failure,
-              fmt::format("cannot write '{}'", path));
+                                 ErrorCode::failure, what);
+    const Handle creation(H5Pcreate(H5P_DATASET_CREATE));
+    if (!empty) {
+        std::vector<hsize_t> chunk = dims;
+        chunk[0] = std::min(chunk[0], kMostRows);
+        check(H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data()), ErrorCode::failure, what);
+        check(H5Pset_shuffle(creation.get()), ErrorCode::failure, what);
+        check(H5Pset_deflate(creation.get(), 1), ErrorCode::failure, what);
+    }
+    const Handle dataset = checked(H5Dcreate2(parent, path, fileType, space.get(), linkCreation().get(), creation.get(),
+                                              H5P_DEFAULT),
+                                   ErrorCode::failure, what);
+    if (!empty)
+        check(H5Dwrite(dataset.get(), memoryType, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), ErrorCode::failure, what);
 }
 
 template <typename T>
@@ -254,31 +273,30 @@ void writeDataset(hid_t parent, const char* path, std::span<const std::uint8_t> 
 
 void writeDataset(hid_t parent, const char* path, const std::vector<std::string>& values)
 {
-    std::vector<const char*> pointers;
+    std::size_t length = 1;
     for (const std::string& value : values)
-        pointers.push_back(value.c_str());
-    const Handle type = textType();
-    writeRaw(parent, path, type.get(), type.get(), {values.size()}, static_cast<const void*>(pointers.data()));
+        length = std::max(length, value.size());
+    std::string cells;
+    for (const std::string& value : values)
+        cells.append(value).append(length - value.size(), '\0');
+    const Handle type = fixedTextType(length);
+    writeRaw(parent, path, type.get(), type.get(), {values.size()}, cells.data());
 }
 
 bool hasDataset(hid_t parent, const std::string& path)
 {
     for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
-        if (H5Lexists(parent, path.substr(0, slash).c_str(), H5P_DEFAULT) <= 0)
+        if (!linkExists(parent, path.substr(0, slash)))
             return false;
-    if (H5Lexists(parent, path.c_str(), H5P_DEFAULT) <= 0)
+    if (!linkExists(parent, path))
         return false;
     H5O_info_t info{};
-    const bool found = H5Oget_info_by_name2(parent, path.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0
-                       && info.type == H5O_TYPE_DATASET;
-    H5Eclear2(H5E_DEFAULT);
-    return found;
+    check(H5Oget_info_by_name2(parent, path.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT), ErrorCode::badInput,
+          fmt::format("'{}' cannot be opened, it may be damaged", path));
+    return info.type == H5O_TYPE_DATASET;
 }
 
-bool hasGroup(hid_t parent, const std::string& path)
-{
-    return H5Lexists(parent, path.c_str(), H5P_DEFAULT) > 0;
-}
+bool hasGroup(hid_t parent, const std::string& path) { return linkExists(parent, path); }
 
 Handle openDataset(hid_t parent, const std::string& path, const std::string& where)
 {
@@ -354,13 +372,19 @@ std::vector<std::string> readTexts(hid_t parent, const std::string& path, hsize_
 {
     const Handle dataset = openDataset(parent, path, where);
     const Handle type(H5Dget_type(dataset.get()));
-    if (!type || H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) <= 0)
-        throw Error(ErrorCode::badInput, fmt::format("{}{}: expected variable-length texts", where, path));
-    const std::vector<char*> pointers = readWhole<char*>(parent, path, {count}, where, type.get(), H5T_STRING, "texts");
+    if (!type || H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) != 0)
+        throw Error(ErrorCode::badInput, fmt::format("{}{}: expected texts of fixed length", where, path));
+    requireShape(dataset.get(), {count}, where + path);
+    requireStored(dataset.get(), where + path);
+    const std::size_t length = H5Tget_size(type.get());
+    std::string cells(count * length, '\0');
+    if (count > 0)
+        check(H5Dread(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, cells.data()), ErrorCode::badInput,
+              fmt::format("{}{} cannot be read", where, path));
     std::vector<std::string> texts;
-    for (char* const pointer : pointers) {
-        texts.emplace_back(pointer ? pointer : "");
-        H5free_memory(pointer);
+    for (hsize_t i = 0; i < count; ++i) {
+        const std::string cell = cells.substr(i * length, length);
+        texts.push_back(cell.substr(0, cell.find_last_not_of('\0') + 1)); // npos + 1 is 0
     }
     return texts;
 }

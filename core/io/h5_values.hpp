@@ -31,14 +31,15 @@ void writeAttribute(hid_t object, const char* name, std::span<const std::int32_t
 /// Names of all attributes.
 [[nodiscard]] std::vector<std::string> attributeNames(hid_t object, const std::string& where);
 
-// Small contiguous datasets, written whole; `dims` is the shape.
+// Small compressed datasets, written whole; `dims` is the shape.
 void writeDataset(hid_t parent, const char* path, std::span<const float> values, const std::vector<hsize_t>& dims);
 void writeDataset(hid_t parent, const char* path, std::span<const std::int32_t> values, const std::vector<hsize_t>& dims);
 void writeDataset(hid_t parent, const char* path, std::span<const std::int64_t> values, const std::vector<hsize_t>& dims);
 void writeDataset(hid_t parent, const char* path, std::span<const std::uint8_t> values, const std::vector<hsize_t>& dims);
+/// As fixed-length UTF-8, padded with NUL.
 void writeDataset(hid_t parent, const char* path, const std::vector<std::string>& values);
 
-/// True if `path` exists below `parent` and is a dataset.
+/// True if `path` exists below `parent` and is a dataset; a damaged group throws.
 [[nodiscard]] bool hasDataset(hid_t parent, const std::string& path);
 [[nodiscard]] bool hasGroup(hid_t parent, const std::string& path);
 [[nodiscard]] Handle openDataset(hid_t parent, const std::string& path, const std::string& where);

@@ -7,6 +7,7 @@
 #include "core/half.hpp"
 #include "core/io/capture_info_io.hpp"
 #include "core/io/h5_values.hpp"
+#include "core/io/text_copy.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -25,7 +26,8 @@ OpenCapture::OpenCapture(const CaptureRef& captureRef)
         where += '/';
     file = openFileForReading(ref.file.string());
     const Handle top = openGroup(file.get(), "/", where);
-    if (ref.group == "/" && hasAttribute(top.get(), "format") && readText(top.get(), "format", where) == kPackFormat)
+    const TextCopy texts(top.get(), where);
+    if (ref.group == "/" && texts.has("", "format") && texts.read("", "format") == kPackFormat)
         throw Error(ErrorCode::badInput, fmt::format("'{}' is a pack of captures; name one of them", ref.file.string()));
     if (ref.group != "/")
         requireFormat(top.get(), kPackFormat, fmt::format("'{}'", ref.file.string()));

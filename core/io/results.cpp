@@ -9,6 +9,7 @@
 #include "core/io/h5_values.hpp"
 #include "core/io/open_capture.hpp"
 #include "core/io/part_file.hpp"
+#include "core/io/text_copy.hpp"
 
 #include <fmt/format.h>
 
@@ -86,8 +87,10 @@ struct ScalarWriter {
 
 struct ScalarReader {
     hid_t group;
+    const TextCopy& texts;
+    const std::string& path;
     const std::string& where;
-    void operator()(const char* name, std::string& value) const { value = readText(group, name, where); }
+    void operator()(const char* name, std::string& value) const { value = texts.read(path, name); }
     void operator()(const char* name, std::int64_t& value) const { value = readInteger(group, name, where); }
     void operator()(const char* name, std::uint64_t& value) const { value = readUnsigned(group, name, where); }
     void operator()(const char* name, double& value) const { value = readReal(group, name, where); }
@@ -95,8 +98,7 @@ struct ScalarReader {
 
 void writeRecord(hid_t replay, std::size_t index, const ReplayRecord& record)
 {
-    const Handle group = checked(H5Gcreate2(replay, std::to_string(index).c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                                 ErrorCode::failure, "cannot create a group");
+    const Handle group = createGroup(replay, std::to_string(index).c_str());
     visitScalars(record, ScalarWriter{group.get()});
     std::string flags;
     for (const std::string& flag : record.flags)
@@ -115,13 +117,14 @@ void writeRecord(hid_t replay, std::size_t index, const ReplayRecord& record)
     });
 }
 
-ReplayRecord readRecord(hid_t replay, const std::string& name, const std::string& replayWhere, bool arrays)
+ReplayRecord readRecord(hid_t root, const TextCopy& texts, const std::string& path, const std::string& fileWhere,
+                        bool arrays)
 {
-    const std::string where = replayWhere + name;
-    const Handle group = openGroup(replay, name, replayWhere);
+    const std::string where = fileWhere + path;
+    const Handle group = openGroup(root, path, fileWhere);
     ReplayRecord record;
-    visitScalars(record, ScalarReader{group.get(), where});
-    const std::string flags = readText(group.get(), "flags", where);
+    visitScalars(record, ScalarReader{group.get(), texts, path, where});
+    const std::string flags = texts.read(path, "flags");
     for (std::size_t begin = 0; begin < flags.size();) {
         const std::size_t end = std::min(flags.find('\n', begin), flags.size());
         record.flags.push_back(flags.substr(begin, end - begin));
@@ -159,11 +162,14 @@ void writeReplayResults(const std::filesystem::path& path, const std::vector<Rep
         writeAttribute(file.get(), "creator", creator);
         writeAttribute(file.get(), "command_line", commandLine);
         {
-            const Handle replay = checked(H5Gcreate2(file.get(), "replay", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                                          ErrorCode::failure, "cannot create /replay");
+            const Handle replay = createGroup(file.get(), "replay");
             for (std::size_t i = 0; i < records.size(); ++i)
                 writeRecord(replay.get(), i, records[i]);
         }
+        std::vector<std::string> groups{""};
+        for (std::size_t i = 0; i < records.size(); ++i)
+            groups.push_back(fmt::format("replay/{}", i));
+        writeTextCopy(file.get(), groups);
         writeAttribute(file.get(), "complete", std::int64_t{1});
         closeFile(file);
         part.publish();
@@ -178,11 +184,11 @@ std::vector<ReplayRecord> readReplayResults(const std::filesystem::path& path, b
         const Handle root = openGroup(file.get(), "/", where);
         requireFormat(root.get(), kResultsFormat, where);
         const Handle replay = openGroup(root.get(), "replay", where);
-        const std::string replayWhere = where + "replay/";
+        const TextCopy texts(root.get(), where);
         std::vector<ReplayRecord> records;
         const std::size_t count = childNames(replay.get(), where).size();
         for (std::size_t i = 0; i < count; ++i) // "10" comes after "9", so not in name order
-            records.push_back(readRecord(replay.get(), std::to_string(i), replayWhere, arrays));
+            records.push_back(readRecord(root.get(), texts, fmt::format("replay/{}", i), where, arrays));
         return records;
     });
 }

@@ -237,7 +237,7 @@ TEST_CASE("methods and tasks list, explain and show", "[cli]")
     CHECK(jsonOf(kvviz({"methods", "--json"})).at("methods").size()
           == std::size_t(std::count(names.out.begin(), names.out.end(), '\n')));
     const test::Outcome snapkv = kvviz({"methods", "snapkv"});
-    CHECK_THAT(snapkv.out, Contains("equation") && Contains("parameter") && Contains("source"));
+    CHECK_THAT(snapkv.out, Contains("equation") && Contains("parameters") && Contains("source"));
     CHECK_THAT(kvviz({"tasks"}).out, Contains("addition") && Contains("category"));
 
     const test::Outcome plain = kvviz({"tasks", "show", "addition", "--index", "2", "--shots", "2"});

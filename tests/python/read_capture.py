@@ -3,8 +3,8 @@
 # SPDX-FileCopyrightText: The kvviz authors
 """Reads a capture of tier full with h5py alone and checks it against docs/format.md.
 
-usage: read_capture.py FILE.kvh5 [FORMAT.md]
-With FORMAT.md, its ```python block is run too, on a copy of the file named run.kvh5.
+usage: read_capture.py FILE.kvh5 [FORMAT.md or ""] [GROUP]
+GROUP is a member of a pack. With FORMAT.md, its ```python block is run too, on a copy of the file named run.kvh5.
 """
 import os
 import re
@@ -92,7 +92,7 @@ def run_example(path, markdown):
 
 def main():
     path = os.path.abspath(sys.argv[1])
-    markdown = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
+    markdown = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else None
     with h5py.File(path, "r") as file:
         root = file[sys.argv[3]] if len(sys.argv) > 3 else file
         check_file(root)

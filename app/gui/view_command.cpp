@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// `kvviz view`: opens the window, or draws it once into a PNG.
+#include "app/commands.hpp"
+#include "core/error.hpp"
+#include "views/application.hpp"
+#include "views/main_window.hpp"
+
+#include <fmt/format.h>
+
+#include <QElapsedTimer>
+#include <QPixmap>
+#include <QThread>
+
+#include <filesystem>
+
+namespace kvviz::app {
+namespace {
+
+using core::Error;
+using core::ErrorCode;
+
+constexpr qint64 kScreenshotWaitMs = 120'000;
+
+int saveScreenshot(views::MainWindow& window, const std::string& file)
+{
+    QElapsedTimer timer;
+    timer.start();
+    window.show();
+    do {
+        QApplication::processEvents(QEventLoop::AllEvents, 50);
+        QThread::msleep(5);
+    } while (!window.settled() && timer.elapsed() < kScreenshotWaitMs);
+    QApplication::processEvents(); // queued repaints
+    if (!window.message().isEmpty())
+        throw Error(ErrorCode::badInput, window.message().toStdString());
+    if (!window.settled())
+        throw Error(ErrorCode::failure, "the window did not finish reading in two minutes; no screenshot was saved");
+    if (!window.grab().save(QString::fromStdString(file), "PNG"))
+        throw Error(ErrorCode::failure, fmt::format("cannot write the screenshot '{}'", file));
+    return 0;
+}
+
+} // namespace
+
+int runView(const ViewOptions& options, const CommonOptions& common)
+{
+    std::vector<std::filesystem::path> files;
+    for (const std::string& file : options.files) {
+        if (file.ends_with(".kvres.h5"))
+            throw Error(ErrorCode::usage, fmt::format("'{}' holds replay results; 'kvviz view' shows captures (*.kvh5), results are "
+                                                      "drawn by 'kvviz figure methods'",
+                                                      file));
+        files.emplace_back(file);
+    }
+    auto captures = std::make_unique<views::CaptureList>(io::findCaptures(files));
+    if (captures->size() == 0)
+        throw Error(ErrorCode::usage, "name at least one capture (*.kvh5) or a folder of them");
+    (void)captures->reader(0); // a file that cannot be read is told here, before a window opens
+    const auto display = options.screenshot.empty() ? views::Display::wanted : views::Display::optional;
+    const auto application = views::makeApplication(display, common.verbose > 0);
+    views::MainWindow window(std::move(captures), options.layer, options.head);
+    if (!options.screenshot.empty())
+        return saveScreenshot(window, options.screenshot);
+    window.show();
+    return application->exec();
+}
+
+} // namespace kvviz::app

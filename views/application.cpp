@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+#include "views/application.hpp"
+
+#include "core/error.hpp"
+
+#include <cstdio>
+
+namespace kvviz::views {
+
+namespace {
+
+bool hasDisplay()
+{
+    return !qEnvironmentVariableIsEmpty("DISPLAY") || !qEnvironmentVariableIsEmpty("WAYLAND_DISPLAY")
+           || !qEnvironmentVariableIsEmpty("QT_QPA_PLATFORM");
+}
+
+bool verboseMessages = false;
+
+void handleMessage(QtMsgType type, const QMessageLogContext&, const QString& message)
+{
+    if (verboseMessages || type == QtCriticalMsg || type == QtFatalMsg)
+        std::fprintf(stderr, "Qt: %s\n", qUtf8Printable(message));
+}
+
+} // namespace
+
+std::unique_ptr<QApplication> makeApplication(Display display, bool verbose)
+{
+    verboseMessages = verbose;
+    qInstallMessageHandler(handleMessage);
+    if (display == Display::wanted && !hasDisplay())
+        throw core::Error(core::ErrorCode::failure,
+                          "there is no display to open a window on; draw into a file with `kvviz figure`, or the window "
+                          "itself with `kvviz view --screenshot FILE.png`");
+    if (display == Display::none || !hasDisplay())
+        qputenv("QT_QPA_PLATFORM", "offscreen");
+    // Qt keeps references to these for as long as the application lives.
+    static int argumentCount = 1;
+    static char name[] = "kvviz";
+    static char* arguments[] = {name, nullptr};
+    auto application = std::make_unique<QApplication>(argumentCount, arguments);
+    QApplication::setApplicationName(QStringLiteral("kvviz"));
+    QApplication::setStyle(QStringLiteral("Fusion")); // follows light and dark palettes everywhere
+    return application;
+}
+
+} // namespace kvviz::views
