@@ -59,10 +59,10 @@ void addFresh(std::vector<std::string>& list, const std::string& item)
 
 std::string captureIdentity(const io::CaptureRef& ref, const std::filesystem::path& results)
 {
+    if (results.empty())
+        return refName(ref);
     const std::filesystem::path folder = std::filesystem::absolute(results).parent_path();
-    const io::CaptureRef relative{
-        results.empty() ? ref.file : std::filesystem::absolute(ref.file).lexically_proximate(folder), ref.group};
-    return refName(relative);
+    return refName({std::filesystem::absolute(ref.file).lexically_proximate(folder), ref.group});
 }
 
 } // namespace
