@@ -34,7 +34,8 @@ void addKeepOptions(OptionTable& table, CaptureOptions& options)
     table.choice("--tier", options.tier, {"stats", "cache", "map", "full"}, "how much, each with all before it");
     table.text("--layers", options.layers, "LIST", "layers, such as 0-3,7 (default: all)");
     table.text("--heads", options.heads, "LIST", "query heads, rounded up to whole KV groups (default: all)");
-    table.text("--queries", options.queries, "LIST", "full tier: prompt queries, such as last:64 or 0-99 (default: all)");
+    table.text("--queries", options.queries, "LIST",
+               "full tier: prompt queries, such as last:64 or 0-99 (default: all)");
     table.integer("--window", options.window, 1, "exact rows of so many last prompt queries");
     table.integer("--map-cap", options.mapCap, 8, "cells a side of the finest pooled map");
     table.integer("--top-k", options.topK, 1, "next-token candidates kept for each token");

@@ -106,7 +106,8 @@ void CommandLine::Impl::reject(const CLI::ParseError& error) const
     const CLI::App* sub = subcommand();
     const std::vector<std::string> extras = (sub != nullptr ? sub : &app)->remaining();
     const auto isOption = [](const std::string& text) { return text.starts_with('-') && text.size() > 1; };
-    if (const auto option = std::find_if(extras.begin(), extras.end(), isOption); option != extras.end() && sub != nullptr)
+    const auto option = std::find_if(extras.begin(), extras.end(), isOption);
+    if (option != extras.end() && sub != nullptr)
         usage(fmt::format("unknown option '{}'{}", *option, suggestion(*option, describeOptions(*sub))));
     if (sub != nullptr && !extras.empty())
         usage(fmt::format("unexpected argument '{}'", extras.front()));
@@ -175,7 +176,9 @@ std::vector<OptionDoc> CommandLine::options(std::string_view command) const
 
 std::string CommandLine::help(std::string_view command) const
 {
-    return command.empty() ? programHelp(m_impl->program, options("")) : commandHelp(commandEntry(command), options(command));
+    if (command.empty())
+        return programHelp(m_impl->program, options(""));
+    return commandHelp(commandEntry(command), options(command));
 }
 
 std::vector<std::string> expandShortcuts(std::vector<std::string> arguments)

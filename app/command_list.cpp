@@ -21,19 +21,19 @@ std::vector<CommandEntry> captureCommands()
           {"kvviz capture --text-file prompt.txt --tier full -o prompt.kvh5", "your own text, every attention row"},
           {"kvviz capture --task gsm8k --data-dir data --limit 100 --resume -o run/", "a batch that can be continued"},
           {"kvviz capture --task needle --length 3000 --tier full --dry-run", "how many bytes would that be?"}},
-         "Runs the prompt through the model, keeps attention statistics, rows, keys and values in HDF5 files (one prompt "
-         "a file), then lets the model continue, so that a replay has later queries to be judged on.\n\n"
+         "Runs the prompt through the model, keeps attention statistics, rows, keys and values in HDF5 files (one "
+         "prompt a file), then lets the model continue, so that a replay has later queries to be judged on.\n\n"
          "A text file may mark its segments: a line '@@ shot' opens a shot, likewise '@@ system', '@@ instruction', "
          "'@@ question' and '@@ answer'; the marks are left out of the prompt.\n\n"
-         "Tiers, each with all of the one before: 'stats' (what each key received), 'cache' (keys, values, queries, the "
-         "exact rows of the last prompt queries and of every decode step), 'map' (pooled maps of everything), 'full' "
-         "(every attention row; grows with the square of the length). --dry-run prints the bytes of each.\n\n"
+         "Tiers, each with all of the one before: 'stats' (what each key received), 'cache' (keys, values, queries, "
+         "the exact rows of the last prompt queries and of every decode step), 'map' (pooled maps of everything), "
+         "'full' (every attention row; grows with the square of the length). --dry-run prints the bytes of each.\n\n"
          "An interrupted batch keeps its finished files; the same command with --resume goes on."},
         {"tokenize", Program::engine, "show how a model's tokenizer splits text",
          {{"kvviz tokenize model.gguf --text 'Hello, world'", "ids and pieces of one text"},
           {"kvviz tokenize model.gguf < texts.jsonl > ids.jsonl", "many: JSON lines with \"text\" in, \"ids\" out"}},
-         "Reads JSON lines {\"text\": ...} from standard input and writes each with its \"ids\", the \"decoded\" text and "
-         "the \"offsets\" of the tokens."},
+         "Reads JSON lines {\"text\": ...} from standard input and writes each with its \"ids\", the \"decoded\" text "
+         "and the \"offsets\" of the tokens."},
     };
 }
 
@@ -56,7 +56,8 @@ std::vector<CommandEntry> fileCommands()
         {"replay", Program::kvviz, "predict what each compression method would drop and lose",
          {{"kvviz replay run/", "every method at nine ratios, table and results file"},
           {"kvviz replay --methods 'snapkv;shotkv' --ratios 0.5,0.2 addition.kvh5", "two methods, two ratios"},
-          {"kvviz replay --methods 'snapkv:window=16,kernel=7' --budget-tokens 64,128 run/", "own parameters, budgets in tokens"},
+          {"kvviz replay --methods 'snapkv:window=16,kernel=7' --budget-tokens 64,128 run/",
+           "own parameters, budgets in tokens"},
           {"kvviz replay --json --no-output run/ > replay.json", "for programs, no results file"}},
          "Gives each method the captured prompt and a budget, evicts what it would evict, and measures on the decode "
          "queries what is lost. Ratios are the fraction of prompt tokens kept. No model runs.\n\n"
@@ -85,8 +86,8 @@ std::vector<CommandEntry> pictureCommands()
           {"kvviz figure methods run/replay.kvres.h5 --width 178 -o methods.svg", "lost mass against ratio"},
           {"kvviz figure cumulative run/ -o cumulative.pdf", "cumulative attention with and without sinks"},
           {"kvviz figure tasks addition.kvh5 needle.kvh5 -o tasks.png", "heatmaps side by side"}},
-         "Writes PDF, SVG or PNG by the ending of --output, and beside it a JSON file with the numbers, their origin and "
-         "the command."},
+         "Writes PDF, SVG or PNG by the ending of --output, and beside it a JSON file with the numbers, their origin "
+         "and the command."},
         {"view", Program::gui, "open captures in the desktop program",
          {{"kvviz view addition.kvh5", "or just: kvviz addition.kvh5"},
           {"kvviz view run/ --layer 12 --head 3", "a folder, starting at a chosen head"}},

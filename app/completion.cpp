@@ -88,7 +88,8 @@ std::string bashScript(const CommandLine& line)
     std::string values = bashValues("", line.options(""));
     std::string names = fmt::format("            '') COMPREPLY=($(compgen -W \"{}\" -- \"$cur\")) ;;\n",
                                     optionWords(line.options("")));
-    std::string positionals = fmt::format("        '') COMPREPLY=($(compgen -W \"{}\" -- \"$cur\")) ;;\n", commandWords());
+    std::string positionals =
+        fmt::format("        '') COMPREPLY=($(compgen -W \"{}\" -- \"$cur\")) ;;\n", commandWords());
     std::string patterns = commandWords();
     std::replace(patterns.begin(), patterns.end(), ' ', '|');
     for (const CommandEntry& entry : commandList()) {
@@ -216,7 +217,8 @@ std::string fishScript(const CommandLine& line)
 {
     std::string result = "# fish completion for kvviz, written by 'kvviz completion fish'\n";
     for (const CommandEntry& entry : commandList())
-        result += fmt::format("complete -c kvviz -n __fish_use_subcommand -a {} -d {}\n", entry.name, fishText(entry.summary));
+        result += fmt::format("complete -c kvviz -n __fish_use_subcommand -a {} -d {}\n", entry.name,
+                              fishText(entry.summary));
     for (const OptionDoc& option : line.options(""))
         result += fishOption("__fish_use_subcommand", option);
     for (const CommandEntry& entry : commandList())

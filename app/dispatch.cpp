@@ -25,7 +25,8 @@ bool isExecutable(const std::filesystem::path& path)
 
 std::string_view howToBuild(Program program)
 {
-    return program == Program::engine ? "-DKVVIZ_ENGINE=ON (needs LibTorch)" : "-DKVVIZ_GUI=ON (needs Qt 6 and QCustomPlot)";
+    return program == Program::engine ? "-DKVVIZ_ENGINE=ON (needs LibTorch)"
+                                      : "-DKVVIZ_GUI=ON (needs Qt 6 and QCustomPlot)";
 }
 
 } // namespace
@@ -64,8 +65,8 @@ void startHelper(Program program, const std::string& command, char** argv)
     const std::optional<std::filesystem::path> helper = findHelper(program);
     if (!helper)
         throw core::Error(core::ErrorCode::failure,
-                          fmt::format("'kvviz {}' needs the program {}, which is neither in {} nor in PATH; build it with "
-                                      "{}, or put a build of it beside kvviz",
+                          fmt::format("'kvviz {}' needs the program {}, which is neither in {} nor in PATH; build it "
+                                      "with {}, or put a build of it beside kvviz",
                                       command, name, programFolder().string(), howToBuild(program)));
     std::fflush(nullptr);
     execv(helper->c_str(), argv);

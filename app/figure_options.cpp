@@ -9,7 +9,8 @@ void addFigureOptions(CLI::App& app, FigureOptions& options)
 {
     OptionTable table(app);
     table.choice("NAME", options.name, {"heatmap", "cumulative", "tasks", "methods"}, "which figure").required();
-    table.list("FILES", options.files, "FILE", "captures (*.kvh5) or folders; methods: results (*.kvres.h5)").required();
+    table.list("FILES", options.files, "FILE", "captures (*.kvh5) or folders; methods: results (*.kvres.h5)")
+        .required();
     table.text("-o,--output", options.output, "FILE", "the figure; .pdf, .svg or .png").required();
     table.flag("--no-sidecar", options.noSidecar, "no JSON file beside the figure");
     table.flag("--force", options.force, "overwrite existing files");

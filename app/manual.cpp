@@ -55,8 +55,9 @@ std::string header(const std::string& page, const std::string& summary)
     std::string upper = page;
     for (char& c : upper)
         c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-    return fmt::format(".\\\" Written by 'kvviz man'.\n.TH {} 1 \"\" \"kvviz {}\" \"kvviz manual\"\n.SH NAME\n{} \\- {}\n", upper,
-                       version(), roff(page), roff(summary));
+    return ".\\\" Written by 'kvviz man'.\n"
+        + fmt::format(".TH {} 1 \"\" \"kvviz {}\" \"kvviz manual\"\n", upper, version())
+        + fmt::format(".SH NAME\n{} \\- {}\n", roff(page), roff(summary));
 }
 
 std::string examples(const std::vector<Example>& list)
@@ -128,8 +129,8 @@ std::string overview(const CommandLine& line)
     std::string result = header("kvviz", "what key-value cache compression does to a language model");
     result += ".SH SYNOPSIS\n.B kvviz\n[\\fIOPTIONS\\fR] \\fICOMMAND\\fR ...\n.br\n.B kvviz\n\\fIFILE\\fR.kvh5\n";
     result += ".SH DESCRIPTION\n"
-              "Runs a language model with hooks on its attention, keeps what they see in HDF5 files, replays compression "
-              "methods on these captures to predict what each would drop, and draws the results.\n"
+              "Runs a language model with hooks on its attention, keeps what they see in HDF5 files, replays "
+              "compression methods on these captures to predict what each would drop, and draws the results.\n"
               ".SH COMMANDS\n";
     for (const CommandEntry& entry : commandList())
         result += fmt::format(".TP\n.B {}\n{} (see \\fBkvviz\\-{}\\fR(1))\n", roff(entry.name), roff(entry.summary),

@@ -99,7 +99,8 @@ struct FigureOptions {
     double heightMm = 0;             ///< 0: follows from the width
     double dpi = 300;                ///< of PNG and of embedded rasters
     double fontSizePt = 0;           ///< 0: the figure's own
-    int layer = -1, head = -1;       ///< -1: the figure's own choice (said in the sidecar); head -1 = mean over heads where that makes sense
+    int layer = -1;                  ///< -1: the figure's own choice (said in the sidecar)
+    int head = -1;                   ///< -1: likewise; the mean over heads where that makes sense
     std::string pooling = "max";     ///< max, mean
     std::string colors = "viridis";  ///< viridis, cividis, magma
     std::string scale = "log";       ///< log, linear

@@ -17,8 +17,8 @@ void flushOut();
 
 /// Width of help and explanations: fixed, so that the text is the same on every terminal.
 inline constexpr std::size_t kTextWidth = 100;
-/// Words of `text` in lines of at most kTextWidth; each line but the first starts with `indent` spaces, the first one has
-/// `used` characters before it. Line breaks in the text stay.
+/// Words of `text` in lines of at most kTextWidth; each line but the first starts with `indent` spaces, the first one
+/// has `used` characters before it. Line breaks in the text stay.
 [[nodiscard]] std::string wrapText(const std::string& text, std::size_t indent, std::size_t used);
 
 /// Rows of cells in aligned columns. Widths count code points, which is right for all text kvviz prints but wide CJK.

@@ -98,9 +98,10 @@ int runProgram(int argc, char** argv, const ProgramTable& table)
         return status;
     } catch (const core::Error& error) {
         const std::string command = line.command();
-        const std::string hint =
-            error.code() == ErrorCode::usage ? fmt::format("\nsee 'kvviz {}--help'", command.empty() ? "" : command + " ") : "";
-        return fail(error.code(), error.what() + hint);
+        if (error.code() != ErrorCode::usage)
+            return fail(error.code(), error.what());
+        return fail(error.code(),
+                    fmt::format("{}\nsee 'kvviz {}--help'", error.what(), command.empty() ? "" : command + " "));
     } catch (const std::bad_alloc&) {
         return fail(ErrorCode::device, "out of memory; use fewer threads or layers, or a machine with more memory");
     } catch (const std::system_error& error) {

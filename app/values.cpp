@@ -147,10 +147,13 @@ std::uint64_t parseByteSize(std::string_view text)
          {"TIB", 1099511627776.0}, {"P", 1e15}, {"PB", 1e15}, {"PIB", 1125899906842624.0}}};
     const std::string_view whole = trimmed(text);
     double value = 0;
-    const auto [end, error] = std::from_chars(whole.data(), whole.data() + whole.size(), value, std::chars_format::fixed);
+    const auto [end, error] =
+        std::from_chars(whole.data(), whole.data() + whole.size(), value, std::chars_format::fixed);
     std::string unit(trimmed(whole.substr(static_cast<std::size_t>(end - whole.data()))));
-    std::transform(unit.begin(), unit.end(), unit.begin(), [](char c) { return c >= 'a' && c <= 'z' ? char(c - 32) : c; });
-    const auto found = std::find_if(kUnits.begin(), kUnits.end(), [&](const auto& known) { return known.first == unit; });
+    for (char& c : unit)
+        c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    const auto found =
+        std::find_if(kUnits.begin(), kUnits.end(), [&](const auto& known) { return known.first == unit; });
     const bool good = error == std::errc{} && std::isfinite(value) && value >= 0 && found != kUnits.end();
     if (!good || value * found->second > 9e18)
         usage(fmt::format("'{}' is not a size in bytes; expected one such as 500M, 2GB or 1.5GiB", text));

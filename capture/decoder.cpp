@@ -14,8 +14,8 @@
 namespace kvviz::capture {
 namespace {
 
-constexpr std::int64_t kChunk = 512;      ///< rows of one projection
-constexpr std::int64_t kLogitChunk = 256; ///< rows of one product with the vocabulary
+constexpr std::int64_t kChunk = 2048;     ///< rows of one projection
+constexpr std::int64_t kLogitChunk = 512; ///< rows of one product with the vocabulary
 constexpr std::int64_t kBlock = 256;      ///< query rows of one attention block; io::kMapChunk relies on it
 
 void resizeFor(std::vector<float>& buffer, std::int64_t count)

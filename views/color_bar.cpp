@@ -12,9 +12,8 @@ void ColorBar::setScale(const ColorScale& scale, const PlotStyle& style)
 {
     m_scale = scale;
     m_style = style;
-    styleAxisRect(m_rect, style);
+    styleMapRect(m_rect, style);
     for (QCPAxis* axis : m_rect->axes()) {
-        axis->grid()->setVisible(false);
         axis->setTicks(false);
         axis->setTickLabels(false);
     }
@@ -26,7 +25,6 @@ void ColorBar::setScale(const ColorScale& scale, const PlotStyle& style)
         axis->setTicker(QSharedPointer<QCPAxisTickerLog>::create());
         axis->setNumberFormat(QStringLiteral("eb"));
         axis->setNumberPrecision(0);
-        axis->setSubTicks(false);
     } else {
         axis->setScaleType(QCPAxis::stLinear);
         axis->setTicker(QSharedPointer<QCPAxisTicker>::create());
@@ -50,7 +48,7 @@ double ColorBar::labelWidth(const ColorScale& scale, const PlotStyle& style)
     return style.units(2.2 + 1.4 + 1.6) + style.textWidth(widest, 0.9) + style.lineHeight();
 }
 
-QRect ColorBar::clipRect() const { return m_rect ? m_rect->rect() : QRect(); }
+QRect ColorBar::clipRect() const { return mParentPlot->viewport(); }
 
 void ColorBar::applyDefaultAntialiasingHint(QCPPainter* painter) const { painter->setAntialiasing(false); }
 
@@ -69,6 +67,7 @@ void ColorBar::draw(QCPPainter* painter)
         }
         return image;
     });
+    drawFrame(painter, m_rect->rect(), m_style);
 }
 
 } // namespace kvviz::plot

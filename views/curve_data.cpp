@@ -35,6 +35,7 @@ std::vector<double> sample(const std::vector<double>& curve)
     return shares;
 }
 
+constexpr std::int64_t kPositionalPoints = 1024;
 constexpr std::size_t kMostBands = 3; // more than this many bands hide each other
 
 } // namespace
@@ -113,6 +114,35 @@ CurvePanel CumulativeCurves::panel() const
             panel.series.push_back(std::move(line));
         }
         ++color;
+    }
+    return panel;
+}
+
+CurvePanel positionalPanel(const core::LayerData& layer, const std::vector<std::int64_t>& heads, const CurveRequest& request)
+{
+    CurvePanel panel;
+    panel.xLabel = "keys, in order";
+    panel.yLabel = "share of attention";
+    panel.xHigh = static_cast<double>(layer.n);
+    const std::int64_t step = std::max<std::int64_t>(1, layer.n / kPositionalPoints);
+    for (const bool withSinks : {true, false}) {
+        const std::int64_t skip = withSinks ? 0 : std::min<std::int64_t>(request.sinkTokens, layer.n);
+        if (withSinks ? request.onlyWithoutSinks : skip == 0)
+            continue;
+        CurveSeries series;
+        series.dashed = !withSinks;
+        std::vector<core::ScoreCurve> curves;
+        for (const std::int64_t head : heads)
+            curves.push_back(core::scoreCurve({layer.received.data() + head * layer.total(), static_cast<std::size_t>(layer.n)}, skip));
+        const std::int64_t last = layer.n - skip;
+        for (std::int64_t keys = 1; keys <= last; keys = keys == last ? last + 1 : std::min(keys + step, last)) {
+            double sum = 0;
+            for (const core::ScoreCurve& curve : curves)
+                sum += core::shareAt(curve.positional, keys);
+            series.x.push_back(static_cast<double>(skip + keys));
+            series.y.push_back(sum / static_cast<double>(curves.size()));
+        }
+        panel.series.push_back(std::move(series));
     }
     return panel;
 }

@@ -49,4 +49,8 @@ private:
     std::int64_t m_longest = 1;
 };
 
+/// Share of attention on the first m keys in order, for one layer: mean over heads, with and without the sinks.
+[[nodiscard]] CurvePanel positionalPanel(const core::LayerData& layer, const std::vector<std::int64_t>& heads,
+                                         const CurveRequest& request);
+
 } // namespace kvviz::plot

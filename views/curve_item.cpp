@@ -71,7 +71,9 @@ void CurveItem::setUpAxes()
     if (m_panel.logX) {
         x->setScaleType(QCPAxis::stLogarithmic);
         const auto ticker = QSharedPointer<QCPAxisTickerLog>::create();
-        ticker->setSubTickCount(8);
+        if (m_panel.xHigh < 100)
+            ticker->setLogBase(2); // powers of ten would be one or two ticks
+        ticker->setSubTickCount(m_panel.xHigh < 100 ? 0 : 8);
         x->setTicker(ticker);
         x->setSubTicks(true);
         x->setNumberFormat(QStringLiteral("f"));
@@ -105,9 +107,9 @@ void CurveItem::place(const QRectF& rect, QSizeF canvas)
     const double right = m_style.units(7); // half of the last tick label
     const QRectF inner = rect.adjusted(left, top, -right, -bottom);
     placeElement(m_layout, m_rect, inner, canvas);
-    m_rect->axis(QCPAxis::atLeft)->ticker()->setTickCount(std::max(3, static_cast<int>(inner.height() / m_style.units(22))));
+    m_rect->axis(QCPAxis::atLeft)->ticker()->setTickCount(std::max(3, static_cast<int>(inner.height() / m_style.units(22 * m_style.spread))));
     if (!m_panel.logX)
-        m_rect->axis(QCPAxis::atBottom)->ticker()->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30))));
+        m_rect->axis(QCPAxis::atBottom)->ticker()->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30 * m_style.spread))));
     std::vector<TextPiece> pieces;
     double titleLeft = inner.left();
     if (!m_panel.letter.empty()) {

@@ -17,8 +17,8 @@ namespace kvviz::views {
 
 CurveView::CurveView(Selection* selection, CaptureList* captures, QWidget* parent)
     : QWidget(parent), m_selection(selection), m_captures(captures), m_plot(new QCustomPlot(this)),
-      m_layout(plot::makeFreeLayout(m_plot)), m_curves(std::make_unique<plot::CurveItem>(m_plot, m_layout)),
-      m_legend(new plot::LegendBlock(m_plot))
+      m_layout(plot::makeFreeLayout(m_plot)), m_sorted(std::make_unique<plot::CurveItem>(m_plot, m_layout)),
+      m_positional(std::make_unique<plot::CurveItem>(m_plot, m_layout)), m_legend(new plot::LegendBlock(m_plot))
 {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -48,9 +48,10 @@ void CurveView::load()
         request.onlyWithoutSinks = state.withoutSinks;
         plot::CumulativeCurves curves(request);
         const std::string name = fmt::format("layer {}, {}", info.layers.at(static_cast<std::size_t>(slot)), plot::headsText(info, heads));
-        curves.addLayer(name, reader->loadLayer(slot, core::Need::stats), heads);
+        const core::LayerData layer = reader->loadLayer(slot, core::Need::stats);
+        curves.addLayer(name, layer, heads);
         plot::CurveFigure figure;
-        figure.panels.push_back(curves.panel());
+        figure.panels = {curves.panel(), plot::positionalPanel(layer, heads, request)};
         figure.legendNotes = {{fmt::format("without first {} keys", state.sinkTokens), true}};
         return [this, figure = std::move(figure)] { show(figure); };
     });
@@ -60,7 +61,8 @@ void CurveView::show(const plot::CurveFigure& figure)
 {
     m_figure = figure;
     m_plot->setBackground(QBrush(m_style.background));
-    m_curves->setPanel(m_figure.panels.front(), m_style);
+    m_sorted->setPanel(m_figure.panels.front(), m_style);
+    m_positional->setPanel(m_figure.panels.back(), m_style);
     m_legend->setEntries(m_figure, m_style);
     arrange();
     m_plot->replot(QCustomPlot::rpQueuedReplot);
@@ -73,9 +75,10 @@ void CurveView::arrange()
     const QSizeF canvas = m_plot->size();
     const double edge = m_style.units(6), width = canvas.width() - 2 * edge;
     const double legend = m_legend->heightForWidth(width) + m_style.units(4);
-    const double height = std::min(canvas.height() - 2 * edge - legend, width * 0.85);
-    m_curves->place(QRectF(edge, edge, width, height), canvas);
-    m_legend->place(QRectF(edge, edge + height + m_style.units(4), width, legend));
+    const double height = std::min((canvas.height() - 2 * edge - legend) / 2, width * 0.85);
+    m_sorted->place(QRectF(edge, edge, width, height), canvas);
+    m_positional->place(QRectF(edge, edge + height, width, height), canvas);
+    m_legend->place(QRectF(edge, edge + 2 * height + m_style.units(4), width, legend));
 }
 
 void CurveView::resizeEvent(QResizeEvent* event)

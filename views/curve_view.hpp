@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Cumulative attention of the chosen layer and head, with and without the sinks.
+// Cumulative attention of the chosen layer and head, sorted and in the order of the prompt, with and without the sinks.
 #pragma once
 
 #include "views/background_task.hpp"
@@ -40,7 +40,7 @@ private:
     CaptureList* m_captures;
     QCustomPlot* m_plot;
     QCPLayoutInset* m_layout;
-    std::unique_ptr<plot::CurveItem> m_curves;
+    std::unique_ptr<plot::CurveItem> m_sorted, m_positional;
     plot::LegendBlock* m_legend;
     plot::PlotStyle m_style;
     plot::CurveFigure m_figure;

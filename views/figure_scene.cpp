@@ -74,11 +74,13 @@ double FigureScene::titleHeight() const
 double FigureScene::notes(const std::vector<std::string>& lines, double top, bool draw)
 {
     QStringList texts;
-    for (const std::string& line : lines)
-        texts.append(QString::fromStdString(line));
+    for (const std::string& line : lines) { // short ones are not broken
+        const QString text = QString::fromStdString(line);
+        texts.append(text.size() > 48 ? text : QString(text).replace(QLatin1Char(' '), QChar::Nbsp));
+    }
     if (texts.isEmpty())
         return 0;
-    const QString text = texts.join(QStringLiteral(" \u00b7 "));
+    const QString text = texts.join(QStringLiteral("\u00a0\u00b7 "));
     const double margin = m_style.units(3);
     const double width = m_size.width() - 2 * margin;
     const QFont font = m_style.font(kNoteScale);

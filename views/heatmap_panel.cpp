@@ -59,11 +59,7 @@ void HeatmapPanel::setVectorResolution(double pixelsPerUnit)
 
 void HeatmapPanel::setUpAxes(QCPAxisRect* rect, MapItem* item, core::Span queries, bool lowest)
 {
-    styleAxisRect(rect, m_style);
-    for (QCPAxis* axis : rect->axes()) {
-        axis->grid()->setVisible(false);
-        axis->setSubTicks(false);
-    }
+    styleMapRect(rect, m_style);
     QCPAxis* keys = rect->axis(QCPAxis::atBottom);
     QCPAxis* rows = rect->axis(QCPAxis::atLeft);
     keys->setTicker(m_keyTicker);
@@ -97,7 +93,7 @@ void HeatmapPanel::setPanel(const MapPanel& panel, const ColorScale& scale, cons
     m_prompt->setTile(panel.prompt, panel.pooling);
     m_decode->setTile(panel.decode, panel.pooling);
     const QStringList texts = shortTexts(panel.tokenTexts);
-    for (const auto& ticker : {m_keyTicker, m_queryTicker, m_decodeTicker})
+    for (const auto& ticker : {m_keyTicker, m_queryTicker})
         ticker->setTexts(0, texts);
     QCPAxis* rows = m_promptRect->axis(QCPAxis::atLeft);
     rows->setTicker(m_queryTicker);
@@ -181,11 +177,14 @@ void HeatmapPanel::place(const QRectF& rect, QSizeF canvas)
 
 void HeatmapPanel::fitLabels(const QRectF& strip)
 {
-    m_keyTicker->setTickCount(std::max(2, static_cast<int>(m_mapRect.width() / m_style.units(34))));
-    m_queryTicker->setTickCount(std::max(2, static_cast<int>(m_mapRect.height() / m_style.units(30))));
+    m_keyTicker->setTickCount(std::max(2, static_cast<int>(m_mapRect.width() / m_style.units(34 * m_style.spread))));
+    m_queryTicker->setTickCount(std::max(3, static_cast<int>(m_mapRect.height() / m_style.units(26 * m_style.spread))));
     const bool text = !m_panel.tokenTexts.empty();
+    const double line = m_style.lineHeight(text ? m_style.tokenScale : 0.9);
     const auto steps = static_cast<double>(std::max<std::int64_t>(1, m_panel.decodeQueries.size()));
-    m_decodeTicker->setClearance(text ? 0.0 : m_style.lineHeight(0.9) / 2 / strip.height() * steps);
+    const bool stepTexts = text && steps * line <= strip.height() * 1.05;
+    m_decodeTicker->setTexts(0, stepTexts ? shortTexts(m_panel.tokenTexts) : QStringList());
+    m_decodeTicker->setClearance(stepTexts ? 0.0 : line / 2 / strip.height() * steps);
     QCPAxis* queries = m_promptRect->axis(QCPAxis::atLeft);
     const QString what = text ? QStringLiteral("query token") : QStringLiteral("query position");
     const bool fits = m_style.textWidth(what) < m_mapRect.height() - m_style.units(4);

@@ -61,7 +61,7 @@ double fullExtent(double begin, double end, std::int64_t cells, std::int64_t uni
 
 bool wantsTokenText(const MapRequest& request, const MapPanel& panel)
 {
-    const std::int64_t most = std::max({panel.keys.size(), panel.queries.size(), panel.decodeQueries.size()});
+    const std::int64_t most = std::max(panel.keys.size(), panel.queries.size());
     if (request.axes == AxisMode::token && most > request.tokenTextLimit + request.tokenTextLimit / 4)
         throw Error(ErrorCode::usage, fmt::format("{} tokens are too many to show as text at this width (room for {}); "
                                                   "zoom with --keys and --queries, use a larger --width, or --axes position",

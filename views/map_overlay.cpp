@@ -64,6 +64,7 @@ void MapOverlay::draw(QCPPainter* painter)
     if (m_withBand)
         drawBand(painter);
     drawSinks(painter);
+    drawFrame(painter, m_rect->rect(), m_style);
 }
 
 void MapOverlay::drawBorders(QCPPainter* painter) const

@@ -30,7 +30,10 @@ std::string methodLabel(const ReplayRecord& record)
     return record.variant.empty() ? label : label + " (" + record.variant + ")";
 }
 
-bool isReference(const ReplayRecord& record) { return record.method.find("oracle") != std::string::npos; }
+bool isOracle(const ReplayRecord& record) { return record.method.find("oracle") != std::string::npos; }
+
+/// Bounds, not competitors.
+bool isReference(const ReplayRecord& record) { return isOracle(record) || record.method == "fullkv"; }
 
 /// Replays at fixed token budgets have a different ratio for each prompt; they are drawn against tokens.
 bool byTokens(const std::vector<ReplayRecord>& records)
@@ -59,7 +62,7 @@ const Metric kOutput{"relative output error", [](const ReplayRecord& r) { return
 struct Grouped {
     std::vector<std::string> order;
     std::map<std::string, std::map<double, std::vector<double>>> values;
-    std::set<std::string> references;
+    std::set<std::string> references, oracles;
 };
 
 Grouped groupBy(const std::vector<ReplayRecord>& records, const Metric& metric, bool tokens)
@@ -73,6 +76,8 @@ Grouped groupBy(const std::vector<ReplayRecord>& records, const Metric& metric, 
             grouped.order.push_back(label);
         if (isReference(record))
             grouped.references.insert(label);
+        if (isOracle(record))
+            grouped.oracles.insert(label);
         const double x = tokens ? static_cast<double>(record.budgetTokens) : std::round(record.ratio * 1e6) / 1e6;
         grouped.values[label][x].push_back(metric.value(record));
     }
@@ -103,6 +108,7 @@ CurvePanel makePanel(const Grouped& grouped, const Metric& metric, bool tokens, 
         series.name = label;
         series.color = colors.at(label);
         series.reference = grouped.references.contains(label);
+        series.dashed = grouped.oracles.contains(label);
         series.markers = !series.reference;
         bool spread = false;
         for (const auto& [x, values] : grouped.values.at(label)) {

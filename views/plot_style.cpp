@@ -27,8 +27,10 @@ QString sansFamily()
 
 constexpr double kFramePt = 0.5; // line width of axes
 
-constexpr std::array<QRgb, 8> kOkabeIto{0xff0072b2, 0xffd55e00, 0xff009e73, 0xffcc79a7,
+constexpr std::array<QRgb, kSeriesColors> kOkabeIto{0xff0072b2, 0xffd55e00, 0xff009e73, 0xffcc79a7,
                                         0xffe69f00, 0xff56b4e9, 0xff000000, 0xffb8a800};
+
+double frameWidth(const PlotStyle& style) { return std::max(1.0, style.units(kFramePt)); }
 
 } // namespace
 
@@ -53,6 +55,7 @@ PlotStyle PlotStyle::screen(const QPalette& palette, double dotsPerInch, double 
     PlotStyle style = paper(fontPt);
     style.unitsPerPoint = dotsPerInch / 72.0;
     style.tokenScale = 0.85;
+    style.spread = 1.5;
     style.dark = palette.color(QPalette::Window).lightnessF() < 0.5;
     if (!style.dark)
         return style;
@@ -144,14 +147,35 @@ void styleAxisRect(QCPAxisRect* rect, const PlotStyle& style)
         axis->grid()->setLayer(QStringLiteral("grid"));
         styleAxis(axis, style);
     }
-    // The frame stands outside of the data: on it, it would hide the first keys, which matter most (sinks).
-    const int out = static_cast<int>(std::ceil(style.units(kFramePt) / 2));
-    for (const auto& [type, inset] : {std::pair{QCPAxis::atLeft, 0}, {QCPAxis::atTop, 0}, {QCPAxis::atRight, 1}, {QCPAxis::atBottom, 1}})
-        rect->axis(type)->setOffset(out + inset);
     for (QCPAxis* axis : {rect->axis(QCPAxis::atTop), rect->axis(QCPAxis::atRight)}) {
         axis->setTicks(false);
         axis->setTickLabels(false);
     }
+}
+
+void styleMapRect(QCPAxisRect* rect, const PlotStyle& style)
+{
+    styleAxisRect(rect, style);
+    for (QCPAxis* axis : rect->axes()) {
+        axis->setBasePen(Qt::NoPen);
+        axis->setOffset(static_cast<int>(std::ceil(frameWidth(style))));
+        axis->grid()->setVisible(false);
+        axis->setSubTicks(false);
+    }
+}
+
+void drawFrame(QCPPainter* painter, const QRect& data, const PlotStyle& style)
+{
+    const double w = frameWidth(style);
+    const QRectF rect(data), outer = rect.adjusted(-w, -w, w, w);
+    painter->setPen(Qt::NoPen);
+    painter->setBrush(style.axis);
+    // Four filled strips: exact at every scale, where a pen would be rounded to pixels of its own.
+    painter->drawRect(QRectF(outer.left(), outer.top(), outer.width(), w));
+    painter->drawRect(QRectF(outer.left(), rect.bottom(), outer.width(), w));
+    painter->drawRect(QRectF(outer.left(), outer.top(), w, outer.height()));
+    painter->drawRect(QRectF(rect.right(), outer.top(), w, outer.height()));
+    painter->setBrush(Qt::NoBrush);
 }
 
 } // namespace kvviz::plot

@@ -21,6 +21,7 @@ struct PlotStyle {
     double unitsPerPoint = kExportUnitsPerInch / 72.0;
     double fontPt = 7.5;
     double tokenScale = 0.72; ///< size of token texts on axes
+    double spread = 1.0;      ///< distance of ticks and width of lines: larger on a screen
     QString family;
     bool dark = false;
     QColor background, text, subtle, axis, grid, masked, boundary, sink;
@@ -37,13 +38,19 @@ struct PlotStyle {
     [[nodiscard]] double textWidth(const QString& text, double scale = 1.0, bool bold = false) const;
 };
 
-/// Okabe-Ito colours, told apart with every kind of colour vision; repeats after 8 (marker shapes go on changing).
+/// Okabe-Ito colours, told apart with every kind of colour vision; they come round again after kSeriesColors, markers
+/// after 9.
+inline constexpr int kSeriesColors = 8;
 [[nodiscard]] QColor seriesColor(int index, const PlotStyle& style);
 [[nodiscard]] QCPScatterStyle seriesMarker(int index, const PlotStyle& style);
 
 /// Label, tick and line settings of an axis in this style.
 void styleAxis(QCPAxis* axis, const PlotStyle& style);
-/// Frame of four axes, no margins of its own, no minimum size: the rectangle given by its place is the data area.
+/// Four axes, no margins of its own, no minimum size: the rectangle given by its place is the data area.
 void styleAxisRect(QCPAxisRect* rect, const PlotStyle& style);
+/// The same for maps, where the axes leave the frame to drawFrame().
+void styleMapRect(QCPAxisRect* rect, const PlotStyle& style);
+/// A frame just outside of the data: on it, it would hide the first keys, which matter most (sinks).
+void drawFrame(QCPPainter* painter, const QRect& data, const PlotStyle& style);
 
 } // namespace kvviz::plot

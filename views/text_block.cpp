@@ -37,9 +37,9 @@ double wrappedHeight(const QString& text, const QFont& font, double width)
 QPen seriesPen(const CurveSeries& series, const PlotStyle& style)
 {
     if (series.reference)
-        return style.pen(style.subtle, 0.7, Qt::DotLine);
-    return style.pen(seriesColor(series.color, style), series.dashed ? 0.8 : 1.0,
-                     series.dashed ? Qt::DashLine : Qt::SolidLine);
+        return style.pen(style.subtle, 0.7 * style.spread, series.dashed ? Qt::DotLine : Qt::SolidLine);
+    const Qt::PenStyle whole = series.color < kSeriesColors ? Qt::SolidLine : Qt::DashDotLine; // colours come round again
+    return style.pen(seriesColor(series.color, style), (series.dashed ? 0.8 : 1.0) * style.spread, series.dashed ? Qt::DashLine : whole);
 }
 
 void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
@@ -55,7 +55,7 @@ void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
                                      series.markers ? seriesMarker(series.color, style) : QCPScatterStyle()});
     for (const LegendNote& note : figure.legendNotes)
         m_notes.push_back({QString::fromStdString(note.text),
-                           style.pen(style.subtle, 0.9, note.dashed ? Qt::DashLine : Qt::SolidLine), QCPScatterStyle()});
+                           style.pen(style.subtle, 0.9 * style.spread, note.dashed ? Qt::DashLine : Qt::SolidLine), QCPScatterStyle()});
 }
 
 double LegendBlock::entryWidth(const Entry& entry) const

@@ -34,8 +34,8 @@ std::string field(std::string_view name, std::string_view text) { return fmt::fo
 
 std::string modelText(const core::ModelInfo& model)
 {
-    std::string result = fmt::format("{} ({}), {} layers, {} heads on {} KV heads of {} channels, context {}", model.name,
-                                     model.arch, model.nLayers, model.nHeads, model.nKvHeads, model.headDim,
+    std::string result = fmt::format("{} ({}), {} layers, {} heads on {} KV heads of {} channels, context {}",
+                                     model.name, model.arch, model.nLayers, model.nHeads, model.nKvHeads, model.headDim,
                                      model.contextLength);
     if (model.slidingWindow > 0)
         result += fmt::format(", sliding window {}", model.slidingWindow);
@@ -83,8 +83,9 @@ std::string layersText(const CaptureSummary& summary)
     TextTable table({">layer", ">row entropy", fmt::format(">on first {}", summary.info.sinkTokens), ">heaviest key",
                      ">its share", "token"});
     for (const LayerSummary& layer : summary.layers)
-        table.add({std::to_string(layer.layer), fmt::format("{:.3f}", layer.entropy), fmt::format("{:.3f}", layer.sinkMass),
-                   std::to_string(layer.heaviestKey), fmt::format("{:.4f}", layer.heaviestShare),
+        table.add({std::to_string(layer.layer), fmt::format("{:.3f}", layer.entropy),
+                   fmt::format("{:.3f}", layer.sinkMass), std::to_string(layer.heaviestKey),
+                   fmt::format("{:.4f}", layer.heaviestShare),
                    fmt::format("[{}]", summary.info.tokens.displayText(layer.heaviestKey))});
     return "\n" + table.text("  ");
 }
@@ -188,9 +189,10 @@ std::string toText(const CaptureSummary& summary)
                                           info.prompt.id, info.nPrompt(), info.nGenerated(), info.prompt.continuation));
     result += field("tier", fmt::format("{}: {}; window of {} queries", tierName(info.tier),
                                         needNames(summary.available), info.window));
-    result += field("captured", fmt::format("layers {} of {}; heads {} of {}", rangesText(info.layers), info.model.nLayers,
-                                            rangesText(info.heads), info.model.nHeads));
-    result += field("made", fmt::format("{} by {}, {} weights, seed {}", info.created, info.creator, info.dtype, info.seed));
+    result += field("captured", fmt::format("layers {} of {}; heads {} of {}", rangesText(info.layers),
+                                            info.model.nLayers, rangesText(info.heads), info.model.nHeads));
+    result += field("made", fmt::format("{} by {}, {} weights, seed {}", info.created, info.creator, info.dtype,
+                                        info.seed));
     result += field("command", info.commandLine);
     for (const auto& [name, value] : info.extra)
         result += field(name, core::displayBytes(value));

@@ -53,7 +53,8 @@ std::string explanation(const compress::MethodInfo& info)
     if (!info.params.empty()) {
         result += "\n  parameters (with defaults)\n";
         for (const compress::ParamSpec& param : info.params) {
-            const std::string choices = param.choices.empty() ? "" : fmt::format(" ({})", fmt::join(param.choices, "|"));
+            const std::string choices =
+                param.choices.empty() ? "" : fmt::format(" ({})", fmt::join(param.choices, "|"));
             result += fmt::format("    {:<28}{}\n", param.name + "=" + param.defaultValue,
                                   wrapText(param.help + choices, 32, 32));
         }

@@ -114,7 +114,8 @@ void reportNotes(const Outcome& outcome, const CommonOptions& common)
     for (const auto& [capture, reason] : outcome.failedCaptures)
         note(common, fmt::format("skipped capture {}: {}", capture, reason));
     if (common.verbose > 0)
-        note(common, fmt::format("largest deviation of a stored attention row from 1: {:.2g}", outcome.maxRowDeviation));
+        note(common,
+             fmt::format("largest deviation of a stored attention row from 1: {:.2g}", outcome.maxRowDeviation));
     for (const std::string& file : outcome.files)
         note(common, fmt::format("results in {}", file));
 }

@@ -38,14 +38,16 @@ std::vector<compress::Budget> parseBudgets(const ReplayOptions& options)
     if (options.budgetTokens.empty()) {
         for (const double ratio : parseNumberList(options.ratios, "--ratios")) {
             if (!(ratio > 0 && ratio <= 1))
-                usage(fmt::format("--ratios: {} is not a fraction of tokens kept; expected more than 0, at most 1", ratio));
+                usage(fmt::format("--ratios: {} is not a fraction of tokens kept; expected more than 0, at most 1",
+                                  ratio));
             result.push_back({ratio, std::nullopt});
         }
         return result;
     }
     for (const double tokens : parseNumberList(options.budgetTokens, "--budget-tokens")) {
         if (tokens < 1 || tokens > 1e9 || tokens != std::floor(tokens))
-            usage(fmt::format("--budget-tokens: {} is not a number of tokens; expected a whole number from 1 on", tokens));
+            usage(fmt::format("--budget-tokens: {} is not a number of tokens; expected a whole number from 1 on",
+                              tokens));
         result.push_back({1.0, static_cast<std::int64_t>(tokens)});
     }
     return result;

@@ -133,7 +133,10 @@ std::string replayTable(const std::vector<ReplayAverage>& averages, bool byToken
     TextTable table(std::move(headings));
     const ReplayAverage* previous = nullptr;
     for (const ReplayAverage& row : averages) {
-        if (previous != nullptr && (byTokens ? previous->budgetTokens != row.budgetTokens : previous->ratio != row.ratio))
+        const auto sameBudget = [&](const ReplayAverage& other) {
+            return byTokens ? other.budgetTokens == row.budgetTokens : other.ratio == row.ratio;
+        };
+        if (previous != nullptr && !sameBudget(*previous))
             table.gap();
         previous = &row;
         std::vector<std::string> cells{label(row.method, row.variant),
@@ -208,8 +211,8 @@ std::string replayCsv(const std::vector<io::ReplayRecord>& records)
             csvNumber(r.actualRatio), std::to_string(r.keptTokens), std::to_string(r.bytes), csvNumber(r.meanLost),
             csvNumber(r.p95Lost), csvNumber(r.maxLost), csvNumber(r.meanLostNonSink),
             csvNumber(outputErrorOf(r, r.meanOutputError)), csvNumber(outputErrorOf(r, r.p95OutputError)),
-            std::to_string(r.tiesAtCut), std::to_string(r.deadQueries), csvText(fmt::format("{}", fmt::join(r.flags, " "))),
-            csvNumber(r.seconds)};
+            std::to_string(r.tiesAtCut), std::to_string(r.deadQueries),
+            csvText(fmt::format("{}", fmt::join(r.flags, " "))), csvNumber(r.seconds)};
         result += fmt::format("{}\r\n", fmt::join(cells, ","));
     }
     return result;

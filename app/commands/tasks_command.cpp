@@ -34,8 +34,9 @@ int listTasks(const CommonOptions& common)
     if (common.json)
         printJson(report);
     else if (!common.quiet)
-        printOut(table.text() + "\n" + (common.verbose > 0 ? descriptions + "\n" : "")
-                 + "'kvviz tasks show NAME' prints a prompt" + (common.verbose > 0 ? ".\n" : "; -v describes the tasks.\n"));
+        printOut(table.text() + "\n"
+                 + (common.verbose > 0 ? descriptions
+                                       : "'kvviz tasks show NAME' prints a prompt, -v describes the tasks.\n"));
     return 0;
 }
 

@@ -2,8 +2,10 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // `kvviz view`: opens the window, or draws it once into a PNG.
 #include "app/commands.hpp"
+#include "app/console.hpp"
 #include "core/error.hpp"
 #include "views/application.hpp"
+#include "views/capture_choice.hpp"
 #include "views/main_window.hpp"
 
 #include <fmt/format.h>
@@ -22,7 +24,7 @@ using core::ErrorCode;
 
 constexpr qint64 kScreenshotWaitMs = 120'000;
 
-int saveScreenshot(views::MainWindow& window, const std::string& file)
+int saveScreenshot(views::MainWindow& window, const std::string& file, const CommonOptions& common)
 {
     QElapsedTimer timer;
     timer.start();
@@ -33,7 +35,7 @@ int saveScreenshot(views::MainWindow& window, const std::string& file)
     } while (!window.settled() && timer.elapsed() < kScreenshotWaitMs);
     QApplication::processEvents(); // queued repaints
     if (!window.message().isEmpty())
-        throw Error(ErrorCode::badInput, window.message().toStdString());
+        note(common, window.message().toStdString()); // a part that this capture cannot show; it is in the picture, too
     if (!window.settled())
         throw Error(ErrorCode::failure, "the window did not finish reading in two minutes; no screenshot was saved");
     if (!window.grab().save(QString::fromStdString(file), "PNG"))
@@ -56,12 +58,15 @@ int runView(const ViewOptions& options, const CommonOptions& common)
     auto captures = std::make_unique<views::CaptureList>(io::findCaptures(files));
     if (captures->size() == 0)
         throw Error(ErrorCode::usage, "name at least one capture (*.kvh5) or a folder of them");
-    (void)captures->reader(0); // a file that cannot be read is told here, before a window opens
+    // Faults of the command line and of the first file are told here, before a window opens.
+    const auto first = captures->reader(0);
+    (void)plot::layerSlot(first->info(), options.layer, first->name());
+    (void)plot::headSlots(first->info(), options.head, first->name());
     const auto display = options.screenshot.empty() ? views::Display::wanted : views::Display::optional;
     const auto application = views::makeApplication(display, common.verbose > 0);
     views::MainWindow window(std::move(captures), options.layer, options.head);
     if (!options.screenshot.empty())
-        return saveScreenshot(window, options.screenshot);
+        return saveScreenshot(window, options.screenshot, common);
     window.show();
     return application->exec();
 }

@@ -144,8 +144,6 @@ core::TokenTable readTokens(hid_t root, std::int64_t count, const std::string& w
         || !std::is_sorted(tokens.offsets.begin(), tokens.offsets.end()))
         throw Error(ErrorCode::badInput,
                     fmt::format("{}tokens/offset: expected ascending offsets from 0 to {}", where, end));
-    if (end > 0 && H5Dget_storage_size(blob.get()) < shape[0])
-        throw Error(ErrorCode::badInput, fmt::format("{}tokens/bytes: holds less than its {} bytes", where, end));
     const std::vector<std::uint8_t> bytes = readBytes(root, "tokens/bytes", {static_cast<hsize_t>(end)}, where);
     tokens.bytes.assign(bytes.begin(), bytes.end());
     return tokens;

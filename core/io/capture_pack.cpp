@@ -6,6 +6,7 @@
 #include "core/io/dimension_scales.hpp"
 #include "core/io/h5_values.hpp"
 #include "core/io/open_capture.hpp"
+#include "core/io/output_file.hpp"
 #include "core/io/part_file.hpp"
 #include "core/io/text_copy.hpp"
 
@@ -115,7 +116,7 @@ int packCaptures(const std::vector<CaptureRef>& captures, const std::filesystem:
     PartFile part(output, force);
     part.claim();
     return guarded(fmt::format("'{}'", output.string()), [&] {
-        Handle file = createFile(part.partPath().string());
+        OutputFile file(part.partPath().string());
         std::set<std::string> taken;
         for (const CaptureRef& ref : captures)
             addMember(file.get(), ref, memberName(ref, taken));
@@ -123,7 +124,7 @@ int packCaptures(const std::vector<CaptureRef>& captures, const std::filesystem:
         writeAttribute(file.get(), "format_version", kFormatVersion);
         writeTextCopy(file.get(), {""});
         writeAttribute(file.get(), "complete", std::int64_t{1});
-        closeFile(file);
+        file.finish();
         part.publish();
         return static_cast<int>(captures.size());
     });

@@ -8,6 +8,7 @@
 #include "core/io/chunked_array.hpp"
 #include "core/io/dimension_scales.hpp"
 #include "core/io/h5_values.hpp"
+#include "core/io/output_file.hpp"
 #include "core/io/part_file.hpp"
 #include "core/pooling.hpp"
 
@@ -46,7 +47,7 @@ struct CaptureWriter::Impl {
     std::string name;       ///< "'x.kvh5'", for messages
     PartFile part;
     IoThread thread{kQueueBytes};
-    Handle file; ///< used on the thread only
+    OutputFile file; ///< used on the thread only
     std::map<std::string, std::unique_ptr<ChunkedArray>> arrays;
     std::map<std::string, std::set<std::int64_t>> written; ///< slots by array
     std::map<std::int64_t, PendingRows> pending;           ///< by slot
@@ -88,17 +89,19 @@ CaptureWriter::Impl::Impl(const std::filesystem::path& path, const core::Capture
         sizes.levelCells.push_back(core::MapPyramid::levelCells(sizes.n, options.mapCells, level));
     part.claim();
     thread.call([this] {
-        const H5Lock lock;
-        file = createFile(part.partPath().string());
+        file = OutputFile(part.partPath().string());
     });
 }
 
 CaptureWriter::Impl::~Impl()
 {
+    const bool failed = thread.failed();
     arrays.clear();
-    thread.callAlways([this] {
-        const H5Lock lock;
-        file.reset();
+    thread.callAlways([this, failed] {
+        if (failed)
+            file.abandon();
+        else if (file.get() >= 0)
+            file.discard();
     });
 }
 
@@ -213,8 +216,7 @@ void CaptureWriter::Impl::writeEnd(const core::CaptureInfo& finalInfo)
                            core::MapPyramid::levelCellSize(sizes.n, sizes.levelCells[0], level));
     writeDimensionScales(root, finalInfo, sizes);
     writeAttribute(root, "complete", std::int64_t{1});
-    check(H5Fflush(root, H5F_SCOPE_GLOBAL), ErrorCode::failure, "cannot flush");
-    closeFile(file);
+    file.finish();
 }
 
 CaptureWriter::CaptureWriter(const std::filesystem::path& path, const core::CaptureInfo& info,

@@ -2,11 +2,17 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // Chunk bytes. After the shuffle the low planes hold mantissa noise that no compressor shrinks, the high plane exponents
 // that shrink well. A DEFLATE stream may mix stored and compressed blocks, so noise is copied and only the rest is
-// compressed. FIGURES
+// compressed. A sample decides for each chunk. One core, float16, 256 x 256, libdeflate level 1 (MB/s in; size out / in):
+//     rows                          all compressed    noise stored always    by sample (this file)
+//     SmolLM2 layer 0, 336 tokens   242-277; 0.246    580; 0.598             281; 0.246
+//     SmolLM2 layer 17              288-296; 0.165    579-609; 0.549         290; 0.165
+//     softmax(3 N(0,1)), 1024       153-159; 0.612    329; 0.717             248; 0.619
+// Conversion and shuffle run at 4000 MB/s and more.
 #include "core/io/chunk_codec.hpp"
 
 #include "core/error.hpp"
 #include "core/half.hpp"
+#include "core/io/huffman_block.hpp"
 
 #include <libdeflate.h>
 
@@ -50,9 +56,12 @@ void splitPlane(const std::uint32_t* __restrict from, std::uint8_t* __restrict p
         plane[i] = static_cast<std::uint8_t>(from[i] >> shift);
 }
 
-/// True if a sample of the plane looks like noise: its order-0 entropy is above 7.2 of 8 bits. Zeros (causal mask,
-/// padding) and few-valued planes fall below. The runs' distance is odd, so that they do not all hit the same columns.
-bool isNoise(std::span<const std::uint8_t> plane)
+enum class PlaneKind : std::uint8_t { noise, skewed, runs };
+
+/// Judges a plane by the histogram of a sample: noise above 7.2 of 8 bits of entropy, runs when one byte (mostly 0: the
+/// causal mask, padding, underflow) makes up nine tenths. The sample's runs lie an odd distance apart, so that they do not
+/// all hit the same columns.
+PlaneKind planeKind(std::span<const std::uint8_t> plane)
 {
     constexpr std::size_t kRun = 61, kRuns = 71;
     std::array<int, 256> histogram{};
@@ -67,7 +76,9 @@ bool isNoise(std::span<const std::uint8_t> plane)
     for (const int bin : histogram)
         if (bin > 0)
             entropy -= bin * std::log2(static_cast<double>(bin) / count);
-    return entropy > 7.2 * count;
+    if (entropy > 7.2 * count)
+        return PlaneKind::noise;
+    return 10 * *std::max_element(histogram.begin(), histogram.end()) > 9 * count ? PlaneKind::runs : PlaneKind::skewed;
 }
 
 void appendStored(std::vector<std::uint8_t>& stream, std::span<const std::uint8_t> bytes)
@@ -81,6 +92,19 @@ void appendStored(std::vector<std::uint8_t>& stream, std::span<const std::uint8_
         stream.insert(stream.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
         bytes = bytes.subspan(size);
     }
+}
+
+void appendDeflated(std::vector<std::uint8_t>& stream, std::span<const std::uint8_t> bytes)
+{
+    libdeflate_compressor* const compressor = threadCompressor();
+    const std::size_t bound = libdeflate_deflate_compress_bound(compressor, bytes.size());
+    const std::size_t begin = stream.size();
+    stream.resize(begin + bound);
+    const std::size_t size =
+        libdeflate_deflate_compress(compressor, bytes.data(), bytes.size(), stream.data() + begin, bound);
+    if (size == 0)
+        throw core::Error(core::ErrorCode::failure, "a chunk did not compress into its bound");
+    stream.resize(begin + size);
 }
 
 } // namespace
@@ -108,29 +132,25 @@ std::vector<std::uint8_t> shuffledChunk(const ChunkPiece& piece, core::StorageTy
     return shuffled;
 }
 
-std::vector<std::uint8_t> zlibStream(std::span<const std::uint8_t> shuffled, int planes, NoisePlanes noise)
+std::vector<std::uint8_t> zlibStream(std::span<const std::uint8_t> shuffled, int planes)
 {
     const std::size_t plane = shuffled.size() / static_cast<std::size_t>(planes);
-    std::size_t stored = 0; // leading planes that are copied; never the last, whose stream carries the end mark
-    while (stored + 1 < static_cast<std::size_t>(planes)
-           && (noise == NoisePlanes::store
-               || (noise == NoisePlanes::automatic && isNoise(shuffled.subspan(stored * plane, plane)))))
-        ++stored;
     std::vector<std::uint8_t> stream;
-    const std::span<const std::uint8_t> rest = shuffled.subspan(stored * plane);
-    libdeflate_compressor* const compressor = threadCompressor();
-    const std::size_t bound = libdeflate_deflate_compress_bound(compressor, rest.size());
-    const std::size_t blocks = (stored * plane + kStoredBlock - 1) / kStoredBlock;
-    stream.reserve(2 + stored * plane + 5 * blocks + bound + 4);
+    stream.reserve(shuffled.size() + shuffled.size() / 32 + 1024);
     stream.insert(stream.end(), {0x78, 0x01});
-    appendStored(stream, shuffled.first(stored * plane));
-    const std::size_t begin = stream.size();
-    stream.resize(begin + bound);
-    const std::size_t size =
-        libdeflate_deflate_compress(compressor, rest.data(), rest.size(), stream.data() + begin, bound);
-    if (size == 0)
-        throw core::Error(core::ErrorCode::failure, "a chunk did not compress into its bound");
-    stream.resize(begin + size);
+    for (int p = 0; p < planes; ++p) {
+        const std::span<const std::uint8_t> bytes = shuffled.subspan(static_cast<std::size_t>(p) * plane, plane);
+        const bool isLast = p + 1 == planes;
+        const PlaneKind kind = planeKind(bytes);
+        if (kind == PlaneKind::runs) { // libdeflate ends its stream, so it takes the rest
+            appendDeflated(stream, shuffled.subspan(static_cast<std::size_t>(p) * plane));
+            break;
+        }
+        if (kind == PlaneKind::noise && !isLast)
+            appendStored(stream, bytes);
+        else
+            appendHuffmanBlock(stream, bytes, isLast);
+    }
     const std::uint32_t adler = libdeflate_adler32(1, shuffled.data(), shuffled.size());
     for (int shift = 24; shift >= 0; shift -= 8)
         stream.push_back(static_cast<std::uint8_t>(adler >> shift));

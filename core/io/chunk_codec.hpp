@@ -26,11 +26,7 @@ struct ChunkPiece {
 /// Converted to `type` and byte-shuffled: all lowest bytes, then all next ones, ... (the filter H5Z_FILTER_SHUFFLE).
 [[nodiscard]] std::vector<std::uint8_t> shuffledChunk(const ChunkPiece& piece, core::StorageType type);
 
-/// How much of the noise planes to try: `automatic` looks at a sample.
-enum class NoisePlanes : std::uint8_t { automatic, store, compress };
-
 /// A zlib stream of a shuffled chunk with `planes` planes (the filter H5Z_FILTER_DEFLATE).
-[[nodiscard]] std::vector<std::uint8_t> zlibStream(std::span<const std::uint8_t> shuffled, int planes,
-                                                   NoisePlanes noise = NoisePlanes::automatic);
+[[nodiscard]] std::vector<std::uint8_t> zlibStream(std::span<const std::uint8_t> shuffled, int planes);
 
 } // namespace kvviz::io

@@ -46,7 +46,14 @@ ChunkedArray::ChunkedArray(IoThread& thread, hid_t file, const ArraySpec& spec, 
 
 ChunkedArray::~ChunkedArray()
 {
-    m_thread.callAlways([this] { m_dataset->reset(); });
+    // After an error even closing may fail; the file will be abandoned with all that is open in it.
+    const bool failed = m_thread.failed();
+    m_thread.callAlways([this, failed] {
+        if (failed)
+            (void)m_dataset->release();
+        else
+            m_dataset->reset();
+    });
 }
 
 void ChunkedArray::create(hid_t file)

@@ -104,10 +104,4 @@ void restoreDimensionScales(hid_t original, hid_t copy)
     }
 }
 
-void closeFile(Handle& file)
-{
-    const hid_t id = file.release();
-    check(H5Fclose(id), ErrorCode::failure, "cannot close the file");
-}
-
 } // namespace kvviz::io

@@ -17,7 +17,4 @@ void restoreDimensionScales(hid_t original, hid_t copy);
 /// Labels the axes of a dataset.
 void labelAxes(hid_t dataset, const std::vector<const char*>& labels);
 
-/// Closes a file and says if that failed, which a destructor could not.
-void closeFile(Handle& file);
-
 } // namespace kvviz::io

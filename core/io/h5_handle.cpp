@@ -30,7 +30,7 @@ H5Lock::H5Lock() : m_lock(libraryMutex())
 {
     static const bool once = [] {
         setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); // read by the library when it opens its first file
-        return H5open() >= 0;
+        return H5dont_atexit() >= 0 && H5open() >= 0; // every file is closed before, or abandoned (OutputFile)
     }();
     thread_local const bool silent = once && H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
     if (!silent)
@@ -143,21 +143,6 @@ Handle openFileForReading(const std::string& path)
                           fmt::format("'{}' is not an HDF5 file; expected a kvviz capture or result", path));
     throw core::Error(core::ErrorCode::badInput,
                       fmt::format("'{}' cannot be opened, it may be truncated or damaged: {}", path, reason));
-}
-
-Handle createFile(const std::string& path)
-{
-    Handle access(H5Pcreate(H5P_FILE_ACCESS));
-    if (H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_V110) < 0)
-        throwH5(core::ErrorCode::failure, "cannot choose the HDF5 1.10 format");
-    // Attributes in the object header: HDF5 1.10 crashes when it copies a group (pack) with "dense" attribute storage.
-    const Handle creation(H5Pcreate(H5P_FILE_CREATE));
-    if (H5Pset_attr_phase_change(creation.get(), 4096, 0) < 0)
-        throwH5(core::ErrorCode::failure, "cannot choose the storage of attributes");
-    Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()));
-    if (!file)
-        throwH5(core::ErrorCode::failure, fmt::format("cannot create '{}'", path));
-    return file;
 }
 
 Handle createGroup(hid_t parent, const char* path)

@@ -78,8 +78,6 @@ void check(long long status, core::ErrorCode code, const std::string& what);
 
 /// Opens for reading. Throws Error(badInput) that tells missing, not HDF5 and truncated apart.
 [[nodiscard]] Handle openFileForReading(const std::string& path);
-/// Creates (truncates) a file of the HDF5 1.10 format, whose metadata carries checksums.
-[[nodiscard]] Handle createFile(const std::string& path);
 /// A group for any number of attributes; its parent exists.
 [[nodiscard]] Handle createGroup(hid_t parent, const char* path);
 

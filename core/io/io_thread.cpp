@@ -55,6 +55,12 @@ void IoThread::callAlways(std::function<void()> work) noexcept
     }
 }
 
+bool IoThread::failed()
+{
+    const std::lock_guard lock(m_mutex);
+    return m_error != nullptr;
+}
+
 void IoThread::run()
 {
     for (;;) {

@@ -30,6 +30,9 @@ public:
     /// Runs work even after an error (to clean up), and waits for it; its own errors are dropped.
     void callAlways(std::function<void()> work) noexcept;
 
+    /// True after the first error.
+    [[nodiscard]] bool failed();
+
 private:
     struct Item {
         std::function<void()> work;

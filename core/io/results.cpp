@@ -8,6 +8,7 @@
 #include "core/io/dimension_scales.hpp"
 #include "core/io/h5_values.hpp"
 #include "core/io/open_capture.hpp"
+#include "core/io/output_file.hpp"
 #include "core/io/part_file.hpp"
 #include "core/io/text_copy.hpp"
 
@@ -156,7 +157,7 @@ void writeReplayResults(const std::filesystem::path& path, const std::vector<Rep
     PartFile part(path, force);
     part.claim();
     guarded(fmt::format("'{}'", path.string()), [&] {
-        Handle file = createFile(part.partPath().string());
+        OutputFile file(part.partPath().string());
         writeAttribute(file.get(), "format", kResultsFormat);
         writeAttribute(file.get(), "format_version", kFormatVersion);
         writeAttribute(file.get(), "creator", creator);
@@ -171,7 +172,7 @@ void writeReplayResults(const std::filesystem::path& path, const std::vector<Rep
             groups.push_back(fmt::format("replay/{}", i));
         writeTextCopy(file.get(), groups);
         writeAttribute(file.get(), "complete", std::int64_t{1});
-        closeFile(file);
+        file.finish();
         part.publish();
     });
 }

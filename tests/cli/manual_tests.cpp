@@ -58,7 +58,8 @@ TEST_CASE("bash completes commands, options and the words of a choice", "[cli]")
     const std::string file = folder.write("completion.bash", app::completionScript(app::CommandLine(), "bash"));
     const auto complete = [&](const std::string& words, int position) {
         const test::Outcome outcome = runShell(fmt::format(
-            "bash -c 'source \"{}\"; COMP_WORDS=({}); COMP_CWORD={}; _kvviz; echo \"${{COMPREPLY[@]}}\"'", file, words, position));
+            "bash -c 'source \"{}\"; COMP_WORDS=({}); COMP_CWORD={}; _kvviz; echo \"${{COMPREPLY[@]}}\"'", file,
+            words, position));
         CHECK(outcome.err.empty());
         return outcome.out;
     };
@@ -91,7 +92,8 @@ TEST_CASE("man pages name every option and are clean roff", "[cli]")
                     CHECK(text.out.find(option.longName) != std::string::npos);
         }
         if (have("man")) {
-            const test::Outcome outcome = runShell(fmt::format("LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l '{}'", file));
+            const test::Outcome outcome =
+                runShell(fmt::format("LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l '{}'", file));
             CHECK(outcome.err == "");
         }
         CHECK(page.find(".SH EXIT STATUS") != std::string::npos);

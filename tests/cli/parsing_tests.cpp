@@ -35,10 +35,10 @@ std::string usageError(const std::vector<std::string>& arguments)
 
 TEST_CASE("capture options land in their fields", "[cli][unit]")
 {
-    const Invocation run = parsed({"capture", "--task", "addition", "--task", "needle", "--shots", "8", "--limit", "3", "--seed",
-                                   "18446744073709551615", "--tier", "full", "--layers", "0-3,7", "--queries", "last:64",
-                                   "--depth", "0.5", "--shard", "1/4", "--max-bytes", "2GB", "--dtype=bfloat16", "-o", "run/",
-                                   "-q", "--threads", "2"});
+    const Invocation run =
+        parsed({"capture", "--task", "addition", "--task", "needle", "--shots", "8", "--limit", "3", "--seed",
+                "18446744073709551615", "--tier", "full", "--layers", "0-3,7", "--queries", "last:64", "--depth", "0.5",
+                "--shard", "1/4", "--max-bytes", "2GB", "--dtype=bfloat16", "-o", "run/", "-q", "--threads", "2"});
     CHECK(run.command == "capture");
     CHECK(run.capture.tasks == std::vector<std::string>{"addition", "needle"});
     CHECK(run.capture.shots == 8);
@@ -89,8 +89,8 @@ TEST_CASE("the last of a repeated option counts", "[cli][unit]")
 
 TEST_CASE("replay, pack, tasks, figure and view options land in their fields", "[cli][unit]")
 {
-    const Invocation replay = parsed({"replay", "a.kvh5", "run", "-m", "snapkv;h2o", "--budget-tokens", "64,128", "--no-masks",
-                                      "--csv", "-", "--force"});
+    const Invocation replay = parsed({"replay", "a.kvh5", "run", "-m", "snapkv;h2o", "--budget-tokens", "64,128",
+                                      "--no-masks", "--csv", "-", "--force"});
     CHECK(replay.replay.captures == std::vector<std::string>{"a.kvh5", "run"});
     CHECK(replay.replay.methods == "snapkv;h2o");
     CHECK(replay.replay.budgetTokens == "64,128");
@@ -151,7 +151,8 @@ TEST_CASE("unknown commands, options and words suggest the nearest", "[cli][unit
 TEST_CASE("wrong values and missing pieces are named", "[cli][unit]")
 {
     CHECK(usageError({"capture", "--text", "x", "--limit", "0"}) == "--limit: 0 is too small, the least is 1");
-    CHECK(usageError({"capture", "--text", "x", "--limit", "many"}) == "--limit: 'many' is not a whole number (from 1 on)");
+    CHECK(usageError({"capture", "--text", "x", "--limit", "many"})
+          == "--limit: 'many' is not a whole number (from 1 on)");
     CHECK(usageError({"capture", "--text", "x", "--limit", "99999999999999999999"})
           == "--limit: '99999999999999999999' is not a whole number (from 1 on)");
     CHECK(usageError({"capture", "--text", "x", "--shots", "-2"}) == "--shots: -2 is too small, the least is 0");

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-test::Outcome kvviz(const std::vector<std::string>& arguments) { return test::runProgram("kvviz", arguments); }
+test::Outcome runKvviz(const std::vector<std::string>& arguments) { return test::runProgram("kvviz", arguments); }
 
 /// Parses standard output as the one JSON object it must be.
 json jsonOf(const test::Outcome& outcome)
@@ -44,11 +44,11 @@ std::string makeCapture(const test::ScratchFolder& folder, const std::string& na
 
 TEST_CASE("kvviz alone prints its help, and --version names libraries and helpers", "[cli]")
 {
-    const test::Outcome alone = kvviz({});
+    const test::Outcome alone = runKvviz({});
     CHECK(alone.status == 0);
     CHECK_THAT(alone.out, Contains("Usage: kvviz"));
     CHECK(alone.err.empty());
-    const test::Outcome version = kvviz({"--version"});
+    const test::Outcome version = runKvviz({"--version"});
     CHECK(version.status == 0);
     for (const char* name : {"kvviz ", "fmt", "HDF5", "CLI11", "nlohmann-json", "Eigen", "kvviz-engine", "kvviz-gui"})
         CHECK_THAT(version.out, Contains(name));
@@ -57,16 +57,16 @@ TEST_CASE("kvviz alone prints its help, and --version names libraries and helper
 
 TEST_CASE("usage errors exit with 2, one sentence and the help to read", "[cli]")
 {
-    const test::Outcome outcome = kvviz({"inof", "a.kvh5"});
+    const test::Outcome outcome = runKvviz({"inof", "a.kvh5"});
     CHECK(outcome.status == 2);
     CHECK(outcome.out.empty());
     CHECK(outcome.err == "kvviz: error: unknown command 'inof'; did you mean 'info'?\nsee 'kvviz --help'\n");
-    const test::Outcome option = kvviz({"info", "--jsn", "a.kvh5"});
+    const test::Outcome option = runKvviz({"info", "--jsn", "a.kvh5"});
     CHECK(option.status == 2);
     CHECK(option.err == "kvviz: error: unknown option '--jsn'; did you mean '--json'?\nsee 'kvviz info --help'\n");
-    CHECK(kvviz({"methods", "snapvk"}).status == 2);
-    CHECK_THAT(kvviz({"methods", "snapvk"}).err, Contains("snapkv"));
-    CHECK_THAT(kvviz({"tasks", "show", "aditon"}).err, Contains("addition") && Contains("kvviz tasks --help"));
+    CHECK(runKvviz({"methods", "snapvk"}).status == 2);
+    CHECK_THAT(runKvviz({"methods", "snapvk"}).err, Contains("snapkv"));
+    CHECK_THAT(runKvviz({"tasks", "show", "aditon"}).err, Contains("addition") && Contains("kvviz tasks --help"));
 }
 
 TEST_CASE("a missing, foreign or truncated file exits with 3 and names the file", "[cli]")
@@ -75,7 +75,7 @@ TEST_CASE("a missing, foreign or truncated file exits with 3 and names the file"
     const std::string text = folder.write("text.kvh5", "this is no HDF5 file");
     for (const char* command : {"info", "replay"})
         for (const std::string& file : {text, (folder.path() / "none.kvh5").string()}) {
-            const test::Outcome outcome = kvviz({command, file});
+            const test::Outcome outcome = runKvviz({command, file});
             INFO(command << ' ' << file << ": " << outcome.err);
             CHECK(outcome.status == 3);
             CHECK(outcome.out.empty());
@@ -83,8 +83,8 @@ TEST_CASE("a missing, foreign or truncated file exits with 3 and names the file"
         }
     const std::string capture = makeCapture(folder, "whole.kvh5");
     fs::resize_file(capture, fs::file_size(capture) / 2);
-    CHECK(kvviz({"info", capture}).status == 3);
-    const test::Outcome verify = kvviz({"verify", capture, text});
+    CHECK(runKvviz({"info", capture}).status == 3);
+    const test::Outcome verify = runKvviz({"verify", capture, text});
     CHECK(verify.status == 3);
     CHECK_THAT(verify.out, Contains("BROKEN") && Contains("whole.kvh5") && Contains("text.kvh5"));
 }
@@ -120,11 +120,12 @@ TEST_CASE("info tells what a capture holds, to people and to programs", "[cli]")
 {
     const test::ScratchFolder folder;
     const std::string file = makeCapture(folder, "a.kvh5");
-    const test::Outcome text = kvviz({"info", file, "--layers"});
+    const test::Outcome text = runKvviz({"info", file, "--layers"});
     CHECK(text.status == 0);
-    for (const char* piece : {"model", "prompt", "segment", "shot", "question", "/cache/key", "/rows/decode", "row entropy"})
+    for (const char* piece :
+         {"model", "prompt", "segment", "shot", "question", "/cache/key", "/rows/decode", "row entropy"})
         CHECK_THAT(text.out, Contains(piece));
-    const json report = jsonOf(kvviz({"info", "--json", "--layers", file}));
+    const json report = jsonOf(runKvviz({"info", "--json", "--layers", file}));
     REQUIRE(report.at("captures").size() == 1);
     const json& capture = report["captures"][0];
     const core::CaptureInfo expected = test::syntheticInfo({});
@@ -146,14 +147,14 @@ TEST_CASE("pack joins a folder, and every command takes the pack", "[cli]")
     static_cast<void>(makeCapture(folder, "a.kvh5", 1));
     static_cast<void>(makeCapture(folder, "b.kvh5", 2));
     const std::string pack = (folder.path() / "both.kvh5").string();
-    const json packed = jsonOf(kvviz({"pack", "--json", folder.path().string(), "-o", pack}));
+    const json packed = jsonOf(runKvviz({"pack", "--json", folder.path().string(), "-o", pack}));
     CHECK(packed.at("members") == 2);
-    const test::Outcome again = kvviz({"pack", folder.path().string(), "-o", pack});
+    const test::Outcome again = runKvviz({"pack", folder.path().string(), "-o", pack});
     CHECK(again.status == 1);
     CHECK_THAT(again.err, Contains("both.kvh5") && Contains("--force"));
-    CHECK(kvviz({"pack", "--force", folder.path().string(), "-o", pack}).status == 0);
-    CHECK(jsonOf(kvviz({"info", "--json", pack})).at("captures").size() == 2);
-    const test::Outcome verify = kvviz({"verify", pack});
+    CHECK(runKvviz({"pack", "--force", folder.path().string(), "-o", pack}).status == 0);
+    CHECK(jsonOf(runKvviz({"info", "--json", pack})).at("captures").size() == 2);
+    const test::Outcome verify = runKvviz({"verify", pack});
     INFO(verify.out);
     CHECK(verify.status == 0);
 }
@@ -162,24 +163,25 @@ TEST_CASE("verify finds nothing wrong with a sound file", "[cli]")
 {
     const test::ScratchFolder folder;
     const std::string file = makeCapture(folder, "a.kvh5");
-    const test::Outcome outcome = kvviz({"verify", file});
+    const test::Outcome outcome = runKvviz({"verify", file});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.status == 0);
     CHECK(outcome.out == fmt::format("ok      {}\n", file));
-    CHECK(jsonOf(kvviz({"verify", "--json", file})).at("captures")[0].at("sound") == true);
+    CHECK(jsonOf(runKvviz({"verify", "--json", file})).at("captures")[0].at("sound") == true);
 }
 
 TEST_CASE("replay prints a table, writes results once, and refuses to overwrite them", "[cli]")
 {
     const test::ScratchFolder folder;
     const std::string file = makeCapture(folder, "a.kvh5");
-    const std::vector<std::string> arguments{"replay", "--methods", "fullkv;snapkv;streaming_noshift", "--ratios", "1,0.5", file};
-    const test::Outcome first = kvviz(arguments);
+    const std::vector<std::string> arguments{"replay", "--methods", "fullkv;snapkv;streaming_noshift",
+                                             "--ratios", "1,0.5", file};
+    const test::Outcome first = runKvviz(arguments);
     INFO(first.err);
     CHECK(first.status == 0);
     CHECK_THAT(first.out, Contains("snapkv") && Contains("lost w/o sinks") && Contains("Depth output"));
     CHECK(fs::exists(folder.path() / "a.kvres.h5"));
-    const test::Outcome second = kvviz(arguments);
+    const test::Outcome second = runKvviz(arguments);
     CHECK(second.status == 1);
     CHECK_THAT(second.err, Contains("a.kvres.h5") && Contains("--force"));
     CHECK(second.out.empty());
@@ -193,8 +195,8 @@ TEST_CASE("replay as JSON: FullKV loses nothing, and averages agree with the sin
     static_cast<void>(makeCapture(folder, "a.kvh5", 1));
     static_cast<void>(makeCapture(folder, "b.kvh5", 2));
     const std::string csv = (folder.path() / "all.csv").string();
-    const json report = jsonOf(kvviz({"replay", "--json", "--methods", "fullkv;h2o", "--ratios", "0.9,0.6,...,0.3", "--csv", csv,
-                                      folder.path().string()}));
+    const json report = jsonOf(runKvviz({"replay", "--json", "--methods", "fullkv;h2o", "--ratios", "0.9,0.6,...,0.3",
+                                         "--csv", csv, folder.path().string()}));
     CHECK(report.at("captures").size() == 2);
     CHECK(report.at("results").size() == 2 * 2 * 3);
     CHECK(fs::exists(folder.path() / "replay.kvres.h5"));
@@ -223,7 +225,7 @@ TEST_CASE("one bad capture among good ones leaves a partial result and says so",
     const test::ScratchFolder folder;
     const std::string good = makeCapture(folder, "a.kvh5"), bad = makeCapture(folder, "b.kvh5");
     fs::resize_file(bad, fs::file_size(bad) / 2);
-    const test::Outcome outcome = kvviz({"replay", "--no-output", "--methods", "h2o", "--ratios", "0.5", good, bad});
+    const test::Outcome outcome = runKvviz({"replay", "--no-output", "--methods", "h2o", "--ratios", "0.5", good, bad});
     INFO(outcome.err);
     CHECK(outcome.status == 5);
     CHECK_THAT(outcome.out, Contains("h2o"));
@@ -232,21 +234,24 @@ TEST_CASE("one bad capture among good ones leaves a partial result and says so",
 
 TEST_CASE("methods and tasks list, explain and show", "[cli]")
 {
-    const test::Outcome names = kvviz({"methods", "-q"});
+    const test::Outcome names = runKvviz({"methods", "-q"});
     CHECK_THAT(names.out, Contains("snapkv\n"));
-    CHECK(jsonOf(kvviz({"methods", "--json"})).at("methods").size()
+    CHECK(jsonOf(runKvviz({"methods", "--json"})).at("methods").size()
           == std::size_t(std::count(names.out.begin(), names.out.end(), '\n')));
-    const test::Outcome snapkv = kvviz({"methods", "snapkv"});
+    const test::Outcome snapkv = runKvviz({"methods", "snapkv"});
     CHECK_THAT(snapkv.out, Contains("equation") && Contains("parameters") && Contains("source"));
-    CHECK_THAT(kvviz({"tasks"}).out, Contains("addition") && Contains("category"));
+    CHECK_THAT(runKvviz({"tasks"}).out, Contains("addition") && Contains("category"));
 
-    const test::Outcome plain = kvviz({"tasks", "show", "addition", "--index", "2", "--shots", "2"});
+    std::vector<std::string> show{"tasks", "show", "addition", "--index", "2", "--shots", "2"};
+    const test::Outcome plain = runKvviz(show);
     CHECK(plain.status == 0);
     CHECK_THAT(plain.out, Contains("[shot 0|") && Contains("[shot 1|") && Contains("[question|"));
-    const test::Outcome color = kvviz({"tasks", "show", "addition", "--index", "2", "--shots", "2", "--color", "always"});
+    show.push_back("--color=always");
+    const test::Outcome color = runKvviz(show);
     CHECK_THAT(color.out, Contains("\033[") && !Contains("[shot 0|"));
     // The segments of the JSON cover the prompt without gaps.
-    const json prompt = jsonOf(kvviz({"tasks", "show", "addition", "--index", "2", "--shots", "2", "--json"})).at("prompt");
+    show.push_back("--json");
+    const json prompt = jsonOf(runKvviz(show)).at("prompt");
     std::int64_t end = 0;
     for (const json& segment : prompt.at("segments")) {
         CHECK(segment.at("begin") == end);
@@ -270,7 +275,7 @@ TEST_CASE("a reader that leaves early harms nothing, and a full disk is reported
 
 TEST_CASE("completion and man run without helpers", "[cli]")
 {
-    CHECK_THAT(kvviz({"completion", "bash"}).out, Contains("complete -o default -F _kvviz kvviz"));
-    CHECK_THAT(kvviz({"man", "replay"}).out, Contains(".TH KVVIZ-REPLAY 1"));
-    CHECK(kvviz({"completion", "tcsh"}).status == 2);
+    CHECK_THAT(runKvviz({"completion", "bash"}).out, Contains("complete -o default -F _kvviz kvviz"));
+    CHECK_THAT(runKvviz({"man", "replay"}).out, Contains(".TH KVVIZ-REPLAY 1"));
+    CHECK(runKvviz({"completion", "tcsh"}).status == 2);
 }

@@ -47,7 +47,8 @@ TEST_CASE("index lists written from a random set read back as that set", "[cli][
         std::string text;
         for (int part = 0; part < 1 + int(random() % 6); ++part) {
             const int first = int(random() % 50), last = first + int(random() % (50 - unsigned(first)));
-            text += fmt::format("{}{}", text.empty() ? "" : ",", first == last ? fmt::format("{}", first) : fmt::format("{}-{}", first, last));
+            text += text.empty() ? "" : ",";
+            text += first == last ? fmt::format("{}", first) : fmt::format("{}-{}", first, last);
             for (int i = first; i <= last; ++i)
                 chosen.insert(i);
         }
@@ -58,7 +59,8 @@ TEST_CASE("index lists written from a random set read back as that set", "[cli][
 
 TEST_CASE("wrong index lists name the option and the wrong piece", "[cli][unit]")
 {
-    for (const char* text : {"a", "1,,2", ",", "1-", "-1", "3-1", "10", "0-10", "1.5", "99999999999999999999", "1-2-3"}) {
+    for (const char* text :
+         {"a", "1,,2", ",", "1-", "-1", "3-1", "10", "0-10", "1.5", "99999999999999999999", "1-2-3"}) {
         INFO(text);
         CHECK_THAT(usageError([&] { static_cast<void>(parseIndexList(text, 10, "--layers")); }),
                    Catch::Contains("--layers"));
@@ -81,10 +83,12 @@ TEST_CASE("number lists fill an ellipsis with equal steps, exact to the decimals
 
 TEST_CASE("wrong number lists are refused", "[cli][unit]")
 {
-    for (const char* text : {"", "a", "0.9,", "...,0.1", "0.9,...", "0.9,...,...,0.1", "0.9,0.8,...,0.95", "0.5,0.5,...,0.1",
-                             "0.9,0.6,...,0.1", "nan", "inf", "0,...,1000000", "0.9;0.8", "0.5,...,0.5"}) {
+    for (const char* text : {"", "a", "0.9,", "...,0.1", "0.9,...", "0.9,...,...,0.1", "0.9,0.8,...,0.95",
+                             "0.5,0.5,...,0.1", "0.9,0.6,...,0.1", "nan", "inf", "0,...,1000000", "0.9;0.8",
+                             "0.5,...,0.5"}) {
         INFO(text);
-        CHECK_THAT(usageError([&] { static_cast<void>(parseNumberList(text, "--ratios")); }), Catch::Contains("--ratios"));
+        CHECK_THAT(usageError([&] { static_cast<void>(parseNumberList(text, "--ratios")); }),
+                   Catch::Contains("--ratios"));
     }
 }
 
@@ -99,7 +103,8 @@ TEST_CASE("byte sizes take decimal and binary units", "[cli][unit]")
     CHECK(parseByteSize("0") == 0);
     for (const char* text : {"", "GB", "-1", "2XB", "1e400", "99999999999TB", "2GB2", "nan"}) {
         INFO(text);
-        CHECK_THAT(usageError([&] { static_cast<void>(parseByteSize(text)); }), Catch::Contains("is not a size in bytes"));
+        CHECK_THAT(usageError([&] { static_cast<void>(parseByteSize(text)); }),
+                   Catch::Contains("is not a size in bytes"));
     }
 }
 

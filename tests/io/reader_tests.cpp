@@ -281,7 +281,7 @@ TEST_CASE("no damage to a file's bytes brings a reader down", "[io][slow]")
         readEverything(folder / "b.kvh5");
     };
     std::mt19937 random(5);
-    for (int round = 0; round < 150; ++round) {
+    for (int round = 0; round < 400; ++round) {
         std::string bytes = sound;
         for (unsigned flips = 1 + random() % 8; flips > 0; --flips)
             bytes[random() % bytes.size()] = static_cast<char>(random());
