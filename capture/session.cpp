@@ -182,6 +182,10 @@ CaptureSummary Session::run(const PromptSource& source, const std::filesystem::p
     summary.decodeSeconds = watch.lap();
 
     complete(info, ids);
+    if (source.isCorrect && m_settings.continuation == Continuation::greedy) {
+        summary.correct = source.isCorrect(continuer.text());
+        info.extra["correct"] = *summary.correct ? "true" : "false";
+    }
     writeLayers(writer, layers, decoder, info.prompt.nGenerated, progress);
     writer.writeLogits(logitsRecorder.logprob(), logitsRecorder.topIds(), logitsRecorder.topLogprobs(), m_settings.topK);
     writer.finish(info);

@@ -40,6 +40,7 @@ struct CaptureSettings {
 struct CaptureSummary {
     std::int64_t nPrompt = 0, nGenerated = 0;
     std::string continuation;  ///< decoded text
+    std::optional<bool> correct; ///< greedy continuations of tasks with a rule
     double prefillSeconds = 0, decodeSeconds = 0, writeSeconds = 0;
     std::uint64_t fileBytes = 0;
     std::string note;          ///< something the user should know, or empty

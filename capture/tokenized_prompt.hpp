@@ -6,6 +6,7 @@
 #include "capture/tokenizer.hpp"
 #include "core/capture_info.hpp"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct PromptSource {
     std::string target, answer;
     std::vector<std::string> stops;      ///< greedy generation ends before any of these
     std::vector<std::int32_t> tokenIds;  ///< in place of the text
+    std::function<bool(const std::string& continuation)> isCorrect; ///< the task's rule; empty: none
 };
 
 struct TokenizedPrompt {

@@ -14,7 +14,7 @@ namespace kvviz::datasets {
 namespace {
 
 /// Small enough that a small model can add them.
-constexpr int kLargest = 20;
+constexpr int kLargest = 9;
 
 struct Template {
     std::string_view problem;

@@ -165,11 +165,13 @@ private:
                                        place, job.output.string(), summary.nPrompt, summary.nGenerated,
                                        core::humanBytes(summary.fileBytes), summary.prefillSeconds, summary.decodeSeconds,
                                        summary.writeSeconds));
+            if (summary.correct)
+                ++(*summary.correct ? m_right : m_wrong);
             if (!summary.note.empty())
                 note(m_common, "  " + summary.note);
             m_files.push_back({{"file", job.output.string()}, {"task", job.source.task}, {"id", job.source.id},
                                {"prompt_tokens", summary.nPrompt}, {"generated_tokens", summary.nGenerated},
-                               {"continuation", core::displayBytes(summary.continuation)}, {"bytes", summary.fileBytes},
+                               {"correct", summary.correct ? Json(*summary.correct) : Json(nullptr)}, {"continuation", core::displayBytes(summary.continuation)}, {"bytes", summary.fileBytes},
                                {"prefill_s", summary.prefillSeconds}, {"decode_s", summary.decodeSeconds},
                                {"write_s", summary.writeSeconds}});
         } catch (const Error& error) {
@@ -186,11 +188,14 @@ private:
     {
         if (m_common.json) {
             Json report = jsonReport("capture");
-            report.update({{"load_s", m_loadSeconds}, {"captures", m_files}, {"skipped", m_skipped}, {"failed", m_failed}});
+            report.update({{"load_s", m_loadSeconds}, {"captures", m_files}, {"skipped", m_skipped}, {"failed", m_failed},
+                           {"correct", m_right}, {"wrong", m_wrong}});
             printJson(report);
         } else if (m_skipped > 0) {
             note(m_common, fmt::format("{} already there, skipped", m_skipped));
         }
+        if (m_right + m_wrong > 1)
+            note(m_common, fmt::format("{} of {} continuations hold the right answer", m_right, m_right + m_wrong));
         if (m_failed == 0)
             return 0;
         return m_done + m_skipped > 0 ? static_cast<int>(ErrorCode::partial) : static_cast<int>(ErrorCode::badInput);
@@ -200,7 +205,7 @@ private:
     const CaptureOptions& m_options;
     const CommonOptions& m_common;
     core::Progress m_progress;
-    std::size_t m_done = 0, m_skipped = 0, m_failed = 0;
+    std::size_t m_done = 0, m_skipped = 0, m_failed = 0, m_right = 0, m_wrong = 0;
     double m_loadSeconds;
     Json m_files = Json::array();
 };

@@ -86,13 +86,16 @@ std::vector<capture::PromptSource> collectSources(const CaptureOptions& options)
     if (!options.tokenIds.empty())
         sources.push_back(fromTokenIds(options.tokenIds));
     for (const std::string& name : options.tasks) {
-        const std::unique_ptr<datasets::Task> task = datasets::openTask(name, taskOptions(options));
+        const std::shared_ptr<const datasets::Task> task = datasets::openTask(name, taskOptions(options));
         const std::int64_t limit = options.limit.value_or(1);
         if (options.begin < 0 || options.begin >= task->size() || limit < 1)
             throw Error(ErrorCode::usage, fmt::format("task {} has prompts 0 to {}; --begin {} --limit {} chooses none",
                                                       name, task->size() - 1, options.begin, limit));
-        for (std::int64_t i = options.begin; i < std::min(task->size(), options.begin + limit); ++i)
-            sources.push_back(fromPrompt(task->prompt(i)));
+        for (std::int64_t i = options.begin; i < std::min(task->size(), options.begin + limit); ++i) {
+            const datasets::Prompt prompt = task->prompt(i);
+            sources.push_back(fromPrompt(prompt));
+            sources.back().isCorrect = [task, prompt](const std::string& text) { return task->isCorrect(prompt, text); };
+        }
     }
     return sources;
 }

@@ -14,6 +14,7 @@
 #include <QPixmap>
 #include <QThread>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace kvviz::app {
@@ -23,6 +24,13 @@ using core::Error;
 using core::ErrorCode;
 
 constexpr qint64 kScreenshotWaitMs = 120'000;
+
+/// 0 is also what stands there when nothing was asked for: a capture of other layers starts at its first one.
+int startAt(int wanted, const std::vector<int>& captured)
+{
+    const bool absent = std::find(captured.begin(), captured.end(), wanted) == captured.end();
+    return wanted == 0 && absent && !captured.empty() ? captured.front() : wanted;
+}
 
 int saveScreenshot(views::MainWindow& window, const std::string& file, const CommonOptions& common)
 {
@@ -60,11 +68,13 @@ int runView(const ViewOptions& options, const CommonOptions& common)
         throw Error(ErrorCode::usage, "name at least one capture (*.kvh5) or a folder of them");
     // Faults of the command line and of the first file are told here, before a window opens.
     const auto first = captures->reader(0);
-    (void)plot::layerSlot(first->info(), options.layer, first->name());
-    (void)plot::headSlots(first->info(), options.head, first->name());
+    const int layer = startAt(options.layer, first->info().layers);
+    const int head = startAt(options.head, first->info().heads);
+    (void)plot::layerSlot(first->info(), layer, first->name());
+    (void)plot::headSlots(first->info(), head, first->name());
     const auto display = options.screenshot.empty() ? views::Display::wanted : views::Display::optional;
     const auto application = views::makeApplication(display, common.verbose > 0);
-    views::MainWindow window(std::move(captures), options.layer, options.head);
+    views::MainWindow window(std::move(captures), layer, head);
     if (!options.screenshot.empty())
         return saveScreenshot(window, options.screenshot, common);
     window.show();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 
@@ -16,6 +17,14 @@ std::recursive_mutex& libraryMutex()
 {
     static std::recursive_mutex mutex;
     return mutex;
+}
+
+std::atomic<bool> keepOpenAtExit = false;
+
+void closeLibrary()
+{
+    if (!keepOpenAtExit)
+        H5close();
 }
 
 herr_t keepInnermost(unsigned, const H5E_error2_t* error, void* text)
@@ -30,12 +39,15 @@ H5Lock::H5Lock() : m_lock(libraryMutex())
 {
     static const bool once = [] {
         setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); // read by the library when it opens its first file
-        return H5dont_atexit() >= 0 && H5open() >= 0; // every file is closed before, or abandoned (OutputFile)
+        // In place of the library's own exit handler, ours.
+        return H5dont_atexit() >= 0 && H5open() >= 0 && std::atexit(closeLibrary) == 0;
     }();
     thread_local const bool silent = once && H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
     if (!silent)
         throw core::Error(core::ErrorCode::failure, "the HDF5 library did not start");
 }
+
+void keepLibraryOpenAtExit() { keepOpenAtExit = true; }
 
 Handle::~Handle()
 {

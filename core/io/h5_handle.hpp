@@ -25,6 +25,9 @@ private:
     std::unique_lock<std::recursive_mutex> m_lock;
 };
 
+/// The library closes what is open when the program exits. Prevents that, for files that cannot be closed.
+void keepLibraryOpenAtExit();
+
 /// Owns one HDF5 identifier of any kind.
 class Handle {
 public:

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,11 +76,9 @@ void OutputFile::abandon() noexcept
         return;
     try {
         const H5Lock lock;
-        const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (null >= 0) {
-            ::dup2(null, descriptor());
-            ::close(null);
-        }
+        keepLibraryOpenAtExit();
+        // The descriptor stays open: HDF5 takes a new file on the same inode for this one.
+        [[maybe_unused]] const int freed = ::ftruncate(descriptor(), 0);
     } catch (const Error&) { // nothing more can be done for it
     }
     (void)m_file.release();

@@ -25,7 +25,7 @@ public:
     void finish();
     /// Closes a file nobody wants any more; abandons it if it cannot be written.
     void discard() noexcept;
-    /// Lets go of the file's disk space and leaves its identifiers open for good: its contents must not be touched again.
+    /// Frees the file's disk space and leaves its identifiers open for good: nothing in it may be touched again.
     void abandon() noexcept;
 
 private:

@@ -18,8 +18,8 @@ namespace {
 std::shared_ptr<const Model> tinyModel(const tests::TinyLlama& shape, WeightType type = WeightType::float32)
 {
     const tests::ModelFolder folder;
-    tests::writeTinyLlama(folder / "tiny.gguf", shape);
-    return loadModel(GgufFile(folder / "tiny.gguf"), type);
+    tests::writeTinyLlama(folder.path("tiny.gguf"), shape);
+    return loadModel(GgufFile(folder.path("tiny.gguf")), type);
 }
 
 std::vector<std::int32_t> someIds(std::int64_t count)

@@ -91,7 +91,7 @@ linkage() {
 if [ -n "$programs" ]; then
     linkage kvviz 'libQt|libqcustomplot|libQCustomPlot|libtorch|libc10|libcuda'
     linkage kvviz-gui 'libtorch|libc10|libcuda'
-    linkage kvviz-engine 'libQt|libqcustomplot|libQCustomPlot|libcuda'
+    linkage kvviz-engine 'libQt|libqcustomplot|libQCustomPlot' # LibTorch's own libraries may bring libcudart
 fi
 
 if [ "$faults" -gt 0 ]; then

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Runs the view tests inside a QApplication that needs no display.
+#define CATCH_CONFIG_RUNNER
+#include "tests/support/catch.hpp"
+
+#include <QApplication>
+
+int main(int argc, char** argv)
+{
+    qputenv("QT_QPA_PLATFORM", "offscreen");
+    QApplication application(argc, argv);
+    return Catch::Session().run(argc, argv);
+}
