@@ -36,7 +36,6 @@ std::vector<double> sample(const std::vector<double>& curve)
 }
 
 constexpr std::int64_t kPositionalPoints = 1024;
-constexpr std::size_t kMostBands = 3; // more than this many bands hide each other
 
 } // namespace
 
@@ -74,7 +73,8 @@ CurveSeries CumulativeCurves::series(const Group& group, bool withSinks) const
 {
     CurveSeries series;
     const auto& curves = withSinks ? group.with : group.without;
-    const bool band = m_groups.size() <= kMostBands && curves.size() > 1;
+    // Several bands, or those of both lines, would hide each other.
+    const bool band = m_groups.size() == 1 && curves.size() > 1 && withSinks != m_request.onlyWithoutSinks;
     const std::int64_t last = std::max<std::int64_t>(1, group.longest - (withSinks ? 0 : m_request.sinkTokens));
     std::vector<double> values(curves.size());
     for (std::size_t i = 0; i <= gridPoints(last); ++i) {
@@ -162,8 +162,8 @@ Figure CumulativeCurves::figure() const
     for (const std::string& name : m_order)
         prompts += fmt::format("{}{} {}", prompts.empty() ? "" : ", ", name, m_groups.at(name).captures);
     curves.notes.push_back(fmt::format("mean over {}, {} and prompts ({})", layers, heads, prompts));
-    if (m_groups.size() <= kMostBands)
-        curves.notes.push_back("band: middle 80 %");
+    if (m_groups.size() == 1 && m_groups.begin()->second.with.size() > 1)
+        curves.notes.push_back("band: middle 80 % of layers and heads");
     Figure figure;
     figure.name = "cumulative";
     figure.content = std::move(curves);

@@ -30,7 +30,7 @@ public:
     /// Curves of one layer that is loaded already, under a name.
     void addLayer(const std::string& name, const core::LayerData& layer, const std::vector<std::int64_t>& heads);
 
-    /// Solid: all keys; dashed: without the sinks. With few series a band shows the middle 80 % of layers and heads.
+    /// Solid: all keys; dashed: without the sinks. A single series has a band: the middle 80 % of layers and heads.
     [[nodiscard]] CurvePanel panel() const;
     [[nodiscard]] Figure figure() const;
 

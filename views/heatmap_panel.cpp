@@ -107,11 +107,12 @@ void HeatmapPanel::setPanel(const MapPanel& panel, const ColorScale& scale, cons
     }
 }
 
-double HeatmapPanel::longestToken() const
+double HeatmapPanel::longestToken(core::Span tokens) const
 {
+    const QStringList texts = shortTexts(m_panel.tokenTexts);
     double widest = 0;
-    for (const QString& text : shortTexts(m_panel.tokenTexts))
-        widest = std::max(widest, m_style.textWidth(text, m_style.tokenScale));
+    for (auto i = std::max<qsizetype>(0, tokens.begin); i < std::min<qsizetype>(texts.size(), tokens.end); ++i)
+        widest = std::max(widest, m_style.textWidth(texts.at(i), m_style.tokenScale));
     return widest;
 }
 
@@ -120,10 +121,11 @@ HeatmapPanel::Margins HeatmapPanel::margins() const
     const bool text = !m_panel.tokenTexts.empty();
     const QString digits = QString::number(std::max(m_panel.keys.end, m_panel.decodeQueries.end));
     Margins margins;
-    margins.left = m_style.units(kAxisPt) + (text ? longestToken() : m_style.textWidth(digits, 0.9))
+    const double rowTexts = text ? std::max(longestToken(m_panel.queries), longestToken(m_panel.decodeQueries)) : 0.0;
+    margins.left = m_style.units(kAxisPt) + std::max(rowTexts, m_style.textWidth(digits, text ? m_style.tokenScale : 0.9))
                    + (m_queryLabel ? m_style.lineHeight() : 0);
     margins.right = m_style.units(4);
-    margins.bottom = m_style.units(kAxisPt + 0.5) + (text ? longestToken() : m_style.lineHeight(0.9)) + m_style.lineHeight();
+    margins.bottom = m_style.units(kAxisPt + 0.5) + (text ? longestToken(m_panel.keys) : m_style.lineHeight(0.9)) + m_style.lineHeight();
     margins.top = MapOverlay::bandHeight(m_style);
     if (!m_panel.title.empty() || !m_panel.letter.empty())
         margins.top += m_style.lineHeight() + m_style.units(1.5);

@@ -43,7 +43,7 @@ private:
     };
     [[nodiscard]] Margins margins() const;
     [[nodiscard]] double decodeHeight(double mapHeight) const;
-    [[nodiscard]] double longestToken() const;
+    [[nodiscard]] double longestToken(core::Span tokens) const;
     void setUpAxes(QCPAxisRect* rect, MapItem* item, core::Span queries, bool lowest);
     void fitLabels(const QRectF& strip);
     void placeTitle(const QRectF& rect, double mapLeft);

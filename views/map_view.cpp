@@ -54,9 +54,14 @@ MapView::MapView(Selection* selection, CaptureList* captures, QWidget* parent)
     setMinimumSize(360, 300);
     m_plot->setAccessibleName(tr("Attention map"));
     m_plot->setMouseTracking(true);
+    m_plot->hide();
     m_style = plot::PlotStyle::screen(palette(), logicalDpiX());
     connect(m_selection, &Selection::changed, this, &MapView::selectionChanged);
-    connect(&m_task, &BackgroundTask::failed, this, &MapView::failed);
+    connect(&m_task, &BackgroundTask::failed, this, [this](const QString& message) {
+        m_plot->hide(); // what was there belongs to another selection
+        m_reader.reset();
+        Q_EMIT failed(message);
+    });
     connect(&m_task, &BackgroundTask::idle, this, &MapView::idle);
     connect(m_plot, &QCustomPlot::mouseWheel, this, [this](QWheelEvent* event) {
         zoom(event->position(), std::pow(0.8, event->angleDelta().y() / 120.0));
@@ -107,7 +112,8 @@ void MapView::load()
     request.sinkTokens = state.sinkTokens;
     request.rangeWithoutSinks = state.withoutSinks;
     request.tokenTextLimit = 32;
-    request.maxCells = std::max(256, m_plot->width());
+    m_cells = std::max(256, width());
+    request.maxCells = m_cells;
     if (!state.keys.empty())
         request.keys = state.keys;
     if (!state.queries.empty())
@@ -133,6 +139,7 @@ void MapView::show(const plot::MapPanel& panel, const plot::ColorScale& scale)
     m_heatmap->setPanel(m_panel, m_scale, m_style);
     m_colorBar->setScale(m_scale, m_style);
     m_plot->setBackground(QBrush(m_style.background));
+    m_plot->show();
     arrange();
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
@@ -141,7 +148,7 @@ void MapView::arrange()
 {
     if (m_panel.keys.empty())
         return;
-    const QSizeF canvas = m_plot->size();
+    const QSizeF canvas = size();
     const double edge = m_style.units(4), bar = m_style.units(8);
     const double barWidth = bar + plot::ColorBar::labelWidth(m_scale, m_style) + m_style.units(4);
     const double width = canvas.width() - 2 * edge - barWidth;
@@ -154,6 +161,8 @@ void MapView::arrange()
 void MapView::resizeEvent(QResizeEvent* event)
 {
     QWidget::resizeEvent(event);
+    if (width() > m_cells)
+        load(); // more pixels than cells were read for
     arrange();
 }
 

@@ -59,6 +59,7 @@ private:
     plot::MapPanel m_panel;
     plot::ColorScale m_scale;
     std::shared_ptr<const io::CaptureReader> m_reader; ///< of the panel that is shown
+    int m_cells = 0; ///< cells a side that were asked for
     QPointF m_dragFrom;
     core::Span m_dragQueries, m_dragKeys;
     BackgroundTask m_task;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// CaptureInfo to and from the attributes, /prompt, /tokens, /segments and /provenance of a capture. Internal to core/io.
+// CaptureInfo to and from the attributes, /prompt, /tokens, /segments and /provenance of a capture. Internal to
+// core/io.
 #pragma once
 
 #include "core/capture_info.hpp"

@@ -29,8 +29,8 @@ void addMapArrays(std::vector<ArraySpec>& arrays, const Sizes& s, const Axis& la
         for (const char* pooling : {"max", "mean"})
             arrays.push_back({path::level(k, pooling), {layer, head, {"row", scale, cells}, {"column", scale, cells}}});
     }
-    arrays.push_back(
-        {path::full, {layer, head, {"query", "full_query", std::ssize(s.fullQueries)}, {"key", "position", s.total()}}});
+    const Axis query{"query", "full_query", std::ssize(s.fullQueries)};
+    arrays.push_back({path::full, {layer, head, query, {"key", "position", s.total()}}});
 }
 
 void addTokenArrays(std::vector<ArraySpec>& arrays, const Sizes& s)
@@ -74,7 +74,8 @@ std::vector<unsigned long long> ArraySpec::shape() const
 
 std::vector<ArraySpec> captureArrays(const Sizes& s)
 {
-    const Axis layer{"layer", "layer", s.layers}, head{"head", "head", s.heads}, kvHead{"kv_head", "kv_head", s.kvHeads};
+    const Axis layer{"layer", "layer", s.layers}, head{"head", "head", s.heads};
+    const Axis kvHead{"kv_head", "kv_head", s.kvHeads};
     const Axis key{"key", "position", s.total()}, query{"query", "position", s.total()};
     const Axis token{"token", "position", s.total()}, channel{"channel", "channel", s.headDim};
     std::vector<ArraySpec> arrays{

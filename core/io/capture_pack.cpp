@@ -55,7 +55,8 @@ void addFolder(const std::filesystem::path& folder, std::vector<std::filesystem:
         if (entry->path().extension() == ".kvh5" && entry->is_regular_file(error))
             files.push_back(entry->path());
     if (error)
-        throw Error(ErrorCode::badInput, fmt::format("cannot read the folder '{}': {}", folder.string(), error.message()));
+        throw Error(ErrorCode::badInput,
+                    fmt::format("cannot read the folder '{}': {}", folder.string(), error.message()));
 }
 
 /// A name for a member: the file's stem, made unique.

@@ -35,8 +35,8 @@ core::LayerData CaptureReader::loadLayer(std::int64_t slot, Need needs) const
     capture.requireSlot(slot);
     if (!includes(capture.available, needs))
         throw Error(ErrorCode::badInput,
-                    fmt::format("{}: the capture (tier {}) holds {}; {} needed", capture.where, tierName(capture.info.tier),
-                                needNames(capture.available), needNames(needs)));
+                    fmt::format("{}: the capture (tier {}) holds {}; {} needed", capture.where,
+                                tierName(capture.info.tier), needNames(capture.available), needNames(needs)));
     return guarded(capture.where, [&] {
         core::LayerData layer;
         layer.layer = capture.info.layers.at(static_cast<std::size_t>(slot));
@@ -67,7 +67,8 @@ std::vector<float> CaptureReader::logprob() const
 {
     const OpenCapture& capture = *m_capture;
     return guarded(capture.where, [&] {
-        return readFloats(capture.root.get(), "logits/logprob", {static_cast<hsize_t>(capture.sizes.total())}, capture.where);
+        const auto total = static_cast<hsize_t>(capture.sizes.total());
+        return readFloats(capture.root.get(), "logits/logprob", {total}, capture.where);
     });
 }
 
@@ -77,7 +78,8 @@ std::vector<std::int32_t> CaptureReader::topIds() const
 {
     const OpenCapture& capture = *m_capture;
     return guarded(capture.where, [&] {
-        return readInt32s(capture.root.get(), "logits/top_id", captureArray(capture.sizes, "logits/top_id").shape(), capture.where);
+        const ArraySpec spec = captureArray(capture.sizes, "logits/top_id");
+        return readInt32s(capture.root.get(), spec.path, spec.shape(), capture.where);
     });
 }
 
@@ -85,8 +87,8 @@ std::vector<float> CaptureReader::topLogprobs() const
 {
     const OpenCapture& capture = *m_capture;
     return guarded(capture.where, [&] {
-        return readFloats(capture.root.get(), "logits/top_logprob", captureArray(capture.sizes, "logits/top_logprob").shape(),
-                          capture.where);
+        const ArraySpec spec = captureArray(capture.sizes, "logits/top_logprob");
+        return readFloats(capture.root.get(), spec.path, spec.shape(), capture.where);
     });
 }
 

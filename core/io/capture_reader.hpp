@@ -54,9 +54,9 @@ public:
     [[nodiscard]] bool hasFullMap() const;
     /// One stored pyramid level of one head (slot = layer slot, head = index into info().heads).
     [[nodiscard]] MapTile mapLevel(std::int64_t slot, std::int64_t head, int level, Pooling pooling) const;
-    /// Exact prompt rows [queryBegin, queryEnd) x keys [keyBegin, keyEnd) from /map/full, read in bands and pooled to at
-    /// most maxRows x maxColumns cells; the ragged last bin is kept. Falls back to the finest pyramid level, then to
-    /// the window rows (the tile says which in `source`). Throws Error(badInput) for a `stats` capture.
+    /// Exact prompt rows of `queries` x `keys` from /map/full, read in bands and pooled to at most maxRows x maxColumns
+    /// cells; the ragged last bin is kept. Falls back to the finest pyramid level (then the ranges are widened to its
+    /// cells), then to the window rows; `source` says which. Throws Error(badInput) for a `stats` capture.
     [[nodiscard]] MapTile tile(std::int64_t slot, std::int64_t head, core::Span queries, core::Span keys,
                                std::int64_t maxRows, std::int64_t maxColumns, Pooling pooling) const;
 

@@ -46,8 +46,8 @@ int CaptureReader::mapLevels() const { return static_cast<int>(m_capture->sizes.
 std::int64_t CaptureReader::mapCells(int level) const
 {
     if (level < 0 || level >= mapLevels())
-        throw Error(ErrorCode::usage, fmt::format("{}: there is no map level {}; the capture holds {}", m_capture->where,
-                                                  level, mapLevels()));
+        throw Error(ErrorCode::usage, fmt::format("{}: there is no map level {}; the capture holds {}",
+                                                  m_capture->where, level, mapLevels()));
     return m_capture->sizes.levelCells[static_cast<std::size_t>(level)];
 }
 
@@ -82,7 +82,8 @@ void poolRows(const OpenCapture& capture, const char* path, const TileRequest& r
         const std::int64_t end = std::min<std::int64_t>(last, (band / kMapChunk + 1) * kMapChunk);
         const Span keys{request.keys.begin, std::min(request.keys.end, queries[static_cast<std::size_t>(end - 1)] + 1)};
         if (!keys.empty()) {
-            const std::vector<float> rows = capture.readRows(dataset.get(), path, request.slot, request.head, {band, end}, keys);
+            const std::vector<float> rows =
+                capture.readRows(dataset.get(), path, request.slot, request.head, {band, end}, keys);
             for (std::int64_t i = band; i < end; ++i)
                 pooler.addRow(queries[static_cast<std::size_t>(i)], rows.data() + (i - band) * keys.size());
         }
@@ -145,8 +146,8 @@ MapTile CaptureReader::tile(std::int64_t slot, std::int64_t head, Span queries, 
     if (queries.begin < 0 || keys.begin < 0 || queries.empty() || keys.empty() || queries.end > capture.sizes.n
         || keys.end > capture.sizes.n || maxRows < 1 || maxColumns < 1)
         throw Error(ErrorCode::usage,
-                    fmt::format("{}: queries {}-{} and keys {}-{} are not a piece of the {} prompt tokens", capture.where,
-                                queries.begin, queries.end, keys.begin, keys.end, capture.sizes.n));
+                    fmt::format("{}: queries {}-{} and keys {}-{} are not a piece of the {} prompt tokens",
+                                capture.where, queries.begin, queries.end, keys.begin, keys.end, capture.sizes.n));
     return guarded(capture.where, [&] {
         const TileRequest request{slot, head, queries, keys, maxRows, maxColumns, pooling};
         if (!capture.hasFull && mapLevels() > 0)

@@ -97,7 +97,8 @@ void Verifier::checkTokens()
         if (const std::int32_t id = info.tokens.ids[static_cast<std::size_t>(i)];
             id < 0 || (info.model.vocabSize > 0 && id >= info.model.vocabSize))
             return problem(fmt::format("tokens/id: token {} is {}, outside of the vocabulary", i, id));
-    const auto texts = readTexts(m_capture.root.get(), "tokens/text", static_cast<hsize_t>(m_sizes.total()), m_capture.where);
+    const auto count = static_cast<hsize_t>(m_sizes.total());
+    const std::vector<std::string> texts = readTexts(m_capture.root.get(), "tokens/text", count, m_capture.where);
     for (std::int64_t i = 0; i < info.tokens.size(); ++i)
         if (texts[static_cast<std::size_t>(i)] != info.tokens.displayText(i))
             return problem(fmt::format("tokens/text: token {} does not show its bytes", i));
@@ -129,7 +130,8 @@ void Verifier::checkRows(const char* path, std::int64_t slot, const std::vector<
     for (std::int64_t head = 0; head < m_sizes.heads; ++head) {
         for (std::int64_t band = 0; band < std::ssize(queries); band += kMapChunk) {
             const std::int64_t end = std::min(band + kMapChunk, std::ssize(queries));
-            const std::vector<float> rows = m_capture.readRows(dataset.get(), path, slot, head, {band, end}, {0, columns});
+            const std::vector<float> rows =
+                m_capture.readRows(dataset.get(), path, slot, head, {band, end}, {0, columns});
             for (std::int64_t i = band; i < end; ++i) {
                 const float* row = rows.data() + (i - band) * columns;
                 if (!checkRow(row, columns, queries[static_cast<std::size_t>(i)],
@@ -150,8 +152,8 @@ void Verifier::compareSums(const char* path, std::int64_t slot, const std::vecto
             const double sum = sums[static_cast<std::size_t>(head * m_sizes.n + key)];
             const auto value = static_cast<double>(stored[static_cast<std::size_t>(head * m_sizes.total() + key)]);
             if (std::abs(value - sum) > 1e-3 * std::abs(sum) + static_cast<double>(rows) * 0x1p-25 + 1e-5)
-                return problem(fmt::format("{}: layer slot {}, head {}, key {} is {}, but its rows sum to {}", path, slot,
-                                           head, key, value, sum));
+                return problem(fmt::format("{}: layer slot {}, head {}, key {} is {}, but its rows sum to {}", path,
+                                           slot, head, key, value, sum));
         }
     }
 }
@@ -242,10 +244,12 @@ void Verifier::checkLogits()
     const auto values = readFloats(root, "logits/logprob", {static_cast<hsize_t>(m_sizes.total())}, m_capture.where);
     for (std::size_t i = 0; i < values.size(); ++i)
         if (!std::isnan(values[i]) && !(values[i] <= 1e-4f))
-            return problem(fmt::format("logits/logprob: token {} is {}, expected a logarithm of a probability", i, values[i]));
+            return problem(fmt::format("logits/logprob: token {} is {}, expected the logarithm of a probability", i,
+                                       values[i]));
     if (m_sizes.topK == 0)
         return;
-    const auto top = readFloats(root, "logits/top_logprob", captureArray(m_sizes, "logits/top_logprob").shape(), m_capture.where);
+    const ArraySpec spec = captureArray(m_sizes, "logits/top_logprob");
+    const std::vector<float> top = readFloats(root, spec.path, spec.shape(), m_capture.where);
     for (std::size_t i = 1; i < top.size(); ++i)
         if (static_cast<std::int64_t>(i) % m_sizes.topK != 0 && top[i] > top[i - 1])
             return problem(fmt::format("logits/top_logprob: token {} is not in descending order",

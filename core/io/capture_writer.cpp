@@ -251,9 +251,11 @@ void CaptureWriter::writeMapLevel(std::int64_t slot, int level, std::int64_t cel
 {
     Impl& impl = *m_impl;
     impl.requireSlot(slot);
-    if (level < 0 || level >= impl.options.mapLevels || cells != impl.sizes.levelCells.at(static_cast<std::size_t>(level))
-        || std::ssize(max) != impl.sizes.heads * cells * cells || mean.size() != max.size())
-        throw Error(ErrorCode::failure, fmt::format("{}: level {} of {} cells is not as announced", impl.name, level, cells));
+    const bool isAnnounced =
+        level >= 0 && level < impl.options.mapLevels && cells == impl.sizes.levelCells[static_cast<std::size_t>(level)];
+    if (!isAnnounced || std::ssize(max) != impl.sizes.heads * cells * cells || mean.size() != max.size())
+        throw Error(ErrorCode::failure,
+                    fmt::format("{}: level {} of {} cells is not as announced", impl.name, level, cells));
     const ChunkedArray::Options options{.type = impl.options.mapType, .padding = kMasked, .mostRows = kMapChunk,
                                         .mostColumns = kMapChunk};
     for (const auto& [pooling, values] : {std::pair{"max", max}, std::pair{"mean", mean}}) {

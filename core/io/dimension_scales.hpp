@@ -11,7 +11,8 @@ namespace kvviz::io {
 /// Creates /scales and labels and attaches the axes of every array that exists.
 void writeDimensionScales(hid_t root, const core::CaptureInfo& info, const Sizes& sizes);
 
-/// H5Ocopy keeps references to objects of the old file: drops and makes anew the attachments of `copy` after `original`.
+/// H5Ocopy keeps references to objects of the old file: drops the attachments of `copy` and makes them anew after
+/// `original`.
 void restoreDimensionScales(hid_t original, hid_t copy);
 
 /// Labels the axes of a dataset.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// RAII over HDF5 identifiers, the lock around the library, and errors with the library's own reason. Internal to core/io.
+// RAII over HDF5 identifiers, the lock around the library, and errors with the library's own reason. Internal to
+// core/io.
 #pragma once
 
 #include "core/error.hpp"
@@ -14,9 +15,9 @@
 
 namespace kvviz::io {
 
-/// Holds the process-wide HDF5 lock (the library may or may not be thread-safe). The first one switches file locking off,
-/// so that files on network folders and beside a running capture open; each thread's first one silences the library's
-/// own error printing. Every HDF5 call is made with one of these alive; it may be nested.
+/// Holds the process-wide HDF5 lock (the library may or may not be thread-safe). The first one switches file locking
+/// off, so that files on network folders and beside a running capture open; each thread's first one silences the
+/// library's own error printing. Every HDF5 call is made with one of these alive; it may be nested.
 class H5Lock {
 public:
     H5Lock();

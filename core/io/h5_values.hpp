@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Attributes and small datasets as C++ values. Readers check class and extent before they read, and throw Error(badInput)
-// that names the object; `where` is the file and object for messages. Internal to core/io.
+// Attributes and small datasets as C++ values. Readers check class and extent before they read, and throw
+// Error(badInput) that names the object; `where` is the file and object for messages. Internal to core/io.
 #pragma once
 
 #include "core/io/h5_handle.hpp"
@@ -33,9 +33,12 @@ void writeAttribute(hid_t object, const char* name, std::span<const std::int32_t
 
 // Small compressed datasets, written whole; `dims` is the shape.
 void writeDataset(hid_t parent, const char* path, std::span<const float> values, const std::vector<hsize_t>& dims);
-void writeDataset(hid_t parent, const char* path, std::span<const std::int32_t> values, const std::vector<hsize_t>& dims);
-void writeDataset(hid_t parent, const char* path, std::span<const std::int64_t> values, const std::vector<hsize_t>& dims);
-void writeDataset(hid_t parent, const char* path, std::span<const std::uint8_t> values, const std::vector<hsize_t>& dims);
+void writeDataset(hid_t parent, const char* path, std::span<const std::int32_t> values,
+                  const std::vector<hsize_t>& dims);
+void writeDataset(hid_t parent, const char* path, std::span<const std::int64_t> values,
+                  const std::vector<hsize_t>& dims);
+void writeDataset(hid_t parent, const char* path, std::span<const std::uint8_t> values,
+                  const std::vector<hsize_t>& dims);
 /// As fixed-length UTF-8, padded with NUL.
 void writeDataset(hid_t parent, const char* path, const std::vector<std::string>& values);
 

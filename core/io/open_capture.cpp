@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Opening a capture and reading pieces of its arrays. Nothing from the file is believed before it has been compared with
-// the extents of the datasets.
+// Opening a capture and reading pieces of its arrays. Nothing from the file is believed before it has been compared
+// with the extents of the datasets.
 #include "core/io/open_capture.hpp"
 
 #include "core/half.hpp"
@@ -28,7 +28,8 @@ OpenCapture::OpenCapture(const CaptureRef& captureRef)
     const Handle top = openGroup(file.get(), "/", where);
     const TextCopy texts(top.get(), where);
     if (ref.group == "/" && texts.has("", "format") && texts.read("", "format") == kPackFormat)
-        throw Error(ErrorCode::badInput, fmt::format("'{}' is a pack of captures; name one of them", ref.file.string()));
+        throw Error(ErrorCode::badInput,
+                    fmt::format("'{}' is a pack of captures; name one of them", ref.file.string()));
     if (ref.group != "/")
         requireFormat(top.get(), kPackFormat, fmt::format("'{}'", ref.file.string()));
     root = openGroup(file.get(), ref.group, fmt::format("'{}': ", ref.file.string()));

@@ -24,7 +24,8 @@ OutputFile::OutputFile(const std::string& path)
           "cannot choose the HDF5 1.10 format");
     // Attributes in the object header: HDF5 1.10 crashes when it copies a group (pack) with "dense" attribute storage.
     const Handle creation(H5Pcreate(H5P_FILE_CREATE));
-    check(H5Pset_attr_phase_change(creation.get(), 4096, 0), ErrorCode::failure, "cannot choose the storage of attributes");
+    check(H5Pset_attr_phase_change(creation.get(), 4096, 0), ErrorCode::failure,
+          "cannot choose the storage of attributes");
     m_file = checked(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), ErrorCode::failure,
                      fmt::format("cannot create '{}'", path));
 }

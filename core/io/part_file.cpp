@@ -50,7 +50,8 @@ PartFile::PartFile(std::filesystem::path path, bool force) : m_path(std::move(pa
                                                     m_path.string(), folder.string()));
     if (!force && std::filesystem::exists(m_path, ignored))
         throw Error(ErrorCode::failure,
-                    fmt::format("'{}' exists already; choose another name or overwrite it with --force", m_path.string()));
+                    fmt::format("'{}' exists already; choose another name or overwrite it with --force",
+                                m_path.string()));
 }
 
 PartFile::~PartFile()

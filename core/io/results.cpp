@@ -27,7 +27,8 @@ namespace {
 template <typename Record, typename Visit>
 void visitScalars(Record& r, Visit&& visit)
 {
-    visit("capture", r.capture), visit("task", r.task), visit("prompt_id", r.promptId), visit("model_name", r.modelName);
+    visit("capture", r.capture), visit("task", r.task), visit("prompt_id", r.promptId);
+    visit("model_name", r.modelName);
     visit("method", r.method), visit("variant", r.variant), visit("params", r.params);
     visit("depth", r.depth), visit("assumption", r.assumption);
     visit("ratio", r.ratio), visit("budget_tokens", r.budgetTokens), visit("actual_ratio", r.actualRatio);
@@ -72,8 +73,9 @@ void writeArray(hid_t group, const char* name, hid_t fileType, hid_t memoryType,
     check(H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data()), ErrorCode::failure, what);
     check(H5Pset_shuffle(creation.get()), ErrorCode::failure, what);
     check(H5Pset_deflate(creation.get(), 1), ErrorCode::failure, what);
-    const Handle dataset = checked(H5Dcreate2(group, name, fileType, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
-                                   ErrorCode::failure, what);
+    const Handle dataset =
+        checked(H5Dcreate2(group, name, fileType, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+                ErrorCode::failure, what);
     check(H5Dwrite(dataset.get(), memoryType, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), ErrorCode::failure, what);
     labelAxes(dataset.get(), labels);
 }
@@ -110,11 +112,11 @@ void writeRecord(hid_t replay, std::size_t index, const ReplayRecord& record)
         if (values.empty())
             return;
         if (values.size() != product(dims))
-            throw Error(ErrorCode::failure, fmt::format("/replay/{}/{}: {} values do not fill the shape {}", index, name,
-                                                        values.size(), shapeText(dims)));
+            throw Error(ErrorCode::failure, fmt::format("/replay/{}/{}: {} values do not fill the shape {}", index,
+                                                        name, values.size(), shapeText(dims)));
         constexpr bool bytes = sizeof(values[0]) == 1;
-        writeArray(group.get(), name, bytes ? H5T_STD_U8LE : H5T_IEEE_F32LE, bytes ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT,
-                   dims, values.data(), labels);
+        writeArray(group.get(), name, bytes ? H5T_STD_U8LE : H5T_IEEE_F32LE,
+                   bytes ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT, dims, values.data(), labels);
     });
 }
 

@@ -70,7 +70,9 @@ TextCopy::TextCopy(hid_t root, const std::string& where)
     if (offsets.size() % 2 == 0 || offsets.front() != 0 || offsets.back() != static_cast<std::int64_t>(size)
         || !std::is_sorted(offsets.begin(), offsets.end()))
         throw Error(ErrorCode::badInput, where + "texts/offset: expected ascending offsets of names and texts");
-    const auto piece = [&](std::size_t i) { return std::string(bytes.begin() + offsets[i], bytes.begin() + offsets[i + 1]); };
+    const auto piece = [&](std::size_t i) {
+        return std::string(bytes.begin() + offsets[i], bytes.begin() + offsets[i + 1]);
+    };
     for (std::size_t i = 0; i + 2 < offsets.size(); i += 2)
         m_texts[piece(i)] = piece(i + 1);
 }

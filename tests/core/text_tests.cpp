@@ -20,7 +20,8 @@ void appendUtf8(std::string& text, unsigned code)
     } else if (code < 0x10000) {
         byte(0xe0 | code >> 12), byte(0x80 | (code >> 6 & 63)), byte(0x80 | (code & 63));
     } else {
-        byte(0xf0 | code >> 18), byte(0x80 | (code >> 12 & 63)), byte(0x80 | (code >> 6 & 63)), byte(0x80 | (code & 63));
+        byte(0xf0 | code >> 18), byte(0x80 | (code >> 12 & 63));
+        byte(0x80 | (code >> 6 & 63)), byte(0x80 | (code & 63));
     }
 }
 
@@ -37,8 +38,8 @@ TEST_CASE("every code point is UTF-8, surrogates and beyond are not", "[unit]")
             REQUIRE(isUtf8(text) == valid);
         }
     }
-    for (const char* broken : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE2\x82", "\xF0\x8F\xBF\xBF", "\xF5\x80\x80\x80",
-                               "a\xFF", "\xC3(", "\xE2\x28\xA1"})
+    for (const char* broken : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE2\x82", "\xF0\x8F\xBF\xBF",
+                               "\xF5\x80\x80\x80", "a\xFF", "\xC3(", "\xE2\x28\xA1"})
         CHECK_FALSE(isUtf8(broken));
     CHECK(isUtf8(""));
     CHECK(isUtf8(std::string_view("a\0b", 3)));

@@ -31,7 +31,8 @@ float texel(Texture texture, std::int64_t row, std::int64_t column, std::mt19937
     case Texture::softmax: return std::exp(3 * normal(random)) * 1e-3f;
     case Texture::causal: return column > row ? 0.0f : std::exp(2 * normal(random)) * 1e-3f;
     case Texture::steep: return std::ldexp(1.0f, -__builtin_ctz(bits | 1u << 23)); // each value half as common
-    case Texture::bytes: return core::halfToFloat(static_cast<core::Half>((row * 7 + column) % 256 << 8 | column % 256));
+    case Texture::bytes:
+        return core::halfToFloat(static_cast<core::Half>((row * 7 + column) % 256 << 8 | column % 256));
     case Texture::runs: return column / 50 % 2 == 0 ? 0.0f : 0.125f;
     case Texture::rareEnd: return bits % 4096 == 0 ? 1.0f : 0.0f;
     case Texture::count: break;
@@ -52,7 +53,8 @@ std::vector<std::uint8_t> throughHdf5(const std::filesystem::path& path, const i
     H5Pset_shuffle(creation.get());
     H5Pset_deflate(creation.get(), 1);
     const Handle element = type == core::StorageType::float16 ? io::halfType() : Handle(H5Tcopy(H5T_IEEE_F32LE));
-    const Handle dataset(H5Dcreate2(file.get(), "d", element.get(), space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT));
+    const Handle dataset(
+        H5Dcreate2(file.get(), "d", element.get(), space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT));
     const int planes = io::bytesOf(type);
     const std::vector<std::uint8_t> stream = io::zlibStream(io::shuffledChunk(piece, type), planes);
     const hsize_t offset[2] = {0, 0};
@@ -87,7 +89,8 @@ TEST_CASE("chunks of every texture, size and type are read back bit by bit", "[i
         std::vector<float> data(300 * 300);
         for (std::int64_t i = 0; i < std::ssize(data); ++i)
             data[static_cast<std::size_t>(i)] = texel(static_cast<Texture>(texture), i / 300, i % 300, random);
-        const std::vector<std::pair<std::int64_t, std::int64_t>> sizes{{256, 256}, {1, 1}, {1, 2}, {3, 5}, {32, 300}, {255, 257}};
+        const std::vector<std::pair<std::int64_t, std::int64_t>> sizes{{256, 256}, {1, 1},    {1, 2},
+                                                                       {3, 5},     {32, 300}, {255, 257}};
         for (const auto& [rows, columns] : sizes) {
             for (const auto type : {core::StorageType::float16, core::StorageType::float32}) {
                 io::ChunkPiece piece{data.data(), 300, rows, columns, rows, columns, 0.0f};

@@ -69,7 +69,8 @@ TEST_CASE("a pack gives back its captures, and packs can be packed again", "[io]
     test::writeSynthetic(one, folder / "a.kvh5");
     test::writeSynthetic(two, folder / "sub/a.kvh5"); // the same name
     CHECK(io::packCaptures(io::findCaptures({folder.path()}), folder / "p.kvh5", false) == 2);
-    CHECK_THROWS_WITH(io::packCaptures({{folder / "a.kvh5", "/"}}, folder / "p.kvh5", false), Catch::Contains("exists already"));
+    CHECK_THROWS_WITH(io::packCaptures({{folder / "a.kvh5", "/"}}, folder / "p.kvh5", false),
+                      Catch::Contains("exists already"));
     const auto members = io::findCaptures({folder / "p.kvh5"});
     REQUIRE(members.size() == 2);
     CHECK(members[0].group == "/captures/a");
@@ -90,7 +91,8 @@ TEST_CASE("a pack of something that is no capture leaves no file", "[io]")
 {
     const TemporaryFolder folder;
     std::ofstream(folder / "bad.kvh5") << "hello";
-    CHECK_THROWS_WITH(io::packCaptures({{folder / "bad.kvh5", "/"}}, folder / "p.kvh5", false), Catch::Contains("bad.kvh5"));
+    CHECK_THROWS_WITH(io::packCaptures({{folder / "bad.kvh5", "/"}}, folder / "p.kvh5", false),
+                      Catch::Contains("bad.kvh5"));
     CHECK_FALSE(std::filesystem::exists(folder / "p.kvh5"));
     CHECK_FALSE(std::filesystem::exists(folder / "p.kvh5.part"));
     CHECK_THROWS_AS(io::packCaptures({}, folder / "p.kvh5", false), core::Error);

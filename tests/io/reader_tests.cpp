@@ -15,6 +15,10 @@ using namespace kvviz;
 using test::SyntheticCapture;
 using test::TemporaryFolder;
 
+/// HDF5 1.10 itself leaks where it gives up a damaged file; kept out of the leak sanitizer's report.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libhdf5"; }
+
 namespace {
 
 /// Pools by going over every entry of every cell.
@@ -45,7 +49,8 @@ void requireNear(float value, float expected)
 }
 
 void requireTile(const SyntheticCapture& capture, const io::MapTile& tile, std::int64_t slot, std::int64_t head,
-                 core::Span queries, core::Span keys, std::int64_t rowSize, std::int64_t columnSize, io::Pooling pooling)
+                 core::Span queries, core::Span keys, std::int64_t rowSize, std::int64_t columnSize,
+                 io::Pooling pooling)
 {
     REQUIRE(std::ssize(tile.values) == tile.rows * tile.columns);
     for (std::int64_t i = 0; i < tile.rows; ++i)
@@ -116,7 +121,8 @@ TEST_CASE("a tile of the full map is what pooling by hand gives", "[io]")
             return core::Span{std::min(a, b), std::max(a, b) + 1};
         };
         const core::Span queries = span(), keys = span();
-        const auto maxRows = static_cast<std::int64_t>(1 + random() % 80), maxColumns = static_cast<std::int64_t>(1 + random() % 80);
+        const auto maxRows = static_cast<std::int64_t>(1 + random() % 80);
+        const auto maxColumns = static_cast<std::int64_t>(1 + random() % 80);
         const auto pooling = round % 2 == 0 ? io::Pooling::max : io::Pooling::mean;
         const io::MapTile tile = reader.tile(round % 2, 1, queries, keys, maxRows, maxColumns, pooling);
         CHECK(tile.rows <= maxRows);
@@ -153,7 +159,8 @@ TEST_CASE("without the full map a tile comes from the pyramid, then from the win
 
         capture.mutableInfo().tier = core::Tier::cache;
         test::writeSynthetic(capture, folder / "cache.kvh5", options);
-        const io::MapTile rows = io::CaptureReader(folder / "cache.kvh5").tile(0, 1, {281, 301}, {0, 301}, 7, 60, pooling);
+        const io::CaptureReader cache(folder / "cache.kvh5");
+        const io::MapTile rows = cache.tile(0, 1, {281, 301}, {0, 301}, 7, 60, pooling);
         CHECK(rows.source == "window rows");
         requireTile(capture, rows, 0, 1, {281, 301}, {0, 301}, 3, 6, pooling);
     }
@@ -178,8 +185,8 @@ TEST_CASE("every level of the pyramid is what pooling by hand gives", "[io]")
     CHECK(reader.mapCells(4) == 17);
     for (int level = 0; level < 5; ++level)
         for (const io::Pooling pooling : {io::Pooling::max, io::Pooling::mean})
-            requireTile(capture, reader.mapLevel(0, 1, level, pooling), 0, 1, {0, 521}, {0, 521}, 2 << level, 2 << level,
-                        pooling);
+            requireTile(capture, reader.mapLevel(0, 1, level, pooling), 0, 1, {0, 521}, {0, 521}, 2 << level,
+                        2 << level, pooling);
 }
 
 TEST_CASE("a file that is no sound capture is refused with its name and the reason", "[io]")
@@ -250,10 +257,13 @@ TEST_CASE("a wrong array is refused when it is touched, and the verifier names i
                Contains("cache/key") && Contains("[2, 2, 3], expected [2, 2, 75, 8]"));
     CHECK_THROWS_WITH((void)io::CaptureReader(path).loadLayer(0, core::Need::keys), Contains("cache/key"));
     CHECK_THAT(problems([&](hid_t file) { H5Ldelete(file, "stats/entropy", H5P_DEFAULT); }), Contains("stats/entropy"));
-    CHECK_THAT(problems([&](hid_t file) { replace(file, "rows/decode", std::vector<float>(2 * 4 * 5 * 75, 0.5f), {2, 4, 5, 75}); }),
-               Contains("rows/decode") && Contains("no attention weight"));
-    CHECK_THAT(problems([&](hid_t file) { replace(file, "rows/decode", std::vector<float>(2 * 4 * 5 * 75, 0.0f), {2, 4, 5, 75}); }),
-               Contains("sums to 0"));
+    const auto fillRows = [&](float value) {
+        return [&, value](hid_t file) {
+            replace(file, "rows/decode", std::vector<float>(2 * 4 * 5 * 75, value), {2, 4, 5, 75});
+        };
+    };
+    CHECK_THAT(problems(fillRows(0.5f)), Contains("rows/decode") && Contains("no attention weight"));
+    CHECK_THAT(problems(fillRows(0.0f)), Contains("sums to 0"));
     CHECK_THAT(problems([&](hid_t file) {
                    std::vector<float> mass(2 * 4 * 75, 0.0f);
                    for (std::size_t row = 0; row < 8; ++row)

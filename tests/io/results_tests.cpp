@@ -56,9 +56,9 @@ void requireSame(const ReplayRecord& a, const ReplayRecord& b, bool arrays)
     const auto scalars = [](const ReplayRecord& r) {
         return std::tuple(std::tie(r.capture, r.task, r.promptId, r.modelName, r.method, r.variant, r.params, r.depth,
                                    r.assumption, r.ratio, r.budgetTokens, r.actualRatio, r.keptTokens, r.bytes),
-                          std::tie(r.tiesAtCut, r.deadQueries, r.flags, r.seconds, r.layers, r.heads, r.kvHeads, r.n, r.t,
-                                   r.segments, r.meanLost, r.p95Lost, r.maxLost, r.meanLostNonSink, r.meanOutputError,
-                                   r.p95OutputError));
+                          std::tie(r.tiesAtCut, r.deadQueries, r.flags, r.seconds, r.layers, r.heads, r.kvHeads, r.n,
+                                   r.t, r.segments, r.meanLost, r.p95Lost, r.maxLost, r.meanLostNonSink,
+                                   r.meanOutputError, r.p95OutputError));
     };
     CHECK(scalars(a) == scalars(b));
     CHECK(a.kept == (arrays ? b.kept : std::vector<std::uint8_t>{}));
@@ -91,7 +91,8 @@ TEST_CASE("results files are protected and checked like captures", "[io]")
     const TemporaryFolder folder;
     io::writeReplayResults(folder / "r.kvres.h5", {}, "kvviz", "kvviz replay", false);
     CHECK(io::readReplayResults(folder / "r.kvres.h5", true).empty());
-    CHECK_THROWS_WITH(io::writeReplayResults(folder / "r.kvres.h5", {}, "", "", false), Catch::Contains("exists already"));
+    CHECK_THROWS_WITH(io::writeReplayResults(folder / "r.kvres.h5", {}, "", "", false),
+                      Catch::Contains("exists already"));
     ReplayRecord wrong = makeRecord(0);
     wrong.kept.pop_back();
     CHECK_THROWS_WITH(io::writeReplayResults(folder / "r.kvres.h5", {wrong}, "", "", true), Catch::Contains("kept"));

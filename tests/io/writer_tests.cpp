@@ -193,7 +193,7 @@ TEST_CASE("chosen queries of the full tier are picked out of any blocks", "[io]"
         io::CaptureWriter writer(folder / "a.kvh5", info, options);
         for (std::int64_t slot = 0; slot < 2; ++slot)
             writer.writeLayer(slot, test::arraysOf(capture.layer(slot)));
-        for (std::int64_t begin = 0; begin < 400; begin += 37) // as a chunked prefill: all layers of a block, then the next
+        for (std::int64_t begin = 0; begin < 400; begin += 37) // as a chunked prefill: layers inside of blocks
             for (std::int64_t slot = 0; slot < 2; ++slot)
                 writer.writeFullRows(slot, begin, std::min<std::int64_t>(37, 400 - begin),
                                      capture.fullMap(slot).data() + begin * 400, 400 * 400, 400);

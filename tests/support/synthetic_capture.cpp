@@ -81,7 +81,8 @@ void sizeArrays(LayerData& layer)
 }
 
 /// Key 0 of every KV head and all queries share a direction, so that token 0 is a sink.
-LayerData makeLayer(std::mt19937_64& random, const core::CaptureInfo& info, std::int64_t slot, std::vector<float>& fullMap)
+LayerData makeLayer(std::mt19937_64& random, const core::CaptureInfo& info, std::int64_t slot,
+                    std::vector<float>& fullMap)
 {
     LayerData layer;
     layer.layer = info.layers.at(static_cast<std::size_t>(slot));
@@ -151,8 +152,8 @@ core::CaptureInfo syntheticInfo(const SyntheticOptions& options)
     const std::string_view promptText =
         std::string_view(info.tokens.bytes)
             .substr(0, static_cast<std::size_t>(info.tokens.offsets.at(static_cast<std::size_t>(options.n))));
-    info.prompt = {"synthetic", "synthetic-" + std::to_string(options.seed), std::string(promptText), "the target", "42",
-                   options.n, options.t, options.t > 0 ? "greedy" : "none"};
+    info.prompt = {"synthetic", "synthetic-" + std::to_string(options.seed), std::string(promptText), "the target",
+                   "42", options.n, options.t, options.t > 0 ? "greedy" : "none"};
     info.segments = makeSegments(options.n, options.t);
     info.extra = {{"note", "made up"}};
     return info;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// A made-up capture in memory, for tests: random K, Q, V and the causal softmax maps that follow from them, so that rows,
-// sums, entropies and cache agree with each other as in a real capture.
+// A made-up capture in memory, for tests: random K, Q, V and the causal softmax maps that follow from them, so that
+// rows, sums, entropies and cache agree with each other as in a real capture.
 #pragma once
 
 #include "core/capture_source.hpp"
@@ -19,7 +19,8 @@ struct SyntheticOptions {
     std::uint64_t seed = 1;
 };
 
-/// Holds every array. Token 0 draws extra attention (a sink); segments are instruction, shots 0 to 2, question, generated.
+/// Holds every array. Token 0 draws extra attention (a sink); segments are instruction, shots 0 to 2, question,
+/// generated.
 class SyntheticCapture final : public core::CaptureSource {
 public:
     explicit SyntheticCapture(const SyntheticOptions& options = {});
@@ -30,7 +31,10 @@ public:
     [[nodiscard]] std::string name() const override { return m_info.prompt.id; }
 
     /// Everything of a layer, no copy.
-    [[nodiscard]] const core::LayerData& layer(std::int64_t slot) const { return m_layers.at(static_cast<std::size_t>(slot)); }
+    [[nodiscard]] const core::LayerData& layer(std::int64_t slot) const
+    {
+        return m_layers.at(static_cast<std::size_t>(slot));
+    }
     /// All prompt rows of a layer, [H, n, n], 0 above the diagonal.
     [[nodiscard]] const std::vector<float>& fullMap(std::int64_t slot) const
     {
@@ -41,7 +45,10 @@ public:
 
     /// For tests that want another layout, tier or identity; the arrays stay as they are.
     [[nodiscard]] core::CaptureInfo& mutableInfo() { return m_info; }
-    [[nodiscard]] core::LayerData& mutableLayer(std::int64_t slot) { return m_layers.at(static_cast<std::size_t>(slot)); }
+    [[nodiscard]] core::LayerData& mutableLayer(std::int64_t slot)
+    {
+        return m_layers.at(static_cast<std::size_t>(slot));
+    }
     void setAvailable(core::Need available) { m_available = available; }
 
 private:

@@ -27,8 +27,8 @@ private:
 /// Views of a layer for CaptureWriter::writeLayer.
 [[nodiscard]] io::LayerArrays arraysOf(const core::LayerData& layer);
 
-/// Everything that info().tier asks for, as the capture engine would write it; top-k logits with k = 3. With mapCap, map
-/// and full tiers get a pyramid of at most so many cells a side.
+/// Everything that info().tier asks for, as the capture engine would write it; top-k logits with k = 3. The tiers map
+/// and full get a pyramid of at most mapCap cells a side.
 void writeSynthetic(const SyntheticCapture& capture, const std::filesystem::path& path, io::WriterOptions options = {},
                     std::int64_t mapCap = 64);
 
