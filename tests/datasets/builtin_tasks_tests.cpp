@@ -163,11 +163,11 @@ TEST_CASE("The first prompts are the same bytes for ever", "[unit]")
     CHECK(addition.id == "addition-0000");
     CHECK(addition.text
           == "Solve each problem step by step.\n\n"
-             "Q: David has 19 cups. Jack gives David 13 more cups. How many cups does David have now?\n"
-             "A: David has 19 cups and gets 13 more. 19 + 13 = 32. The answer is 32.\n\n"
-             "Q: Grace finds 17 stamps on Monday and 14 stamps on Tuesday. How many stamps does Grace find in all?\n"
+             "Q: David has 8 cups. Jack gives David 7 more cups. How many cups does David have now?\n"
+             "A: David has 8 cups and gets 7 more. 8 + 7 = 15. The answer is 15.\n\n"
+             "Q: Grace finds 2 stamps on Monday and 3 stamps on Tuesday. How many stamps does Grace find in all?\n"
              "A:");
-    CHECK(addition.target == " Grace finds 17 stamps and then 14 more. 17 + 14 = 31. The answer is 31.");
+    CHECK(addition.target == " Grace finds 2 stamps and then 3 more. 2 + 3 = 5. The answer is 5.");
     CHECK(openTask("opposites", withShots(1))->prompt(0).text
           == "Name the opposite of each word.\n\nThe opposite of take is give.\n\nThe opposite of wide is");
     CHECK(openTask("sentiment", withShots(1))->prompt(0).text
@@ -175,11 +175,11 @@ TEST_CASE("The first prompts are the same bytes for ever", "[unit]")
              "Review: The lobby was delightful and the garden was lovely. I enjoyed it a lot.\nSentiment: positive\n\n"
              "Review: The staff was disappointing and the bed was horrible. I would not recommend it to anyone.\n"
              "Sentiment:");
-    CHECK(hashOfTask("addition", 0) == 0xbca68b98da606842u);
+    CHECK(hashOfTask("addition", 0) == 0x897a90863c43faa8u);
     CHECK(hashOfTask("sentiment", 0) == 0xb37460b16cc470f6u);
     CHECK(hashOfTask("opposites", 0) == 0x98bf43c47e698999u);
     CHECK(hashOfTask("needle", 0) == 0xd93e859a6ba386ceu);
-    CHECK(hashOfTask("addition", 42) == 0xe95752f00b2ebe59u);
+    CHECK(hashOfTask("addition", 42) == 0xe2c182ad0521f872u);
 }
 
 TEST_CASE("A needle lies where it was asked for and its code is nowhere else", "[unit]")

@@ -12,7 +12,9 @@
 #include "views/method_data.hpp"
 
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <set>
 
 using namespace kvviz;
 
