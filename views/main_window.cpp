@@ -139,7 +139,7 @@ void MainWindow::buildActions()
     add(tr("Previous layer"), QKeySequence(QStringLiteral("{")), [this] { stepLayer(-1); });
     add(tr("With or without sinks"), QKeySequence(QStringLiteral("S")), [this] { m_sinkBox->toggle(); });
     add(tr("Show everything"), QKeySequence(Qt::Key_Escape), [this] { m_selection->setVisible({}, {}); });
-    add(tr("Quit"), QKeySequence(QKeySequence::Quit), [this] { close(); });
+    add(tr("Quit"), QKeySequence(QStringLiteral("Ctrl+Q")), [this] { close(); });
 }
 
 void MainWindow::connectSelectors()

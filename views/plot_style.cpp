@@ -168,6 +168,8 @@ void drawFrame(QCPPainter* painter, const QRect& data, const PlotStyle& style)
 {
     const double w = frameWidth(style);
     const QRectF rect(data), outer = rect.adjusted(-w, -w, w, w);
+    painter->save();
+    painter->setAntialiasing(false); // with it, QCustomPlot shifts everything by half a pixel
     painter->setPen(Qt::NoPen);
     painter->setBrush(style.axis);
     // Four filled strips: exact at every scale, where a pen would be rounded to pixels of its own.
@@ -175,7 +177,7 @@ void drawFrame(QCPPainter* painter, const QRect& data, const PlotStyle& style)
     painter->drawRect(QRectF(outer.left(), rect.bottom(), outer.width(), w));
     painter->drawRect(QRectF(outer.left(), outer.top(), w, outer.height()));
     painter->drawRect(QRectF(rect.right(), outer.top(), w, outer.height()));
-    painter->setBrush(Qt::NoBrush);
+    painter->restore();
 }
 
 } // namespace kvviz::plot

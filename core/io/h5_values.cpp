@@ -189,25 +189,49 @@ std::vector<std::uint8_t> readBytes(hid_t parent, const std::string& path, const
     return readWhole<std::uint8_t>(parent, path, shape, where, H5T_NATIVE_UINT8, H5T_INTEGER, "bytes");
 }
 
-std::vector<std::string> readTexts(hid_t parent, const std::string& path, hsize_t count, const std::string& where)
+namespace {
+
+std::vector<std::string> fixedTexts(hid_t dataset, hid_t type, hsize_t count, const std::string& what)
 {
-    const Handle dataset = openDataset(parent, path, where);
-    const Handle type(H5Dget_type(dataset.get()));
-    if (!type || H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) != 0)
-        throw Error(ErrorCode::badInput, fmt::format("{}{}: expected texts of fixed length", where, path));
-    requireShape(dataset.get(), {count}, where + path);
-    requireStored(dataset.get(), where + path);
-    const std::size_t length = H5Tget_size(type.get());
+    const std::size_t length = H5Tget_size(type);
     std::string cells(count * length, '\0');
-    if (count > 0)
-        check(H5Dread(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, cells.data()), ErrorCode::badInput,
-              fmt::format("{}{} cannot be read", where, path));
+    check(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, cells.data()), ErrorCode::badInput, what);
     std::vector<std::string> texts;
     for (hsize_t i = 0; i < count; ++i) {
         const std::string cell = cells.substr(i * length, length);
         texts.push_back(cell.substr(0, cell.find_last_not_of('\0') + 1)); // npos + 1 is 0
     }
     return texts;
+}
+
+std::vector<std::string> variableTexts(hid_t dataset, hid_t type, hsize_t count, const std::string& what)
+{
+    std::vector<char*> pointers(count, nullptr);
+    check(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, static_cast<void*>(pointers.data())),
+          ErrorCode::badInput, what);
+    std::vector<std::string> texts;
+    for (char* const pointer : pointers) {
+        texts.emplace_back(pointer ? pointer : "");
+        H5free_memory(pointer);
+    }
+    return texts;
+}
+
+} // namespace
+
+std::vector<std::string> readTexts(hid_t parent, const std::string& path, hsize_t count, const std::string& where)
+{
+    const Handle dataset = openDataset(parent, path, where);
+    const Handle type(H5Dget_type(dataset.get()));
+    if (!type || H5Tget_class(type.get()) != H5T_STRING)
+        throw Error(ErrorCode::badInput, fmt::format("{}{}: expected texts", where, path));
+    requireShape(dataset.get(), {count}, where + path);
+    requireStored(dataset.get(), where + path);
+    if (count == 0)
+        return {};
+    const std::string what = fmt::format("{}{} cannot be read", where, path);
+    return H5Tis_variable_str(type.get()) > 0 ? variableTexts(dataset.get(), type.get(), count, what)
+                                              : fixedTexts(dataset.get(), type.get(), count, what);
 }
 
 std::vector<std::string> childNames(hid_t group, const std::string& where)

@@ -6,9 +6,15 @@
 
 #include <QApplication>
 
+#include <cstdio>
+
 int main(int argc, char** argv)
 {
     qputenv("QT_QPA_PLATFORM", "offscreen");
+    qInstallMessageHandler([](QtMsgType type, const QMessageLogContext&, const QString& message) {
+        if (type >= QtCriticalMsg && type != QtInfoMsg) // the offscreen plugin warns about what it cannot do
+            std::fprintf(stderr, "%s\n", qUtf8Printable(message));
+    });
     QApplication application(argc, argv);
     return Catch::Session().run(argc, argv);
 }

@@ -40,6 +40,8 @@ std::unique_ptr<views::MainWindow> openWindow(const std::vector<std::filesystem:
     window->resize(1280, 800);
     window->show();
     REQUIRE(waitFor([&] { return window->settled(); }));
+    QApplication::processEvents(); // queued repaints
+    (void)window->grab();
     return window;
 }
 
