@@ -53,7 +53,7 @@ void addRunOptions(OptionTable& table, CaptureOptions& options)
                  "what follows the prompt: the model's own tokens, the reference answer, or nothing");
     table.integer("--generate", options.generate, 0, "most tokens to continue");
     table.choice("--dtype", options.dtype, {"float32", "bfloat16"}, "weights");
-    table.text("--device", options.device, "DEVICE", "cpu, cuda or cuda:I");
+    table.text("--device", options.device, "DEVICE", "where the model runs: cpu");
 
     table.group("Output");
     table.text("-o,--output", options.output, "PATH", "FILE.kvh5 for one prompt, a folder for several");

@@ -42,7 +42,7 @@ void addCommonOptions(CLI::App& app, CommonOptions& options)
     table.group("Common options");
     table.flag("--json", options.json, "one JSON object on standard output and nothing else");
     table.flag("-q,--quiet", options.quiet, "no progress and no notes");
-    app.add_flag("-v,--verbose", options.verbose, "say more; twice: still more")->group("Common options");
+    app.add_flag("-v,--verbose", options.verbose, "say more")->group("Common options");
     table.integer("--threads", options.threads, 0, "CPU threads; 0: all cores");
     table.choice("--color", options.color, {"auto", "always", "never"},
                  "colours; auto: on a terminal without NO_COLOR");

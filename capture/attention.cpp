@@ -6,6 +6,7 @@
 
 #include "capture/cpu_kernels.hpp"
 #include "capture/linear.hpp"
+#include "core/parallel.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -34,15 +35,12 @@ void BlockAttention::run(const float* query, const float* key, const float* valu
     if (keepRows)
         m_rows.resize(static_cast<std::size_t>(heads * m_headStride));
     m_partial.resize(static_cast<std::size_t>(heads * parts * 3 * keys));
-#pragma omp parallel
-    {
-        std::vector<float> scratch;
+    core::parallelFor(heads * parts, [&](std::int64_t i) {
+        thread_local std::vector<float> scratch;
         // Long parts first: the last rows of a block see most keys.
-#pragma omp for schedule(dynamic, 1)
-        for (std::int64_t i = 0; i < heads * parts; ++i)
-            runTask({query, key, value, out, queryBegin, rows, i % heads, parts - 1 - i / heads, parts}, scratch,
-                    keepRows, statistics);
-    }
+        runTask({query, key, value, out, queryBegin, rows, i % heads, parts - 1 - i / heads, parts}, scratch, keepRows,
+                statistics);
+    });
     reduceSums(parts, keys, statistics);
 }
 

@@ -18,7 +18,9 @@ std::optional<std::int32_t> Continuer::next(std::span<const float> logits)
         id = m_prompt.goldIds[static_cast<std::size_t>(m_count)];
         m_text += m_tokenizer.bytesOf(id);
     } else {
-        id = mostLikely(logits, 1).front();
+        // Embeddings are often padded beyond the tokenizer's vocabulary; such ids stand for nothing.
+        const auto known = static_cast<std::size_t>(m_tokenizer.vocabSize());
+        id = mostLikely(logits.first(std::min(known, logits.size())), 1).front();
         const std::vector<std::int32_t>& ends = m_tokenizer.endTokens();
         if (std::find(ends.begin(), ends.end(), id) != ends.end())
             return std::nullopt;

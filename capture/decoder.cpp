@@ -5,6 +5,7 @@
 #include "capture/decoder.hpp"
 
 #include "capture/cpu_kernels.hpp"
+#include "core/io/capture_writer.hpp"
 
 #include <fmt/format.h>
 
@@ -16,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kChunk = 2048;     ///< rows of one projection
 constexpr std::int64_t kLogitChunk = 512; ///< rows of one product with the vocabulary
-constexpr std::int64_t kBlock = 256;      ///< query rows of one attention block; io::kMapChunk relies on it
+constexpr std::int64_t kBlock = io::kMapChunk; ///< query rows of one attention block: a row of map chunks
 
 void resizeFor(std::vector<float>& buffer, std::int64_t count)
 {

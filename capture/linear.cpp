@@ -21,6 +21,20 @@ at::Tensor view(const void* data, std::int64_t rows, std::int64_t columns, at::S
     return at::from_blob(const_cast<void*>(data), {rows, columns}, at::TensorOptions().dtype(type));
 }
 
+/// One of the doors where exceptions are turned: c10::Error never leaves this file. Inference mode is per thread, so it
+/// is set here too (products also run inside OpenMP teams).
+template <class Work>
+void atTorchBoundary(Work&& work)
+{
+    try {
+        const c10::InferenceMode inference;
+        work();
+    } catch (const c10::Error& error) {
+        throw core::Error(core::ErrorCode::device,
+                          std::string("a matrix product failed: ") + error.what_without_backtrace());
+    }
+}
+
 } // namespace
 
 Linear::Linear(std::vector<float> weights, std::int64_t outputs, std::int64_t inputs, WeightType type)
@@ -57,8 +71,7 @@ void Linear::apply(const float* x, std::int64_t rows, float* y, bool accumulate)
 
 void Linear::applyMany(const float* x, std::int64_t rows, float* y, bool accumulate) const
 {
-    const c10::InferenceMode inference;
-    try {
+    atTorchBoundary([&] {
         at::Tensor out = view(y, rows, m_outputs, at::kFloat);
         if (m_type == WeightType::float32) {
             const at::Tensor weight = view(m_float.data(), m_outputs, m_inputs, at::kFloat);
@@ -79,9 +92,7 @@ void Linear::applyMany(const float* x, std::int64_t rows, float* y, bool accumul
             out.add_(product);
         else
             out.copy_(product);
-    } catch (const c10::Error& error) {
-        throw core::Error(core::ErrorCode::device, std::string("a matrix product failed: ") + error.what_without_backtrace());
-    }
+    });
 }
 
 void Linear::copyRow(std::int64_t row, float* out) const
@@ -95,19 +106,20 @@ void Linear::copyRow(std::int64_t row, float* out) const
 void multiplyBlock(bool transposeB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
                    const float* b, std::int64_t ldb, float* c, std::int64_t ldc)
 {
-    const c10::InferenceMode inference; // thread-local: this runs inside OpenMP teams
-    const auto options = at::TensorOptions().dtype(at::kFloat);
-    const auto strided = [&](const float* data, std::int64_t rows, std::int64_t columns, std::int64_t rowStride,
-                             std::int64_t columnStride) {
-        return at::from_blob(const_cast<float*>(data), {rows, columns}, {rowStride, columnStride}, options);
-    };
-    at::Tensor out = strided(c, m, n, ldc, 1);
-    at::mm_out(out, strided(a, m, k, lda, 1), transposeB ? strided(b, k, n, 1, ldb) : strided(b, k, n, ldb, 1));
+    atTorchBoundary([&] {
+        const auto options = at::TensorOptions().dtype(at::kFloat);
+        const auto strided = [&](const float* data, std::int64_t rows, std::int64_t columns, std::int64_t rowStride,
+                                 std::int64_t columnStride) {
+            return at::from_blob(const_cast<float*>(data), {rows, columns}, {rowStride, columnStride}, options);
+        };
+        at::Tensor out = strided(c, m, n, ldc, 1);
+        at::mm_out(out, strided(a, m, k, lda, 1), transposeB ? strided(b, k, n, 1, ldb) : strided(b, k, n, ldb, 1));
+    });
 }
 
 void setThreads(int threads)
 {
-    const int count = threads > 0 ? threads : omp_get_num_procs();
+    const int count = threads > 0 ? threads : omp_get_max_threads(); // OMP_NUM_THREADS, else all cores
     omp_set_num_threads(count);
     at::set_num_threads(count);
 }

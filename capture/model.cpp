@@ -28,6 +28,17 @@ int positive(const GgufFile& file, const std::string& key, std::int64_t value)
     return static_cast<int>(value);
 }
 
+void refuseScaledRope(const GgufFile& file)
+{
+    std::string scaling = file.string("llama.rope.scaling.type", "none");
+    if (file.real("llama.rope.scale_linear", 1.0) != 1.0)
+        scaling = "llama.rope.scale_linear";
+    if (file.findTensor("rope_freqs.weight") != nullptr)
+        scaling = "rope_freqs.weight";
+    if (scaling != "none")
+        refuse(file, fmt::format("RoPE scaling ('{}') is not supported", scaling));
+}
+
 core::ModelInfo readInfo(const GgufFile& file)
 {
     const std::string arch = file.string("general.architecture");
@@ -49,15 +60,14 @@ core::ModelInfo readInfo(const GgufFile& file)
     info.headDim = positive(file, "llama.attention.key_length",
                             file.integer("llama.attention.key_length", info.hiddenSize / info.nHeads));
     info.ropeDim = positive(file, "llama.rope.dimension_count", file.integer("llama.rope.dimension_count", info.headDim));
-    if (info.ropeDim > info.headDim || info.ropeDim % 2 != 0)
-        refuse(file, fmt::format("llama.rope.dimension_count is {}, expected an even number up to the head size {}",
+    if (info.ropeDim != info.headDim || info.headDim % 2 != 0)
+        refuse(file, fmt::format("llama.rope.dimension_count is {}, expected the head size {}, an even number; partial "
+                                 "rotation is not supported",
                                  info.ropeDim, info.headDim));
     info.ropeTheta = file.real("llama.rope.freq_base", 10000.0);
     if (!(info.ropeTheta > 0))
         refuse(file, "llama.rope.freq_base is not a positive number");
-    const std::string scaling = file.string("llama.rope.scaling.type", "none");
-    if (scaling != "none" || file.findTensor("rope_freqs.weight") != nullptr)
-        refuse(file, fmt::format("RoPE scaling ('{}') is not supported", scaling == "none" ? "rope_freqs.weight" : scaling));
+    refuseScaledRope(file);
     const TensorInfo* embedding = file.findTensor("token_embd.weight");
     if (embedding == nullptr || embedding->shape.size() != 2)
         refuse(file, "the tensor token_embd.weight is missing or is no matrix");
@@ -65,16 +75,29 @@ core::ModelInfo readInfo(const GgufFile& file)
     return info;
 }
 
-std::vector<float> readVector(const GgufFile& file, const std::string& name, std::int64_t size)
+/// The tensors one below the other as one matrix. Shapes are checked before anything is allocated: the numbers come
+/// from the file.
+std::vector<float> readStacked(const GgufFile& file,
+                               const std::vector<std::pair<std::string, std::vector<std::int64_t>>>& parts)
 {
-    std::vector<float> result(static_cast<std::size_t>(size));
-    dequantise(file.tensor(name, {size}), result);
-    return result;
+    std::vector<const TensorInfo*> tensors;
+    std::int64_t total = 0;
+    for (const auto& [name, shape] : parts) {
+        tensors.push_back(&file.tensor(name, shape));
+        total += tensors.back()->elements();
+    }
+    std::vector<float> values(static_cast<std::size_t>(total));
+    std::int64_t at = 0;
+    for (const TensorInfo* tensor : tensors) {
+        dequantise(*tensor, std::span(values).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(tensor->elements())));
+        at += tensor->elements();
+    }
+    return values;
 }
 
-void readMatrix(const GgufFile& file, const std::string& name, std::int64_t rows, std::int64_t columns, float* out)
+Linear readLinear(const GgufFile& file, const std::string& name, std::int64_t outputs, std::int64_t inputs, WeightType type)
 {
-    dequantise(file.tensor(name, {rows, columns}), std::span(out, static_cast<std::size_t>(rows * columns)));
+    return Linear(readStacked(file, {{name, {outputs, inputs}}}), outputs, inputs, type);
 }
 
 /// GGUF's llama stores query and key rows for interleaved rotation: stored row 2 i + j of a head is row j d/2 + i of
@@ -103,29 +126,18 @@ LayerWeights readLayer(const GgufFile& file, const Model& model, int layer, Weig
             refuse(file, fmt::format("blk.{}.{}.bias: attention biases are not supported", layer, part));
 
     LayerWeights weights;
-    weights.attentionNorm = readVector(file, name("attn_norm"), hidden);
-    weights.ffnNorm = readVector(file, name("ffn_norm"), hidden);
-
-    std::vector<float> qkv(static_cast<std::size_t>((queryRows + 2 * keyRows) * hidden));
-    readMatrix(file, name("attn_q"), queryRows, hidden, qkv.data());
+    weights.attentionNorm = readStacked(file, {{name("attn_norm"), {hidden}}});
+    weights.ffnNorm = readStacked(file, {{name("ffn_norm"), {hidden}}});
+    std::vector<float> qkv = readStacked(file, {{name("attn_q"), {queryRows, hidden}},
+                                                {name("attn_k"), {keyRows, hidden}},
+                                                {name("attn_v"), {keyRows, hidden}}});
     unpermute(qkv.data(), info.nHeads, info.headDim, hidden);
-    readMatrix(file, name("attn_k"), keyRows, hidden, qkv.data() + queryRows * hidden);
     unpermute(qkv.data() + queryRows * hidden, info.nKvHeads, info.headDim, hidden);
-    readMatrix(file, name("attn_v"), keyRows, hidden, qkv.data() + (queryRows + keyRows) * hidden);
     weights.qkv = Linear(std::move(qkv), queryRows + 2 * keyRows, hidden, type);
-
-    std::vector<float> output(static_cast<std::size_t>(hidden * queryRows));
-    readMatrix(file, name("attn_output"), hidden, queryRows, output.data());
-    weights.attentionOutput = Linear(std::move(output), hidden, queryRows, type);
-
-    std::vector<float> gateUp(static_cast<std::size_t>(2 * model.ffnSize * hidden));
-    readMatrix(file, name("ffn_gate"), model.ffnSize, hidden, gateUp.data());
-    readMatrix(file, name("ffn_up"), model.ffnSize, hidden, gateUp.data() + model.ffnSize * hidden);
-    weights.gateUp = Linear(std::move(gateUp), 2 * model.ffnSize, hidden, type);
-
-    std::vector<float> down(static_cast<std::size_t>(hidden * model.ffnSize));
-    readMatrix(file, name("ffn_down"), hidden, model.ffnSize, down.data());
-    weights.down = Linear(std::move(down), hidden, model.ffnSize, type);
+    weights.attentionOutput = readLinear(file, name("attn_output"), hidden, queryRows, type);
+    weights.gateUp = Linear(readStacked(file, {{name("ffn_gate"), {model.ffnSize, hidden}}, {name("ffn_up"), {model.ffnSize, hidden}}}),
+                            2 * model.ffnSize, hidden, type);
+    weights.down = readLinear(file, name("ffn_down"), hidden, model.ffnSize, type);
     return weights;
 }
 
@@ -139,17 +151,12 @@ std::shared_ptr<Model> loadModel(const GgufFile& file, WeightType type)
     model->ffnSize = positive(file, "llama.feed_forward_length", file.integer("llama.feed_forward_length"));
     model->normEps = static_cast<float>(file.real("llama.attention.layer_norm_rms_epsilon", 1e-5));
 
-    std::vector<float> embedding(static_cast<std::size_t>(info.vocabSize) * static_cast<std::size_t>(info.hiddenSize));
-    readMatrix(file, "token_embd.weight", info.vocabSize, info.hiddenSize, embedding.data());
-    model->embedding = Linear(std::move(embedding), info.vocabSize, info.hiddenSize, type);
+    model->embedding = readLinear(file, "token_embd.weight", info.vocabSize, info.hiddenSize, type);
     for (int layer = 0; layer < info.nLayers; ++layer)
         model->layers.push_back(readLayer(file, *model, layer, type));
-    model->outputNorm = readVector(file, "output_norm.weight", info.hiddenSize);
-    if (file.findTensor("output.weight") != nullptr) {
-        std::vector<float> output(static_cast<std::size_t>(info.vocabSize) * static_cast<std::size_t>(info.hiddenSize));
-        readMatrix(file, "output.weight", info.vocabSize, info.hiddenSize, output.data());
-        model->output = Linear(std::move(output), info.vocabSize, info.hiddenSize, type);
-    }
+    model->outputNorm = readStacked(file, {{"output_norm.weight", {info.hiddenSize}}});
+    if (file.findTensor("output.weight") != nullptr)
+        model->output = readLinear(file, "output.weight", info.vocabSize, info.hiddenSize, type);
     for (int i = 0; i < info.ropeDim / 2; ++i)
         model->inverseFrequency.push_back(static_cast<float>(std::pow(info.ropeTheta, -2.0 * i / info.ropeDim)));
     file.dropPages();

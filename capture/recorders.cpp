@@ -4,6 +4,7 @@
 #include "capture/recorders.hpp"
 
 #include "capture/cpu_kernels.hpp"
+#include "core/parallel.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -170,9 +171,9 @@ void MapRecorder::onRows(const AttentionRows& rows)
         data = m_gathered.data();
     }
     if (m_pyramid) {
-#pragma omp parallel for schedule(dynamic, 1)
-        for (int h = 0; h < static_cast<int>(heads); ++h)
-            m_pyramid->addHeadRows(h, rows.queryBegin, rows.rows, data + h * rows.headStride, rows.rowStride);
+        core::parallelFor(heads, [&](std::int64_t h) {
+            m_pyramid->addHeadRows(static_cast<int>(h), rows.queryBegin, rows.rows, data + h * rows.headStride, rows.rowStride);
+        });
     }
     if (m_full)
         m_writer.writeFullRows(m_selection.slot(rows.layer), rows.queryBegin, rows.rows, data, rows.headStride,
@@ -200,8 +201,7 @@ void LogitsRecorder::onLogits(std::int64_t begin, std::int64_t rows, const float
     m_topIds.resize(static_cast<std::size_t>((begin + rows) * m_topK), -1);
     m_topLogprobs.resize(m_topIds.size(), kUnknown);
     std::vector<double> logSums(static_cast<std::size_t>(rows));
-#pragma omp parallel for schedule(dynamic, 4)
-    for (std::int64_t i = 0; i < rows; ++i) {
+    core::parallelFor(rows, [&](std::int64_t i) {
         const float* const row = logits + i * vocab;
         const double logSum = logSumExp(row, vocab);
         logSums[static_cast<std::size_t>(i)] = logSum;
@@ -213,7 +213,7 @@ void LogitsRecorder::onLogits(std::int64_t begin, std::int64_t rows, const float
         if (const std::int64_t next = begin + i + 1; next < std::ssize(m_promptIds))
             m_logprob[static_cast<std::size_t>(next)] =
                 static_cast<float>(row[m_promptIds[static_cast<std::size_t>(next)]] - logSum);
-    }
+    });
     m_lastLogSum = logSums.back();
 }
 

@@ -151,6 +151,20 @@ CaptureSummary Session::run(const PromptSource& source, const std::filesystem::p
                             const core::Progress& progress) const
 {
     const TokenizedPrompt prompt = tokenize(source);
+    try {
+        return runAndWrite(source, prompt, output, progress);
+    } catch (const core::Error& error) {
+        // A full disk shows itself deep inside HDF5, where only the dataset is known.
+        if (error.code() != core::ErrorCode::failure
+            || std::string_view(error.what()).find(output.string()) != std::string_view::npos)
+            throw;
+        throw core::Error(error.code(), fmt::format("'{}' was not written: {}", output.string(), error.what()));
+    }
+}
+
+CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedPrompt& prompt,
+                                    const std::filesystem::path& output, const core::Progress& progress) const
+{
     const std::int64_t n = prompt.size();
     core::CaptureInfo info = describe(source, prompt);
     io::CaptureWriter writer(output, info, writerOptions(n)); // before the model runs: an unwritable folder costs nothing

@@ -62,6 +62,8 @@ public:
                        const core::Progress& progress) const;
 
 private:
+    CaptureSummary runAndWrite(const PromptSource& source, const TokenizedPrompt& prompt,
+                               const std::filesystem::path& output, const core::Progress& progress) const;
     [[nodiscard]] TokenizedPrompt tokenize(const PromptSource& source) const;
     [[nodiscard]] core::CaptureInfo describe(const PromptSource& source, const TokenizedPrompt& prompt) const;
     [[nodiscard]] io::WriterOptions writerOptions(std::int64_t n) const;

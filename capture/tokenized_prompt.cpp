@@ -33,6 +33,17 @@ void fillFromText(const PromptSource& source, const Tokenizer& tokenizer, Tokeni
         prompt.segments.insert(prompt.segments.begin(), {core::SegmentKind::bos, 0, {0, 1}, "BOS"});
 }
 
+/// Every id must have both a row in the model and bytes in the tokenizer; files exist where the two counts differ.
+void requireKnown(const std::vector<std::int32_t>& ids, const Tokenizer& tokenizer, const core::ModelInfo& model,
+                  const std::string& name)
+{
+    const std::int32_t vocabulary = std::min<std::int32_t>(model.vocabSize, tokenizer.vocabSize());
+    for (const std::int32_t id : ids)
+        if (id < 0 || id >= vocabulary)
+            throw Error(ErrorCode::badInput, fmt::format("{}: token id {} is outside the vocabulary of {} tokens of {}",
+                                                         name, id, vocabulary, model.name));
+}
+
 } // namespace
 
 std::string_view continuationName(Continuation kind)
@@ -53,10 +64,7 @@ TokenizedPrompt tokenizePrompt(const PromptSource& source, const Tokenizer& toke
     }
     if (prompt.ids.empty())
         throw Error(ErrorCode::badInput, name + " is empty: it has no tokens");
-    for (const std::int32_t id : prompt.ids)
-        if (id < 0 || id >= model.vocabSize)
-            throw Error(ErrorCode::badInput, fmt::format("{}: token id {} is outside the vocabulary of {} tokens of {}",
-                                                         name, id, model.vocabSize, model.name));
+    requireKnown(prompt.ids, tokenizer, model, name);
     const std::int64_t context = model.contextLength;
     if (prompt.size() > context)
         throw Error(ErrorCode::badInput, fmt::format("{} has {} tokens, more than the context of {} tokens of {}", name,
@@ -67,9 +75,10 @@ TokenizedPrompt tokenizePrompt(const PromptSource& source, const Tokenizer& toke
             throw Error(ErrorCode::usage, name + " has no reference continuation; use --continuation greedy or none");
         for (const Token& token : tokenizer.encode(source.target))
             prompt.goldIds.push_back(token.id);
+        requireKnown(prompt.goldIds, tokenizer, model, name);
         prompt.mostGenerated = std::min(generate, std::ssize(prompt.goldIds));
     }
-    if (prompt.size() + prompt.mostGenerated > context) {
+    if (prompt.mostGenerated > context - prompt.size()) {
         prompt.mostGenerated = context - prompt.size();
         prompt.note = fmt::format("the continuation is cut to {} tokens: the context of {} ends there",
                                   prompt.mostGenerated, context);

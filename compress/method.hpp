@@ -44,7 +44,8 @@ public:
     /// parameter or choice, suggesting the nearest.
     Params(const MethodInfo& info, const std::string& preset, const std::map<std::string, std::string>& overrides);
     /// These throw Error(usage) for text that is not such a number or lies outside the bounds.
-    [[nodiscard]] std::int64_t integer(std::string_view name, std::int64_t minimum = kNoMinimum) const;
+    [[nodiscard]] std::int64_t integer(std::string_view name, std::int64_t minimum,
+                                       std::int64_t maximum = kMostTokens) const;
     [[nodiscard]] double real(std::string_view name, double minimum, double maximum) const;
     [[nodiscard]] bool flag(std::string_view name) const; ///< true/false
     [[nodiscard]] const std::string& text(std::string_view name) const;
@@ -54,7 +55,9 @@ public:
     /// What followed the method's name in the specification: "factory,window=16"; empty for the defaults.
     [[nodiscard]] const std::string& variant() const noexcept { return m_variant; }
 
-    static constexpr std::int64_t kNoMinimum = std::numeric_limits<std::int64_t>::min();
+    /// More than any prompt has, and small enough that sums of a few parameters do not overflow.
+    static constexpr std::int64_t kMostTokens = 1'000'000'000;
+    static constexpr std::int64_t kNoMaximum = std::numeric_limits<std::int64_t>::max();
 
 private:
     std::string m_method, m_variant;
@@ -74,6 +77,14 @@ struct LayerInput {
     /// This method's plans of the captured layers before this one (without keptDecode), for methods that copy or nest
     /// selections; empty when one layer is planned alone.
     std::span<const LayerPlan> earlier = {};
+    /// Numbers in the model of the KV heads of `data`, so that a capture of some heads is planned as one of all; empty:
+    /// 0, 1, ...
+    std::span<const int> kvHeads = {};
+
+    [[nodiscard]] int kvHeadNumber(int kvHead) const
+    {
+        return kvHeads.empty() ? kvHead : kvHeads[static_cast<std::size_t>(kvHead)];
+    }
 };
 
 /// What stays of one layer.

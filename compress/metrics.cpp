@@ -7,6 +7,7 @@
 #include "compress/column_sums.hpp"
 #include "compress/kept_sets.hpp"
 #include "compress/method_base.hpp"
+#include "core/parallel.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -144,8 +145,8 @@ LayerReference makeReference(const core::LayerData& data, Depth depth, int sinkT
     result.output.resize(rows * channels);
     result.generatedOutput.resize(rows * channels);
     const auto promptKeys = positionRange(0, data.n), generatedKeys = positionRange(data.n, data.total());
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
+    core::parallelFor(data.heads.kvHeads(), threads, [&](std::int64_t group) {
+        const int kvHead = static_cast<int>(group);
         const ColumnSums prompt = sumColumns(data, kvHead, promptKeys, {}, sinkTokens, channels > 0);
         const ColumnSums generated = sumColumns(data, kvHead, generatedKeys, {}, sinkTokens, channels > 0);
         const auto first = static_cast<std::size_t>(data.heads.firstQueryHead(kvHead) * data.t);
@@ -159,7 +160,7 @@ LayerReference makeReference(const core::LayerData& data, Depth depth, int sinkT
             result.generatedOutput[first * channels + i] = generated.output[i];
             result.output[first * channels + i] = prompt.output[i] + generated.output[i];
         }
-    }
+    });
     return result;
 }
 

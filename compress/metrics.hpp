@@ -38,7 +38,7 @@ struct LayerReference {
     std::vector<float> output, generatedOutput;   // [H, t, d] sum of attention times value, not divided by mass
 };
 
-/// Throws Error(badInput) if decodeRows (and value at depth output) are not loaded.
+/// Throws Error(badInput) if decodeRows (and value at depth output) are not loaded. threads 0: all.
 [[nodiscard]] LayerReference makeReference(const core::LayerData& data, Depth depth, int sinkTokens, int threads = 1);
 
 /// Pure function, thread-safe.

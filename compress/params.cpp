@@ -94,11 +94,13 @@ const std::string& Params::text(std::string_view name) const
     return found->second;
 }
 
-std::int64_t Params::integer(std::string_view name, std::int64_t minimum) const
+std::int64_t Params::integer(std::string_view name, std::int64_t minimum, std::int64_t maximum) const
 {
     std::int64_t number = 0;
-    const std::string bound = minimum == kNoMinimum ? "" : fmt::format(" of at least {}", minimum);
-    if (!parseWhole(text(name), number) || number < minimum)
+    const bool whole = parseWhole(text(name), number);
+    const std::string bound = whole && number > maximum ? fmt::format(" of at most {}", maximum)
+                                                        : fmt::format(" of at least {}", minimum);
+    if (!whole || number < minimum || number > maximum)
         throw core::Error(core::ErrorCode::usage,
                           fmt::format("parameter '{}' of method '{}' is '{}'; expected a whole number{}", name,
                                       m_method, text(name), bound));

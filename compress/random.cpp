@@ -15,7 +15,7 @@ namespace {
 class Random final : public MethodBase {
 public:
     Random(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_seed(static_cast<std::uint64_t>(params().integer("seed", 0))),
+        : MethodBase(info, std::move(resolved)), m_seed(static_cast<std::uint64_t>(params().integer("seed", 0, Params::kNoMaximum))),
           m_shared(params().flag("shared_layers")), m_protect(params().text("protect") == "sinks_window"),
           m_sinks(params().integer("sinks", 0)), m_window(params().integer("window", 0))
     {
@@ -40,11 +40,11 @@ private:
     {
         const std::int64_t n = input.data.n;
         const auto layer = static_cast<std::uint64_t>(m_shared ? 0 : input.data.layer);
+        const auto head = static_cast<std::uint64_t>(input.kvHeadNumber(kvHead));
         std::vector<double> result(static_cast<std::size_t>(n));
         for (std::int64_t position = 0; position < n; ++position) {
             const bool safe = m_protect && (position < m_sinks || position >= n - m_window);
-            const double draw = hashUniform({input.seed, m_seed, layer, static_cast<std::uint64_t>(kvHead),
-                                             static_cast<std::uint64_t>(position)});
+            const double draw = hashUniform({input.seed, m_seed, layer, head, static_cast<std::uint64_t>(position)});
             result[static_cast<std::size_t>(position)] = safe ? 2.0 : draw;
         }
         return result;

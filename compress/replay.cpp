@@ -6,15 +6,13 @@
 
 #include "compress/layer_prep.hpp"
 #include "compress/method_base.hpp"
+#include "core/parallel.hpp"
 #include "core/statistics.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
-#include <mutex>
 
 #include <fmt/format.h>
-#include <omp.h>
 
 namespace kvviz::compress {
 namespace {
@@ -33,25 +31,14 @@ struct Job {
     std::vector<std::int64_t> headDead;
 };
 
-/// Runs body(i) on several threads; the first exception is thrown again here.
+/// Runs body(i) on several threads until the user stops it.
 template <typename Body>
 void parallelFor(std::int64_t count, int threads, const core::Progress& progress, const Body& body)
 {
-    std::exception_ptr failure;
-    std::mutex guard;
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (std::int64_t i = 0; i < count; ++i) {
-        try {
-            if (!progress.stop.stop_requested())
-                body(i);
-        } catch (...) {
-            const std::lock_guard lock(guard);
-            if (!failure)
-                failure = std::current_exception();
-        }
-    }
-    if (failure)
-        std::rethrow_exception(failure);
+    core::parallelFor(count, threads, [&](std::int64_t i) {
+        if (!progress.stop.stop_requested())
+            body(i);
+    });
     progress.throwIfStopped();
 }
 
@@ -64,7 +51,7 @@ class Replay {
 public:
     Replay(const core::CaptureSource& capture, const ReplayRequest& request, const core::Progress& progress)
         : m_capture(capture), m_request(request), m_progress(progress), m_segments(capture.info().segments),
-          m_threads(request.threads > 0 ? request.threads : omp_get_max_threads())
+          m_kvHeads(capture.info().kvHeads()), m_threads(request.threads)
     {
         for (const Budget& budget : request.budgets)
             budget.validate();
@@ -147,7 +134,7 @@ private:
         job.result.variant = method.params().variant();
         job.result.params = method.params().json();
         job.result.budget = budget;
-        job.result.budgetTokens = budget.capacity(m_report.nPrompt);
+        job.result.budgetTokens = budget.tokens.value_or(budget.capacity(m_report.nPrompt));
         return job;
     }
 
@@ -187,7 +174,13 @@ private:
     void planJob(Job& job, const core::LayerData& data, std::int64_t slot) const
     {
         const auto start = std::chrono::steady_clock::now();
-        const LayerInput input{data, m_segments, slot, std::ssize(m_capture.info().layers), m_request.seed, job.plans};
+        const LayerInput input{.data = data,
+                               .segments = m_segments,
+                               .slot = slot,
+                               .layers = std::ssize(m_capture.info().layers),
+                               .seed = m_request.seed,
+                               .earlier = job.plans,
+                               .kvHeads = m_kvHeads};
         job.plan = job.method->plan(input, job.budget);
         job.metrics = makeMetrics(data, m_request.depth);
         job.headSeconds.assign(static_cast<std::size_t>(data.heads.kvHeads()), 0.0);
@@ -222,7 +215,7 @@ private:
         }
         if (m_request.keepMasks)
             append(result.keptDecode, job.plan.keptDecode);
-        job.plan.keptDecode = {};
+        job.plan.keptDecode = std::vector<std::uint8_t>(); // gives the memory back
         job.plans.push_back(std::move(job.plan));
     }
 
@@ -247,6 +240,7 @@ private:
     const ReplayRequest& m_request;
     const core::Progress& m_progress;
     const std::vector<core::Segment>& m_segments;
+    std::vector<int> m_kvHeads; ///< numbers in the model
     int m_threads;
     std::vector<std::unique_ptr<Method>> m_methods;
     Need m_available = Need::none, m_needs = Need::none;

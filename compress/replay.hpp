@@ -21,7 +21,7 @@ struct ReplayRequest {
 struct ReplayResult {
     std::string method, variant, params; ///< variant: preset and overrides as given; params: all of them, as JSON
     Budget budget;
-    std::int64_t budgetTokens = 0; ///< nominal tokens per layer and KV head
+    std::int64_t budgetTokens = 0; ///< nominal tokens per layer and KV head; may be more than the prompt has
     std::int64_t keptTokens = 0;  ///< sum over layers and KV heads
     double actualRatio = 0;       ///< kept / (L G n)
     std::uint64_t bytes = 0;      ///< kept prompt K and V, 2 bytes an element

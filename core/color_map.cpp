@@ -45,7 +45,8 @@ ColorTable makeTable(std::span<const std::uint32_t> anchors)
     ColorTable table;
     for (std::size_t i = 0; i < table.size(); ++i) {
         const double position = static_cast<double>(i) / 255.0 * static_cast<double>(anchors.size() - 1);
-        table[i] = {interpolate(anchors, position, 16), interpolate(anchors, position, 8), interpolate(anchors, position, 0)};
+        table[i] = {interpolate(anchors, position, 16), interpolate(anchors, position, 8),
+                    interpolate(anchors, position, 0)};
     }
     return table;
 }

@@ -48,7 +48,8 @@ ScoreCurve scoreCurve(std::span<const float> scores, std::int64_t skipFirst)
     counted.reserve(scores.size());
     for (auto i = static_cast<std::size_t>(curve.skipped); i < scores.size(); ++i) {
         if (!std::isfinite(scores[i]) || scores[i] < 0)
-            throw Error(ErrorCode::badInput, "the score of key " + std::to_string(i) + " is " + std::to_string(scores[i])
+            throw Error(ErrorCode::badInput, "the score of key " + std::to_string(i) + " is "
+                                                 + std::to_string(scores[i])
                                                  + "; cumulative curves need finite values of at least 0");
         counted.push_back(scores[i]);
     }

@@ -29,7 +29,8 @@ struct ScoreCurve {
 /// Value of a curve at `keys` >= 1 keys; 1 beyond its end, so that prompts of different length can be averaged.
 [[nodiscard]] double shareAt(std::span<const double> curve, std::int64_t keys);
 
-/// Distinct ascending whole numbers from 1 to `last`, every one up to about `count`, then evenly spaced in the logarithm.
+/// Distinct ascending whole numbers from 1 to `last`, every one up to about `count`, then evenly spaced in the
+/// logarithm.
 [[nodiscard]] std::vector<std::int64_t> logGrid(std::int64_t last, std::int64_t count);
 
 /// Mean and spread of several values.
@@ -38,7 +39,8 @@ struct Summary {
     double low = 0, high = 0;
 };
 
-/// Mean with the quantiles `lowQuantile` and 1 - lowQuantile of the values (linear interpolation between order statistics).
+/// Mean with the quantiles `lowQuantile` and 1 - lowQuantile of the values (linear interpolation between order
+/// statistics).
 [[nodiscard]] Summary quantileSummary(std::span<const double> values, double lowQuantile);
 
 /// Mean with its 95 % percentile-bootstrap interval (`resamples` draws, seeded, the same on every machine). One value

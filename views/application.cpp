@@ -4,6 +4,8 @@
 
 #include "core/error.hpp"
 
+#include <QHashSeed>
+
 #include <cstdio>
 
 namespace kvviz::views {
@@ -29,11 +31,13 @@ void handleMessage(QtMsgType type, const QMessageLogContext&, const QString& mes
 std::unique_ptr<QApplication> makeApplication(Display display, bool verbose)
 {
     verboseMessages = verbose;
+    QHashSeed::setDeterministicGlobalSeed(); // Qt's hash order shows in exported files
     qInstallMessageHandler(handleMessage);
     if (display == Display::wanted && !hasDisplay())
-        throw core::Error(core::ErrorCode::failure,
-                          "there is no display to open a window on; draw into a file with `kvviz figure`, or the window "
-                          "itself with `kvviz view --screenshot FILE.png`");
+        throw core::Error(
+            core::ErrorCode::failure,
+            "there is no display to open a window on; draw into a file with `kvviz figure`, or the window "
+            "itself with `kvviz view --screenshot FILE.png`");
     if (display == Display::none || !hasDisplay())
         qputenv("QT_QPA_PLATFORM", "offscreen");
     // Qt keeps references to these for as long as the application lives.

@@ -34,7 +34,8 @@ void BackgroundTask::run(Work work)
             error = QString::fromUtf8(exception.what());
         }
         // The destructor waits for this thread, so `this` is alive here.
-        QMetaObject::invokeMethod(this, [this, number, finish, error] { deliver(number, finish, error); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            this, [this, number, finish, error] { deliver(number, finish, error); }, Qt::QueuedConnection);
     });
 }
 

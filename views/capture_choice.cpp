@@ -72,9 +72,8 @@ std::vector<SegmentMark> segmentMarks(const core::CaptureInfo& info)
     std::vector<SegmentMark> marks;
     for (const core::Segment& segment : info.segments)
         marks.push_back({markLabel(segment), segment.kind, segment.span});
-    const bool hasGenerated = std::any_of(marks.begin(), marks.end(), [](const SegmentMark& mark) {
-        return mark.kind == core::SegmentKind::generated;
-    });
+    const bool hasGenerated = std::any_of(
+        marks.begin(), marks.end(), [](const SegmentMark& mark) { return mark.kind == core::SegmentKind::generated; });
     if (!hasGenerated && info.nGenerated() > 0)
         marks.push_back({"G", core::SegmentKind::generated, {info.nPrompt(), info.nTokens()}});
     return marks;
@@ -83,9 +82,13 @@ std::vector<SegmentMark> segmentMarks(const core::CaptureInfo& info)
 Provenance provenanceOf(const core::CaptureSource& source)
 {
     const core::CaptureInfo& info = source.info();
-    return {source.name(),      "/",          "capture",    info.model.name,  info.model.sha256, info.prompt.task,
-            info.prompt.id,     std::string(core::tierName(info.tier)), info.created, info.creator, info.commandLine,
-            info.nPrompt(),     info.nGenerated()};
+    return {source.name(),     "/",
+            "capture",         info.model.name,
+            info.model.sha256, info.prompt.task,
+            info.prompt.id,    std::string(core::tierName(info.tier)),
+            info.created,      info.creator,
+            info.commandLine,  info.nPrompt(),
+            info.nGenerated()};
 }
 
 } // namespace kvviz::plot

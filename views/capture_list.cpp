@@ -8,7 +8,9 @@ QString CaptureList::label(int index) const
 {
     const io::CaptureRef& ref = m_refs.at(static_cast<std::size_t>(index));
     const QString file = QString::fromStdString(ref.file.filename().string());
-    return ref.group == "/" ? file : file + QStringLiteral(" : ") + QString::fromStdString(ref.group).section(QLatin1Char('/'), -1);
+    return ref.group == "/"
+               ? file
+               : file + QStringLiteral(" : ") + QString::fromStdString(ref.group).section(QLatin1Char('/'), -1);
 }
 
 std::shared_ptr<const io::CaptureReader> CaptureList::reader(int index)

@@ -39,7 +39,8 @@ constexpr std::int64_t kPositionalPoints = 1024;
 
 } // namespace
 
-void CumulativeCurves::addLayer(const std::string& name, const core::LayerData& layer, const std::vector<std::int64_t>& heads)
+void CumulativeCurves::addLayer(const std::string& name, const core::LayerData& layer,
+                                const std::vector<std::int64_t>& heads)
 {
     if (!m_groups.contains(name))
         m_order.push_back(name);
@@ -47,7 +48,8 @@ void CumulativeCurves::addLayer(const std::string& name, const core::LayerData& 
     group.longest = std::max(group.longest, layer.n);
     m_longest = std::max(m_longest, layer.n);
     for (const std::int64_t head : heads) {
-        const std::span<const float> scores(layer.received.data() + head * layer.total(), static_cast<std::size_t>(layer.n));
+        const std::span<const float> scores(layer.received.data() + head * layer.total(),
+                                            static_cast<std::size_t>(layer.n));
         group.with.push_back(sample(core::scoreCurve(scores, 0).sorted));
         group.without.push_back(sample(core::scoreCurve(scores, m_request.sinkTokens).sorted));
     }
@@ -118,7 +120,8 @@ CurvePanel CumulativeCurves::panel() const
     return panel;
 }
 
-CurvePanel positionalPanel(const core::LayerData& layer, const std::vector<std::int64_t>& heads, const CurveRequest& request)
+CurvePanel positionalPanel(const core::LayerData& layer, const std::vector<std::int64_t>& heads,
+                           const CurveRequest& request)
 {
     CurvePanel panel;
     panel.xLabel = "keys, in order";
@@ -133,7 +136,8 @@ CurvePanel positionalPanel(const core::LayerData& layer, const std::vector<std::
         series.dashed = !withSinks;
         std::vector<core::ScoreCurve> curves;
         for (const std::int64_t head : heads)
-            curves.push_back(core::scoreCurve({layer.received.data() + head * layer.total(), static_cast<std::size_t>(layer.n)}, skip));
+            curves.push_back(core::scoreCurve(
+                {layer.received.data() + head * layer.total(), static_cast<std::size_t>(layer.n)}, skip));
         const std::int64_t last = layer.n - skip;
         for (std::int64_t keys = 1; keys <= last; keys = keys == last ? last + 1 : std::min(keys + step, last)) {
             double sum = 0;

@@ -25,7 +25,8 @@ class CumulativeCurves {
 public:
     explicit CumulativeCurves(const CurveRequest& request) : m_request(request) {}
 
-    /// Captures of one task are averaged. Throws Error: usage for a layer or head that is not there, badInput without stats.
+    /// Captures of one task are averaged. Throws Error: usage for a layer or head that is not there, badInput without
+    /// stats.
     void add(const core::CaptureSource& capture, const core::Progress& progress = {});
     /// Curves of one layer that is loaded already, under a name.
     void addLayer(const std::string& name, const core::LayerData& layer, const std::vector<std::int64_t>& heads);

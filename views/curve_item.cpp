@@ -93,7 +93,9 @@ void CurveItem::setUpAxes()
 double CurveItem::yLabelWidth() const
 {
     // Two decimals of a small range are the widest labels that occur.
-    const QString widest = m_panel.yHigh < 0.1 ? QStringLiteral("0.025") : m_panel.yHigh < 0.5 ? QStringLiteral("0.25") : QStringLiteral("0.8");
+    const QString widest = m_panel.yHigh < 0.1   ? QStringLiteral("0.025")
+                           : m_panel.yHigh < 0.5 ? QStringLiteral("0.25")
+                                                 : QStringLiteral("0.8");
     return m_style.textWidth(widest, 0.9);
 }
 
@@ -107,9 +109,13 @@ void CurveItem::place(const QRectF& rect, QSizeF canvas)
     const double right = m_style.units(7); // half of the last tick label
     const QRectF inner = rect.adjusted(left, top, -right, -bottom);
     placeElement(m_layout, m_rect, inner, canvas);
-    m_rect->axis(QCPAxis::atLeft)->ticker()->setTickCount(std::max(3, static_cast<int>(inner.height() / m_style.units(22 * m_style.spread))));
+    m_rect->axis(QCPAxis::atLeft)
+        ->ticker()
+        ->setTickCount(std::max(3, static_cast<int>(inner.height() / m_style.units(22 * m_style.spread))));
     if (!m_panel.logX)
-        m_rect->axis(QCPAxis::atBottom)->ticker()->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30 * m_style.spread))));
+        m_rect->axis(QCPAxis::atBottom)
+            ->ticker()
+            ->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30 * m_style.spread))));
     std::vector<TextPiece> pieces;
     double titleLeft = inner.left();
     if (!m_panel.letter.empty()) {

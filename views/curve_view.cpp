@@ -47,13 +47,16 @@ void CurveView::load()
         request.sinkTokens = state.sinkTokens;
         request.onlyWithoutSinks = state.withoutSinks;
         plot::CumulativeCurves curves(request);
-        const std::string name = fmt::format("layer {}, {}", info.layers.at(static_cast<std::size_t>(slot)), plot::headsText(info, heads));
+        const std::string name =
+            fmt::format("layer {}, {}", info.layers.at(static_cast<std::size_t>(slot)), plot::headsText(info, heads));
         const core::LayerData layer = reader->loadLayer(slot, core::Need::stats);
         curves.addLayer(name, layer, heads);
         plot::CurveFigure figure;
         figure.panels = {curves.panel(), plot::positionalPanel(layer, heads, request)};
         figure.legendNotes = {{fmt::format("without first {} keys", state.sinkTokens), true}};
-        return [this, figure = std::move(figure)] { show(figure); };
+        return [this, figure = std::move(figure)] {
+            show(figure);
+        };
     });
 }
 

@@ -65,7 +65,7 @@ struct CurveSeries {
     std::vector<double> low, high; ///< band; empty: none
     int color = 0;                 ///< index into the palette
     bool dashed = false, markers = false;
-    bool reference = false;        ///< drawn thin and grey: a bound (full cache), or dotted when `dashed` (an oracle)
+    bool reference = false; ///< drawn thin and grey: a bound (full cache), or dotted when `dashed` (an oracle)
 };
 
 struct CurvePanel {

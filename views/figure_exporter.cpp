@@ -11,6 +11,8 @@
 #include <QPdfWriter>
 #include <QSvgGenerator>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <fstream>
 
@@ -85,7 +87,8 @@ QByteArray renderPng(FigureScene& scene, const ExportOptions& options)
     const double scale = options.dpi / kExportUnitsPerInch;
     QImage image((scene.size() * scale).toSize(), QImage::Format_RGB32);
     if (image.isNull())
-        throw Error(ErrorCode::usage, "a picture of this size does not fit into memory; use a smaller --width or --dpi");
+        throw Error(ErrorCode::usage,
+                    "a picture of this size does not fit into memory; use a smaller --width or --dpi");
     image.fill(Qt::white);
     image.setDotsPerMeterX(qRound(options.dpi / kMmPerInch * 1000));
     image.setDotsPerMeterY(image.dotsPerMeterX());
@@ -112,7 +115,8 @@ void writeFile(const std::filesystem::path& path, const char* data, std::size_t 
         out.close();
         if (!out) {
             std::filesystem::remove(part, ignored);
-            throw Error(ErrorCode::failure, "cannot write '" + path.string() + "': is the disk full, or the folder read-only?");
+            throw Error(ErrorCode::failure,
+                        "cannot write '" + path.string() + "': is the disk full, or the folder read-only?");
         }
     }
     std::error_code failed;
@@ -144,7 +148,9 @@ std::filesystem::path sidecarPath(const std::filesystem::path& path) { return pa
 void checkExport(const ExportOptions& options)
 {
     (void)formatOf(options.path);
-    const auto within = [](double value, double low, double high) { return value == 0 || (value >= low && value <= high); };
+    const auto within = [](double value, double low, double high) {
+        return value == 0 || (value >= low && value <= high);
+    };
     if (!within(options.widthMm, 30, 2000) || !within(options.heightMm, 20, 2000))
         throw Error(ErrorCode::usage, "--width must lie between 30 and 2000 mm and --height between 20 and 2000 mm "
                                       "(one column of a paper: 85, two: 178)");
@@ -165,8 +171,8 @@ QByteArray renderFigure(const Figure& figure, const ExportOptions& options)
 {
     const double unitsPerMm = kExportUnitsPerInch / kMmPerInch;
     FigureScene scene(figure, PlotStyle::paper(options.fontPt > 0 ? options.fontPt : 7.5),
-                      std::round(resolvedWidth(figure, options) * unitsPerMm), std::round(options.heightMm * unitsPerMm),
-                      options.dpi);
+                      std::round(resolvedWidth(figure, options) * unitsPerMm),
+                      std::round(options.heightMm * unitsPerMm), options.dpi);
     switch (formatOf(options.path)) {
     case FileFormat::pdf: return renderPdf(scene, figure, options);
     case FileFormat::svg: return renderSvg(scene, figure, options);

@@ -93,40 +93,18 @@ double FigureScene::notes(const std::vector<std::string>& lines, double top, boo
 
 void FigureScene::buildMaps(const HeatmapFigure& maps, double height, double rasterDpi)
 {
-    const int count = static_cast<int>(maps.panels.size());
-    const int columns = mapColumns(count);
-    const int rows = (count + columns - 1) / columns;
-    for (int i = 0; i < count; ++i) {
+    const int columns = mapColumns(static_cast<int>(maps.panels.size()));
+    for (const MapPanel& data : maps.panels) {
         auto panel = std::make_unique<HeatmapPanel>(m_plot.get(), m_layout);
         panel->setVectorResolution(rasterDpi / kExportUnitsPerInch);
-        panel->setQueryLabelVisible(i % columns == 0);
-        panel->setPanel(maps.panels[static_cast<std::size_t>(i)], maps.scale, m_style);
+        panel->setQueryLabelVisible(static_cast<int>(m_maps.size()) % columns == 0);
+        panel->setPanel(data, maps.scale, m_style);
         m_maps.push_back(std::move(panel));
     }
-    const double gap = m_style.units(kBarGapPt), left = m_style.units(2);
-    const double barWidth = m_style.units(kBarPt + 2) + ColorBar::labelWidth(maps.scale, m_style);
-    const double top = m_style.units(2) + titleHeight();
-    // Every map gets the same width, whatever its axis needs beside it.
-    QVector<double> sides(columns, 0.0);
-    for (int i = 0; i < count; ++i)
-        sides[i % columns] = std::max(sides[i % columns], m_maps[static_cast<std::size_t>(i)]->sideWidth());
-    const double allSides = std::accumulate(sides.begin(), sides.end(), 0.0);
-    const double mapWidth = std::max(10.0, (m_size.width() - left - gap - barWidth - allSides) / columns);
-    double tallest = 0;
-    for (int i = 0; i < count; ++i)
-        tallest = std::max(tallest, m_maps[static_cast<std::size_t>(i)]->heightForWidth(mapWidth + m_maps[static_cast<std::size_t>(i)]->sideWidth()));
-
     const auto lines = joinedNotes(maps.panels);
     const double footer = notes(lines, 0, false);
-    if (height <= 0)
-        m_size.setHeight(std::ceil(top + rows * tallest + footer));
-    const double rowHeight = (m_size.height() - top - footer) / rows;
-    for (int i = 0; i < count; ++i) {
-        const int column = i % columns;
-        const double end = left + std::accumulate(sides.begin(), sides.begin() + column + 1, 0.0) + (column + 1) * mapWidth;
-        const double width = mapWidth + m_maps[static_cast<std::size_t>(i)]->sideWidth();
-        m_maps[static_cast<std::size_t>(i)]->place(QRectF(end - width, top + i / columns * rowHeight, width, rowHeight), m_size);
-    }
+    const double barWidth = m_style.units(kBarPt + 2) + ColorBar::labelWidth(maps.scale, m_style);
+    placeMaps(columns, barWidth + m_style.units(kBarGapPt), footer, height);
     notes(lines, m_size.height() - footer, true);
 
     auto* barRect = new QCPAxisRect(m_plot.get());
@@ -135,6 +113,32 @@ void FigureScene::buildMaps(const HeatmapFigure& maps, double height, double ras
     bar->setScale(maps.scale, m_style);
     const QRectF first = m_maps.front()->blockRect();
     bar->place(m_layout, QRectF(m_size.width() - barWidth, first.top(), m_style.units(kBarPt), first.height()), m_size);
+}
+
+void FigureScene::placeMaps(int columns, double right, double footer, double height)
+{
+    const auto column = [columns](std::size_t panel) { return static_cast<int>(panel) % columns; };
+    const auto row = [columns](std::size_t panel) { return static_cast<int>(panel) / columns; };
+    const double left = m_style.units(2), top = m_style.units(2) + titleHeight();
+    // Every map gets the same width, whatever its axis needs beside it.
+    QVector<double> sides(columns, 0.0);
+    for (std::size_t i = 0; i < m_maps.size(); ++i)
+        sides[column(i)] = std::max(sides[column(i)], m_maps[i]->sideWidth());
+    const double allSides = std::accumulate(sides.begin(), sides.end(), 0.0);
+    const double mapWidth = std::max(10.0, (m_size.width() - left - right - allSides) / columns);
+    double tallest = 0;
+    for (const auto& map : m_maps)
+        tallest = std::max(tallest, map->heightForWidth(mapWidth + map->sideWidth()));
+    const int rows = row(m_maps.size() - 1) + 1;
+    if (height <= 0)
+        m_size.setHeight(std::ceil(top + rows * tallest + footer));
+    const double rowHeight = (m_size.height() - top - footer) / rows;
+    for (std::size_t i = 0; i < m_maps.size(); ++i) {
+        const int next = column(i) + 1;
+        const double end = left + std::accumulate(sides.begin(), sides.begin() + next, 0.0) + next * mapWidth;
+        const double width = mapWidth + m_maps[i]->sideWidth();
+        m_maps[i]->place(QRectF(end - width, top + row(i) * rowHeight, width, rowHeight), m_size);
+    }
 }
 
 void FigureScene::buildCurves(const CurveFigure& curves, double height)

@@ -25,6 +25,8 @@ public:
 
 private:
     void buildMaps(const HeatmapFigure& maps, double height, double rasterDpi);
+    /// `right`: width that the colour bar takes; height 0: as the maps need.
+    void placeMaps(int columns, double right, double footer, double height);
     void buildCurves(const CurveFigure& curves, double height);
     [[nodiscard]] double titleHeight() const;
     /// Small print below `top`; returns its height (measured only, when `draw` is false).

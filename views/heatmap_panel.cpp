@@ -34,9 +34,11 @@ void placeElement(QCPLayoutInset* layout, QCPLayoutElement* element, const QRect
         if (layout->elementAt(i) != element)
             continue;
         layout->setInsetPlacement(i, QCPLayoutInset::ipFree);
+        const QRectF whole(rect.topLeft().toPoint(), rect.bottomRight().toPoint());
         const double eps = 0.02; // the layout truncates to whole units
-        layout->setInsetRect(i, QRectF((rect.x() + eps) / canvas.width(), (rect.y() + eps) / canvas.height(),
-                                       (rect.width() + eps) / canvas.width(), (rect.height() + eps) / canvas.height()));
+        layout->setInsetRect(i,
+                             QRectF((whole.x() + eps) / canvas.width(), (whole.y() + eps) / canvas.height(),
+                                    (whole.width() + eps) / canvas.width(), (whole.height() + eps) / canvas.height()));
     }
 }
 
@@ -122,10 +124,12 @@ HeatmapPanel::Margins HeatmapPanel::margins() const
     const QString digits = QString::number(std::max(m_panel.keys.end, m_panel.decodeQueries.end));
     Margins margins;
     const double rowTexts = text ? std::max(longestToken(m_panel.queries), longestToken(m_panel.decodeQueries)) : 0.0;
-    margins.left = m_style.units(kAxisPt) + std::max(rowTexts, m_style.textWidth(digits, text ? m_style.tokenScale : 0.9))
+    margins.left = m_style.units(kAxisPt)
+                   + std::max(rowTexts, m_style.textWidth(digits, text ? m_style.tokenScale : 0.9))
                    + (m_queryLabel ? m_style.lineHeight() : 0);
     margins.right = m_style.units(4);
-    margins.bottom = m_style.units(kAxisPt + 0.5) + (text ? longestToken(m_panel.keys) : m_style.lineHeight(0.9)) + m_style.lineHeight();
+    margins.bottom = m_style.units(kAxisPt + 0.5) + (text ? longestToken(m_panel.keys) : m_style.lineHeight(0.9))
+                     + m_style.lineHeight();
     margins.top = MapOverlay::bandHeight(m_style);
     if (!m_panel.title.empty() || !m_panel.letter.empty())
         margins.top += m_style.lineHeight() + m_style.units(1.5);
@@ -152,7 +156,8 @@ double HeatmapPanel::heightForWidth(double width) const
 {
     const Margins m = margins();
     const double side = width - m.left - m.right;
-    const double shape = static_cast<double>(m_panel.queries.size()) / static_cast<double>(std::max<std::int64_t>(1, m_panel.keys.size()));
+    const double shape = static_cast<double>(m_panel.queries.size())
+                         / static_cast<double>(std::max<std::int64_t>(1, m_panel.keys.size()));
     const double map = side * std::clamp(shape, 0.3, 1.0);
     const double decode = decodeHeight(map);
     return m.top + map + (decode > 0 ? decode + m_style.units(kStripGapPt) : 0) + m.bottom;
@@ -196,7 +201,8 @@ void HeatmapPanel::fitLabels(const QRectF& strip)
 void HeatmapPanel::placeTitle(const QRectF& rect, double mapLeft)
 {
     std::vector<TextPiece> pieces;
-    const QString letter = m_panel.letter.empty() ? QString() : QStringLiteral("(%1)").arg(QString::fromStdString(m_panel.letter));
+    const QString letter =
+        m_panel.letter.empty() ? QString() : QStringLiteral("(%1)").arg(QString::fromStdString(m_panel.letter));
     const double height = m_style.lineHeight();
     double x = mapLeft;
     if (!letter.isEmpty()) {
@@ -204,8 +210,9 @@ void HeatmapPanel::placeTitle(const QRectF& rect, double mapLeft)
                           m_style.font(1.0, true), m_style.text});
         x += m_style.textWidth(letter + QLatin1Char(' '), 1.0, true);
     }
-    const QString title = QFontMetricsF(m_style.font()).elidedText(QString::fromStdString(m_panel.title), Qt::ElideRight,
-                                                                   std::max(1.0, rect.right() - x));
+    const QString title =
+        QFontMetricsF(m_style.font())
+            .elidedText(QString::fromStdString(m_panel.title), Qt::ElideRight, std::max(1.0, rect.right() - x));
     if (!title.isEmpty())
         pieces.push_back({QRectF(x, rect.top(), rect.right() - x, height), Qt::AlignLeft | Qt::AlignVCenter, title,
                           m_style.font(), m_style.text});

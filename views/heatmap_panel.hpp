@@ -34,7 +34,7 @@ public:
 
     [[nodiscard]] QCPAxisRect* promptRect() const { return m_promptRect; }
     [[nodiscard]] QCPAxisRect* decodeRect() const { return m_decodeRect; }
-    [[nodiscard]] QRectF mapRect() const { return m_mapRect; } ///< of the prompt part, as placed
+    [[nodiscard]] QRectF mapRect() const { return m_mapRect; }     ///< of the prompt part, as placed
     [[nodiscard]] QRectF blockRect() const { return m_blockRect; } ///< with the decode strip
 
 private:

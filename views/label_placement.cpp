@@ -84,9 +84,9 @@ int shotLabelRank(int number, int count)
 {
     if (number == 1 || number == count)
         return 1;
-    if (number % 10 == 0)
+    if (count > 10 && number % 10 == 0)
         return 2;
-    if (number % 5 == 0)
+    if (count > 10 && number % 5 == 0)
         return 3;
     return number % 2 == 0 ? 4 : 5;
 }

@@ -24,7 +24,7 @@ struct PlacedLabel {
 [[nodiscard]] std::vector<PlacedLabel> placeLabels(const std::vector<LabelWish>& wishes, double low, double high,
                                                    double gap);
 
-/// Rank of shot `number` (from 1) of `count`: round numbers stay longer.
+/// Rank of shot `number` (from 1) of `count`: the first, the last and round (of up to ten: even) numbers stay longer.
 [[nodiscard]] int shotLabelRank(int number, int count);
 
 } // namespace kvviz::plot

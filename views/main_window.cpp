@@ -69,7 +69,18 @@ MainWindow::MainWindow(std::unique_ptr<CaptureList> captures, int layer, int hea
     start.head = head;
     m_selection->setState(start);
     buildToolBar();
+    buildPage();
+    connect(m_map, &MapView::hovered, m_readout, &QLabel::setText);
+    connect(m_map, &MapView::failed, this, &MainWindow::showMessage);
+    connect(m_curve, &CurveView::failed, this, &MainWindow::showMessage);
+    connect(m_selection, &Selection::changed, this, &MainWindow::selectionChanged);
+    buildActions();
+    connectSelectors();
+    fillSelectors();
+}
 
+void MainWindow::buildPage()
+{
     m_map = new MapView(m_selection, m_captures.get());
     m_curve = new CurveView(m_selection, m_captures.get());
     auto* splitter = new QSplitter(Qt::Horizontal);
@@ -91,14 +102,6 @@ MainWindow::MainWindow(std::unique_ptr<CaptureList> captures, int layer, int hea
     setCentralWidget(page);
     statusBar()->addWidget(m_readout, 1);
     statusBar()->addPermanentWidget(m_about);
-
-    connect(m_map, &MapView::hovered, m_readout, &QLabel::setText);
-    connect(m_map, &MapView::failed, this, &MainWindow::showMessage);
-    connect(m_curve, &CurveView::failed, this, &MainWindow::showMessage);
-    connect(m_selection, &Selection::changed, this, &MainWindow::selectionChanged);
-    buildActions();
-    connectSelectors();
-    fillSelectors();
 }
 
 MainWindow::~MainWindow()
@@ -145,11 +148,12 @@ void MainWindow::buildActions()
 void MainWindow::connectSelectors()
 {
     connect(m_captureBox, &QComboBox::currentIndexChanged, this, [this](int index) { m_selection->setCapture(index); });
-    connect(m_layerBox, &QComboBox::currentIndexChanged, this, [this] { m_selection->setLayer(m_layerBox->currentData().toInt()); });
-    connect(m_headBox, &QComboBox::currentIndexChanged, this, [this] { m_selection->setHead(m_headBox->currentData().toInt()); });
-    connect(m_poolingBox, &QComboBox::currentIndexChanged, this, [this] {
-        m_selection->setPooling(static_cast<io::Pooling>(m_poolingBox->currentData().toInt()));
-    });
+    connect(m_layerBox, &QComboBox::currentIndexChanged, this,
+            [this] { m_selection->setLayer(m_layerBox->currentData().toInt()); });
+    connect(m_headBox, &QComboBox::currentIndexChanged, this,
+            [this] { m_selection->setHead(m_headBox->currentData().toInt()); });
+    connect(m_poolingBox, &QComboBox::currentIndexChanged, this,
+            [this] { m_selection->setPooling(static_cast<io::Pooling>(m_poolingBox->currentData().toInt())); });
     connect(m_logBox, &QCheckBox::toggled, m_selection, &Selection::setLogarithmic);
     connect(m_sinkBox, &QCheckBox::toggled, m_selection, &Selection::setWithoutSinks);
 }
@@ -167,8 +171,9 @@ void MainWindow::fillSelectors()
         m_headBox->addItem(tr("mean of %1").arg(info.heads.size()), -1);
         for (const int head : info.heads)
             m_headBox->addItem(QString::number(head), head);
-        m_about->setText(QString::fromStdString(fmt::format("{}  \u00b7  {}  \u00b7  {} + {} tokens  \u00b7  tier {}", info.model.name,
-                                                            info.prompt.task, info.nPrompt(), info.nGenerated(), core::tierName(info.tier))));
+        m_about->setText(QString::fromStdString(fmt::format("{}  \u00b7  {}  \u00b7  {} + {} tokens  \u00b7  tier {}",
+                                                            info.model.name, info.prompt.task, info.nPrompt(),
+                                                            info.nGenerated(), core::tierName(info.tier))));
         setWindowTitle(QStringLiteral("%1 - kvviz").arg(m_captures->label(m_selection->state().capture)));
     } catch (const core::Error& error) {
         m_about->clear();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The window of `kvviz view`: selectors above, heatmap and cumulative curve below, a readout in the status bar, faults in
-// a message bar instead of dialogs.
+// The window of `kvviz view`: selectors above, heatmap and cumulative curve below, a readout in the status bar, faults
+// in a message bar instead of dialogs.
 #pragma once
 
 #include "views/capture_list.hpp"
@@ -37,6 +37,7 @@ public:
 
 private:
     void buildToolBar();
+    void buildPage();
     void buildActions();
     void connectSelectors();
     void fillSelectors();

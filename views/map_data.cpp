@@ -44,9 +44,10 @@ Span availableQueries(const io::CaptureReader& capture, Span queries)
     const Span window{info.nPrompt() - info.window, info.nPrompt()};
     const Span part{std::max(queries.begin, window.begin), std::min(queries.end, window.end)};
     if (part.empty())
-        throw Error(ErrorCode::usage, fmt::format("'{}' holds the rows of queries {} to {} only (tier {}); capture with "
-                                                  "--tier map for the others",
-                                                  capture.name(), window.begin, window.end - 1, core::tierName(info.tier)));
+        throw Error(ErrorCode::usage,
+                    fmt::format("'{}' holds the rows of queries {} to {} only (tier {}); capture with "
+                                "--tier map for the others",
+                                capture.name(), window.begin, window.end - 1, core::tierName(info.tier)));
     return part;
 }
 
@@ -63,16 +64,18 @@ bool wantsTokenText(const MapRequest& request, const MapPanel& panel)
 {
     const std::int64_t most = std::max(panel.keys.size(), panel.queries.size());
     if (request.axes == AxisMode::token && most > request.tokenTextLimit + request.tokenTextLimit / 4)
-        throw Error(ErrorCode::usage, fmt::format("{} tokens are too many to show as text at this width (room for {}); "
-                                                  "zoom with --keys and --queries, use a larger --width, or --axes position",
-                                                  most, request.tokenTextLimit));
+        throw Error(ErrorCode::usage,
+                    fmt::format("{} tokens are too many to show as text at this width (room for {}); "
+                                "zoom with --keys and --queries, use a larger --width, or --axes position",
+                                most, request.tokenTextLimit));
     return request.axes == AxisMode::token || (request.axes == AxisMode::automatic && most <= request.tokenTextLimit);
 }
 
 /// "full", "level 0": what was read, and how many tokens a cell stands for.
 std::string sourceNote(const core::CaptureInfo& info, const io::MapTile& tile)
 {
-    const double keysPerCell = (tile.keyEnd - tile.keyBegin) / static_cast<double>(std::max<std::int64_t>(1, tile.columns));
+    const double keysPerCell =
+        (tile.keyEnd - tile.keyBegin) / static_cast<double>(std::max<std::int64_t>(1, tile.columns));
     const std::string cells = keysPerCell > 1.001 ? fmt::format(", {:.3g} keys a cell", keysPerCell) : "";
     return fmt::format("source: {} (tier {}){}", tile.source, core::tierName(info.tier), cells);
 }
@@ -83,7 +86,8 @@ void addNotes(MapPanel& panel, const core::CaptureInfo& info, const std::vector<
     panel.notes.push_back(panel.pooling == io::Pooling::max ? "cell: largest value" : "cell: mean value");
     panel.notes.push_back(sourceNote(info, panel.prompt));
     if (panel.decode.rows > 0)
-        panel.notes.push_back(fmt::format("strip: {} decode steps", panel.decodeQueries.size()));
+        panel.notes.push_back(fmt::format("strip: {} decode step{}", panel.decodeQueries.size(),
+                                          panel.decodeQueries.size() == 1 ? "" : "s"));
     if (panel.sinkTokens > 0)
         panel.notes.push_back(fmt::format("\u25bc first {} keys: sinks", panel.sinkTokens));
     panel.notes.push_back("grey: masked");
@@ -97,7 +101,8 @@ void forEachCell(const std::vector<MapPanel>& panels, Use&& use)
         for (const io::MapTile* tile : {&panel.prompt, &panel.decode})
             for (std::size_t i = 0; i < tile->values.size(); ++i) {
                 const auto column = static_cast<double>(i % static_cast<std::size_t>(tile->columns));
-                const double key = tile->keyBegin + column * (tile->keyEnd - tile->keyBegin) / static_cast<double>(tile->columns);
+                const double key =
+                    tile->keyBegin + column * (tile->keyEnd - tile->keyBegin) / static_cast<double>(tile->columns);
                 if (!std::isnan(tile->values[i]))
                     use(static_cast<double>(tile->values[i]), key < static_cast<double>(panel.sinkTokens));
             }
@@ -115,8 +120,9 @@ double roundUp(double value)
 void checkRange(const ColorScale& scale)
 {
     if (!(scale.low < scale.high) || (scale.logarithmic && scale.low <= 0))
-        throw Error(ErrorCode::usage, fmt::format("--range {:g},{:g} is not a colour range: low must be below high{}", scale.low,
-                                                  scale.high, scale.logarithmic ? ", and above 0 on a log scale" : ""));
+        throw Error(ErrorCode::usage,
+                    fmt::format("--range {:g},{:g} is not a colour range: low must be below high{}", scale.low,
+                                scale.high, scale.logarithmic ? ", and above 0 on a log scale" : ""));
 }
 
 void autoRange(ColorScale& scale, const std::vector<MapPanel>& panels, bool withoutSinks)
@@ -152,7 +158,8 @@ std::vector<std::pair<std::string, std::string>> parametersOf(const MapRequest& 
         {"sink_rule", fmt::format("first {} tokens", request.sinkTokens)},
         {"max_cells", std::to_string(request.maxCells)}};
     for (const MapPanel& panel : figure.panels)
-        parameters.emplace_back("layer" + (panel.letter.empty() ? "" : " (" + panel.letter + ")"), std::to_string(panel.layer));
+        parameters.emplace_back("layer" + (panel.letter.empty() ? "" : " (" + panel.letter + ")"),
+                                std::to_string(panel.layer));
     return parameters;
 }
 
@@ -212,15 +219,18 @@ io::MapTile decodeTile(const core::LayerData& layer, const std::vector<std::int6
             float sum = 0;
             for (const std::int64_t head : heads)
                 sum += layer.decodeRow(static_cast<int>(head), i)[k];
-            exact.values[static_cast<std::size_t>(i * exact.columns + k - keys.begin)] = sum / static_cast<float>(heads.size());
+            exact.values[static_cast<std::size_t>(i * exact.columns + k - keys.begin)] =
+                sum / static_cast<float>(heads.size());
         }
-    const auto rows = static_cast<int>(std::min(maxCells, exact.rows)), columns = static_cast<int>(std::min(maxCells, exact.columns));
+    const auto rows = static_cast<int>(std::min(maxCells, exact.rows)),
+               columns = static_cast<int>(std::min(maxCells, exact.columns));
     if (rows == exact.rows && columns == exact.columns)
         return exact;
     io::MapTile pooled = exact;
     pooled.rows = rows;
     pooled.columns = columns;
-    pooled.values = resampleTile(exact, pooling, {exact.keyBegin, exact.keyEnd, exact.queryBegin, exact.queryEnd, columns, rows});
+    pooled.values =
+        resampleTile(exact, pooling, {exact.keyBegin, exact.keyEnd, exact.queryBegin, exact.queryEnd, columns, rows});
     return pooled;
 }
 
@@ -247,7 +257,8 @@ MapPanel mapPanel(const io::CaptureReader& capture, const MapRequest& request)
         panel.prompt = promptTile(capture, slot, heads, panel.queries, promptKeys, request);
     if (withDecode) {
         panel.decodeQueries = {info.nPrompt(), info.nTokens()};
-        panel.decode = decodeTile(capture.loadLayer(slot, core::Need::decodeRows), heads, panel.keys, request.maxCells, request.pooling);
+        panel.decode = decodeTile(capture.loadLayer(slot, core::Need::decodeRows), heads, panel.keys, request.maxCells,
+                                  request.pooling);
     }
     if (wantsTokenText(request, panel))
         for (std::int64_t token = 0; token < info.nTokens(); ++token)

@@ -24,7 +24,7 @@ struct MapRequest {
     AxisMode axes = AxisMode::automatic;
     std::int64_t tokenTextLimit = 24; ///< most tokens on an axis that have room for their text
     int sinkTokens = 4;
-    bool rangeWithoutSinks = false; ///< sink columns do not count for the colour range
+    bool rangeWithoutSinks = false;          ///< sink columns do not count for the colour range
     std::optional<core::Span> queries, keys; ///< zoom
     std::int64_t maxCells = 512;             ///< cells a side that are read
 };
@@ -33,13 +33,14 @@ struct MapRequest {
 [[nodiscard]] MapPanel mapPanel(const io::CaptureReader& capture, const MapRequest& request);
 
 /// Decode rows of a layer as a tile over `keys`, mean over `heads`; keys after a query are masked.
-[[nodiscard]] io::MapTile decodeTile(const core::LayerData& layer, const std::vector<std::int64_t>& heads, core::Span keys,
-                                     std::int64_t maxCells, io::Pooling pooling);
+[[nodiscard]] io::MapTile decodeTile(const core::LayerData& layer, const std::vector<std::int64_t>& heads,
+                                     core::Span keys, std::int64_t maxCells, io::Pooling pooling);
 
 /// Prompt part of a map: the best source that the capture has; cells are of one size (the last one may reach past the
 /// tokens it stands for). `queries` may come out smaller when only the window rows are there.
-[[nodiscard]] io::MapTile promptTile(const io::CaptureReader& capture, std::int64_t slot, const std::vector<std::int64_t>& heads,
-                                     core::Span queries, core::Span keys, const MapRequest& request);
+[[nodiscard]] io::MapTile promptTile(const io::CaptureReader& capture, std::int64_t slot,
+                                     const std::vector<std::int64_t>& heads, core::Span queries, core::Span keys,
+                                     const MapRequest& request);
 
 /// Cell by cell mean of tiles of one shape. Masked where the first one is.
 [[nodiscard]] io::MapTile meanTile(std::vector<io::MapTile> tiles);

@@ -27,7 +27,9 @@ std::vector<CellRange> cellsOfPixels(double begin, double end, int pixels, doubl
         return static_cast<std::int64_t>(std::clamp(index, 0.0, static_cast<double>(cells)));
     };
     // The small shift keeps a border that lies exactly between two cells from being decided by rounding.
-    const auto firstCell = [&](int i) { return clampCell(std::ceil((begin + i * pixel - cellBegin) / cell - 1e-6)); };
+    const auto firstCell = [&](int i) {
+        return clampCell(std::ceil((begin + i * pixel - cellBegin) / cell - 1e-6));
+    };
     for (int i = 0; i < pixels; ++i) {
         auto& range = ranges[static_cast<std::size_t>(i)];
         if (pixel > cell * (1 + 1e-9)) {
@@ -66,7 +68,8 @@ std::vector<float> resampleTile(const io::MapTile& tile, io::Pooling pooling, co
     std::vector<float> values(static_cast<std::size_t>(grid.rows) * static_cast<std::size_t>(grid.columns), kMasked);
     if (tile.rows <= 0 || tile.columns <= 0 || grid.rows <= 0 || grid.columns <= 0)
         return values;
-    const auto rows = cellsOfPixels(grid.queryBegin, grid.queryEnd, grid.rows, tile.queryBegin, tile.queryEnd, tile.rows);
+    const auto rows =
+        cellsOfPixels(grid.queryBegin, grid.queryEnd, grid.rows, tile.queryBegin, tile.queryEnd, tile.rows);
     const auto columns =
         cellsOfPixels(grid.keyBegin, grid.keyEnd, grid.columns, tile.keyBegin, tile.keyEnd, tile.columns);
     auto* value = values.data();
@@ -78,7 +81,9 @@ std::vector<float> resampleTile(const io::MapTile& tile, io::Pooling pooling, co
 
 int colorIndex(double value, const ColorScale& scale)
 {
-    const auto place = [&](double v) { return scale.logarithmic ? std::log(v) : v; };
+    const auto place = [&](double v) {
+        return scale.logarithmic ? std::log(v) : v;
+    };
     if (value <= scale.low)
         return 0;
     const double share = (place(value) - place(scale.low)) / (place(scale.high) - place(scale.low));
@@ -108,11 +113,15 @@ float tileValue(const io::MapTile& tile, double query, double key)
 {
     if (tile.rows <= 0 || tile.columns <= 0)
         return kMasked;
-    const double r = (query - tile.queryBegin) / (tile.queryEnd - tile.queryBegin) * static_cast<double>(tile.rows);
-    const double c = (key - tile.keyBegin) / (tile.keyEnd - tile.keyBegin) * static_cast<double>(tile.columns);
+    // Cells are whole tokens mostly; the nudge keeps a token on a border from slipping into the cell before.
+    constexpr double nudge = 1e-9;
+    const double r =
+        (query - tile.queryBegin) / (tile.queryEnd - tile.queryBegin) * static_cast<double>(tile.rows) + nudge;
+    const double c = (key - tile.keyBegin) / (tile.keyEnd - tile.keyBegin) * static_cast<double>(tile.columns) + nudge;
     if (r < 0 || c < 0 || r >= static_cast<double>(tile.rows) || c >= static_cast<double>(tile.columns))
         return kMasked;
-    return tile.values[static_cast<std::size_t>(static_cast<std::int64_t>(r) * tile.columns + static_cast<std::int64_t>(c))];
+    return tile
+        .values[static_cast<std::size_t>(static_cast<std::int64_t>(r) * tile.columns + static_cast<std::int64_t>(c))];
 }
 
 } // namespace kvviz::plot

@@ -5,14 +5,16 @@
 #include "views/label_placement.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 
 namespace kvviz::plot {
 
 namespace {
 
-constexpr double kBandPt = 2.4;    // coloured band
-constexpr double kSinkPt = 3.6;    // lane of the sink mark between band and map
-constexpr double kLeaderPt = 2.0;  // between labels and band
+constexpr double kBandPt = 2.4;   // coloured band
+constexpr double kSinkPt = 3.6;   // lane of the sink mark between band and map
+constexpr double kLeaderPt = 2.0; // between labels and band
 constexpr double kLabelScale = 0.85;
 
 int labelRank(const SegmentMark& mark, int shots)
@@ -26,8 +28,7 @@ int labelRank(const SegmentMark& mark, int shots)
 
 MapOverlay::MapOverlay(QCPAxisRect* rect, bool withBand)
     : QCPLayerable(rect->parentPlot(), QStringLiteral("overlay")), m_rect(rect), m_withBand(withBand)
-{
-}
+{}
 
 void MapOverlay::setSegments(std::vector<SegmentMark> segments, std::int64_t sinkTokens)
 {
@@ -72,10 +73,18 @@ void MapOverlay::drawBorders(QCPPainter* painter) const
     const QRectF rect = m_rect->rect();
     const QCPRange keys = m_rect->axis(QCPAxis::atBottom)->range();
     const QCPRange queries = m_rect->axis(QCPAxis::atLeft)->range();
-    QColor light(Qt::white);
-    light.setAlphaF(0.6f);
+    const auto borders =
+        static_cast<double>(std::count_if(m_segments.begin(), m_segments.end(), [&](const SegmentMark& mark) {
+            return static_cast<double>(mark.span.begin) > keys.lower
+                   && static_cast<double>(mark.span.begin) < keys.upper;
+        }));
+    // Many borders would hide the map: they fade as they come closer.
+    const double strength = std::clamp(rect.width() / (borders + 1) / m_style.units(14), 0.3, 1.0);
+    QColor light(Qt::white), edge(m_style.boundary);
+    light.setAlphaF(static_cast<float>(0.6 * strength));
+    edge.setAlphaF(static_cast<float>(strength));
     const QPen onData = m_style.pen(light, 0.4);
-    const QPen onMasked = m_style.pen(m_style.boundary, 0.35);
+    const QPen onMasked = m_style.pen(edge, 0.35);
     for (const SegmentMark& mark : m_segments) {
         const auto border = static_cast<double>(mark.span.begin);
         if (border > keys.lower && border < keys.upper) {
@@ -162,8 +171,8 @@ void MapOverlay::drawSinks(QCPPainter* painter) const
     const double tip = rect.top() - m_style.units(0.3);
     painter->setPen(Qt::NoPen);
     painter->setBrush(m_style.sink);
-    painter->drawPolygon(QPolygonF{{center - half, tip - m_style.units(3)}, {center + half, tip - m_style.units(3)},
-                                   {center, tip}});
+    painter->drawPolygon(
+        QPolygonF{{center - half, tip - m_style.units(3)}, {center + half, tip - m_style.units(3)}, {center, tip}});
 }
 
 } // namespace kvviz::plot

@@ -48,6 +48,7 @@ MapView::MapView(Selection* selection, CaptureList* captures, QWidget* parent)
     auto* barRect = new QCPAxisRect(m_plot);
     m_layout->addElement(barRect, QRectF(0, 0, 1, 1));
     m_colorBar = new plot::ColorBar(barRect);
+    m_notes = new plot::TextBlock(m_plot);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(m_plot);
@@ -63,9 +64,8 @@ MapView::MapView(Selection* selection, CaptureList* captures, QWidget* parent)
         Q_EMIT failed(message);
     });
     connect(&m_task, &BackgroundTask::idle, this, &MapView::idle);
-    connect(m_plot, &QCustomPlot::mouseWheel, this, [this](QWheelEvent* event) {
-        zoom(event->position(), std::pow(0.8, event->angleDelta().y() / 120.0));
-    });
+    connect(m_plot, &QCustomPlot::mouseWheel, this,
+            [this](QWheelEvent* event) { zoom(event->position(), std::pow(0.8, event->angleDelta().y() / 120.0)); });
     connect(m_plot, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) {
         m_dragFrom = event->position();
         m_dragQueries = visibleQueries();
@@ -152,7 +152,15 @@ void MapView::arrange()
     const double edge = m_style.units(4), bar = m_style.units(8);
     const double barWidth = bar + plot::ColorBar::labelWidth(m_scale, m_style) + m_style.units(4);
     const double width = canvas.width() - 2 * edge - barWidth;
-    const double height = std::min(canvas.height() - 2 * edge, m_heatmap->heightForWidth(width));
+    QStringList notes;
+    for (const std::string& note : m_panel.notes)
+        notes.append(QString::fromStdString(note).replace(QLatin1Char(' '), QChar::Nbsp));
+    const QString text = notes.join(QStringLiteral("\u00a0\u00b7 "));
+    const QFont font = m_style.font(0.85);
+    const double textWidth = canvas.width() - 4 * edge, textHeight = plot::wrappedHeight(text, font, textWidth);
+    m_notes->setPieces({{QRectF(2 * edge, canvas.height() - edge - textHeight, textWidth, textHeight),
+                         Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap, text, font, m_style.subtle}});
+    const double height = std::min(canvas.height() - 3 * edge - textHeight, m_heatmap->heightForWidth(width));
     m_heatmap->place(QRectF(edge, edge, width, height), canvas);
     const QRectF block = m_heatmap->blockRect();
     m_colorBar->place(m_layout, QRectF(canvas.width() - barWidth, block.top(), bar, block.height()), canvas);
@@ -202,7 +210,8 @@ void MapView::drag(const QMouseEvent* event)
 
 QString MapView::readout(QPointF position) const
 {
-    for (const auto& [rect, tile] : {std::pair{m_heatmap->promptRect(), &m_panel.prompt}, {m_heatmap->decodeRect(), &m_panel.decode}}) {
+    for (const auto& [rect, tile] :
+         {std::pair{m_heatmap->promptRect(), &m_panel.prompt}, {m_heatmap->decodeRect(), &m_panel.decode}}) {
         if (!m_reader || tile->rows == 0 || !rect->rect().contains(position.toPoint()))
             continue;
         const double key = rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
@@ -213,8 +222,9 @@ QString MapView::readout(QPointF position) const
             return fmt::format("{} \u201c{}\u201d", index, tokens.displayText(index));
         };
         const float value = plot::tileValue(*tile, query, key);
-        return QString::fromStdString(fmt::format("query {}   key {}   {}", text(query), text(key),
-                                                  std::isnan(value) ? std::string("masked") : fmt::format("{:.3g}", value)));
+        return QString::fromStdString(
+            fmt::format("query {}   key {}   {}", text(query), text(key),
+                        std::isnan(value) ? std::string("masked") : fmt::format("{:.3g}", value)));
     }
     return {};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The heatmap of the window: reads a tile of what is visible off the GUI thread, zooms with the wheel, pans by dragging,
-// says what lies under the cursor.
+// The heatmap of the window: reads a tile of what is visible off the GUI thread, zooms with the wheel, pans by
+// dragging, says what lies under the cursor.
 #pragma once
 
 #include "views/background_task.hpp"
@@ -55,11 +55,12 @@ private:
     QCPLayoutInset* m_layout;
     std::unique_ptr<plot::HeatmapPanel> m_heatmap;
     plot::ColorBar* m_colorBar;
+    plot::TextBlock* m_notes;
     plot::PlotStyle m_style;
     plot::MapPanel m_panel;
     plot::ColorScale m_scale;
     std::shared_ptr<const io::CaptureReader> m_reader; ///< of the panel that is shown
-    int m_cells = 0; ///< cells a side that were asked for
+    int m_cells = 0;                                   ///< cells a side that were asked for
     QPointF m_dragFrom;
     core::Span m_dragQueries, m_dragKeys;
     BackgroundTask m_task;

@@ -54,9 +54,13 @@ struct Metric {
 };
 
 const Metric kMass{"lost attention mass", [](const ReplayRecord& r) { return r.meanLost; },
-                   [](const ReplayRecord&) { return true; }};
+                   [](const ReplayRecord&) {
+                       return true;
+                   }};
 const Metric kOutput{"relative output error", [](const ReplayRecord& r) { return r.meanOutputError; },
-                     [](const ReplayRecord& r) { return r.depth == "output"; }};
+                     [](const ReplayRecord& r) {
+                         return r.depth == "output";
+                     }};
 
 /// Values of all prompts by method (in order of appearance) and abscissa.
 struct Grouped {
@@ -97,7 +101,8 @@ Colors colorsOf(const std::vector<ReplayRecord>& records)
     return colors;
 }
 
-CurvePanel makePanel(const Grouped& grouped, const Metric& metric, bool tokens, const Colors& colors, std::uint64_t seed)
+CurvePanel makePanel(const Grouped& grouped, const Metric& metric, bool tokens, const Colors& colors,
+                     std::uint64_t seed)
 {
     CurvePanel panel;
     panel.yLabel = metric.yLabel;

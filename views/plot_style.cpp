@@ -5,6 +5,7 @@
 #include <QFontDatabase>
 #include <QFontMetricsF>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -28,7 +29,7 @@ QString sansFamily()
 constexpr double kFramePt = 0.5; // line width of axes
 
 constexpr std::array<QRgb, kSeriesColors> kOkabeIto{0xff0072b2, 0xffd55e00, 0xff009e73, 0xffcc79a7,
-                                        0xffe69f00, 0xff56b4e9, 0xff000000, 0xffb8a800};
+                                                    0xffe69f00, 0xff56b4e9, 0xff000000, 0xffb8a800};
 
 double frameWidth(const PlotStyle& style) { return std::max(1.0, style.units(kFramePt)); }
 
@@ -105,11 +106,11 @@ QCPScatterStyle seriesMarker(int index, const PlotStyle& style)
 {
     using Shape = QCPScatterStyle;
     static constexpr std::array<Shape::ScatterShape, 9> shapes{
-        Shape::ssDisc, Shape::ssSquare, Shape::ssTriangle, Shape::ssDiamond, Shape::ssTriangleInverted,
-        Shape::ssCross, Shape::ssPlus, Shape::ssCircle, Shape::ssStar};
+        Shape::ssDisc,  Shape::ssSquare, Shape::ssTriangle, Shape::ssDiamond, Shape::ssTriangleInverted,
+        Shape::ssCross, Shape::ssPlus,   Shape::ssCircle,   Shape::ssStar};
     const QColor color = seriesColor(index, style);
-    QCPScatterStyle marker(shapes[static_cast<std::size_t>(index) % shapes.size()], style.pen(color, 0.7), QBrush(color),
-                           style.units(3.6));
+    QCPScatterStyle marker(shapes[static_cast<std::size_t>(index) % shapes.size()], style.pen(color, 0.7),
+                           QBrush(color), style.units(3.6));
     if (marker.shape() == Shape::ssCircle)
         marker.setBrush(QBrush(style.background));
     return marker;
@@ -142,7 +143,9 @@ void styleAxisRect(QCPAxisRect* rect, const PlotStyle& style)
     rect->setMinimumMargins(QMargins());
     rect->setMargins(QMargins());
     rect->setupFullAxesBox(false);
-    for (QCPAxis* axis : rect->axes()) {
+    // In this order and not in that of rect->axes(), which differs from run to run and would decide what is drawn first.
+    for (const auto type : {QCPAxis::atLeft, QCPAxis::atRight, QCPAxis::atTop, QCPAxis::atBottom}) {
+        QCPAxis* axis = rect->axis(type);
         axis->setLayer(QStringLiteral("axes")); // above the data; a new axis starts among it
         axis->grid()->setLayer(QStringLiteral("grid"));
         styleAxis(axis, style);

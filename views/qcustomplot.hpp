@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// QCustomPlot's header needs Qt's lower-case keywords, which are switched off in kvviz (QT_NO_KEYWORDS): they are lent to
-// it here and taken back.
+// QCustomPlot's header needs Qt's lower-case keywords, which are switched off in kvviz (QT_NO_KEYWORDS): they are lent
+// to it here and taken back.
 #pragma once
 
 #include <QObject>

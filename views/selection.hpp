@@ -13,9 +13,9 @@ namespace kvviz::views {
 
 /// Plain state, so that it can be compared, saved and kept in a history.
 struct SelectionState {
-    int capture = 0; ///< index into the open captures
-    int layer = 0;   ///< number in the model
-    int head = -1;   ///< query head; -1: mean over all
+    int capture = 0;          ///< index into the open captures
+    int layer = 0;            ///< number in the model
+    int head = -1;            ///< query head; -1: mean over all
     core::Span queries, keys; ///< visible tokens; empty: everything
     bool withoutSinks = false;
     int sinkTokens = 4;

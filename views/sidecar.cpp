@@ -58,7 +58,8 @@ Json panelJson(const MapPanel& panel)
 {
     Json segments = Json::array();
     for (const SegmentMark& mark : panel.segments)
-        segments.push_back({{"label", mark.label}, {"kind", core::segmentKindName(mark.kind)}, {"tokens", span(mark.span)}});
+        segments.push_back(
+            {{"label", mark.label}, {"kind", core::segmentKindName(mark.kind)}, {"tokens", span(mark.span)}});
     return Json{{"letter", panel.letter},
                 {"title", panel.title},
                 {"layer", panel.layer},
@@ -78,15 +79,16 @@ Json panelJson(const CurvePanel& panel)
 {
     Json list = Json::array();
     for (const CurveSeries& series : panel.series) {
-        Json entry{{"name", series.name}, {"dashed", series.dashed}, {"x", numbers(series.x)}, {"y", numbers(series.y)}};
+        Json entry{
+            {"name", series.name}, {"dashed", series.dashed}, {"x", numbers(series.x)}, {"y", numbers(series.y)}};
         if (!series.low.empty()) {
             entry["low"] = numbers(series.low);
             entry["high"] = numbers(series.high);
         }
         list.push_back(std::move(entry));
     }
-    return Json{{"letter", panel.letter}, {"title", panel.title},  {"x_label", panel.xLabel},
-                {"y_label", panel.yLabel}, {"log_x", panel.logX}, {"series", std::move(list)}};
+    return Json{{"letter", panel.letter},  {"title", panel.title}, {"x_label", panel.xLabel},
+                {"y_label", panel.yLabel}, {"log_x", panel.logX},  {"series", std::move(list)}};
 }
 
 Json sourceJson(const Provenance& source)
@@ -110,7 +112,10 @@ Json sourceJson(const Provenance& source)
 
 std::string sidecarJson(const Figure& figure, const std::string& creator, const std::string& commandLine)
 {
-    Json root{{"schema_version", 1}, {"figure", figure.name}, {"title", figure.title}, {"creator", creator},
+    Json root{{"schema_version", 1},
+              {"figure", figure.name},
+              {"title", figure.title},
+              {"creator", creator},
               {"command", commandLine}};
     Json parameters = Json::object();
     for (const auto& [name, value] : figure.parameters)
@@ -128,10 +133,12 @@ std::string sidecarJson(const Figure& figure, const std::string& creator, const 
     else
         root["notes"] = std::get<CurveFigure>(figure.content).notes;
     root["panels"] = Json::array();
-    std::visit([&](const auto& content) {
-        for (const auto& panel : content.panels)
-            root["panels"].push_back(panelJson(panel));
-    }, figure.content);
+    std::visit(
+        [&](const auto& content) {
+            for (const auto& panel : content.panels)
+                root["panels"].push_back(panelJson(panel));
+        },
+        figure.content);
     // Broken UTF-8 in a task name or a command must not cost the figure.
     return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

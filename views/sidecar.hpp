@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The JSON beside a figure: what it shows, where the numbers come from, the command that makes it again, and the numbers.
+// The JSON beside a figure: what it shows, where the numbers come from, the command that makes it again, and the
+// numbers.
 #pragma once
 
 #include "views/figure_data.hpp"

@@ -12,8 +12,8 @@ namespace kvviz::plot {
 
 namespace {
 
-constexpr double kSamplePt = 16; // length of a line sample in the legend
-constexpr double kGapPt = 3;     // between sample and name
+constexpr double kSamplePt = 16;  // length of a line sample in the legend
+constexpr double kGapPt = 3;      // between sample and name
 constexpr double kEntryGapPt = 8; // between entries
 
 } // namespace
@@ -38,8 +38,10 @@ QPen seriesPen(const CurveSeries& series, const PlotStyle& style)
 {
     if (series.reference)
         return style.pen(style.subtle, 0.7 * style.spread, series.dashed ? Qt::DotLine : Qt::SolidLine);
-    const Qt::PenStyle whole = series.color < kSeriesColors ? Qt::SolidLine : Qt::DashDotLine; // colours come round again
-    return style.pen(seriesColor(series.color, style), (series.dashed ? 0.8 : 1.0) * style.spread, series.dashed ? Qt::DashLine : whole);
+    const Qt::PenStyle whole =
+        series.color < kSeriesColors ? Qt::SolidLine : Qt::DashDotLine; // colours come round again
+    return style.pen(seriesColor(series.color, style), (series.dashed ? 0.8 : 1.0) * style.spread,
+                     series.dashed ? Qt::DashLine : whole);
 }
 
 void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
@@ -55,7 +57,8 @@ void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
                                      series.markers ? seriesMarker(series.color, style) : QCPScatterStyle()});
     for (const LegendNote& note : figure.legendNotes)
         m_notes.push_back({QString::fromStdString(note.text),
-                           style.pen(style.subtle, 0.9 * style.spread, note.dashed ? Qt::DashLine : Qt::SolidLine), QCPScatterStyle()});
+                           style.pen(style.subtle, 0.9 * style.spread, note.dashed ? Qt::DashLine : Qt::SolidLine),
+                           QCPScatterStyle()});
 }
 
 double LegendBlock::entryWidth(const Entry& entry) const

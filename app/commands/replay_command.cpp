@@ -7,18 +7,20 @@
 #include "app/commands/replay_table.hpp"
 #include "app/console.hpp"
 #include "core/error.hpp"
+#include "core/io/part_file.hpp"
 
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <set>
 
 namespace kvviz::app {
 namespace {
 
-/// Everything the run produced. Arrays of records are dropped as soon as they are written.
+/// Everything the run produced; its records are without arrays.
 struct Outcome {
     std::vector<io::ReplayRecord> records;
     std::vector<std::string> captures, files;
@@ -28,13 +30,13 @@ struct Outcome {
     double maxRowDeviation = 0;
 };
 
-void dropArrays(std::vector<io::ReplayRecord>& records)
+/// Gives the memory of the arrays back (assigning {} would keep it).
+void dropArrays(io::ReplayRecord& record)
 {
-    for (io::ReplayRecord& record : records) {
-        record.kept = {};
-        record.keptDecode = {};
-        record.lostMass = record.lostNonSink = record.outputError = record.survival = {};
-    }
+    for (auto* bytes : {&record.kept, &record.keptDecode})
+        std::vector<std::uint8_t>().swap(*bytes);
+    for (auto* numbers : {&record.lostMass, &record.lostNonSink, &record.outputError, &record.survival})
+        std::vector<float>().swap(*numbers);
 }
 
 /// "[2/8] ..." in front of the phase when there are several captures.
@@ -48,9 +50,10 @@ core::Progress numbered(const core::Progress& progress, std::size_t number, std:
             progress.stop};
 }
 
-/// Appends the records of one capture. With several captures, one that cannot be replayed does not end the run.
-void replayOne(const io::CaptureRef& ref, const ReplayJob& job, const compress::ReplayRequest& request, bool only,
-               const core::Progress& progress, std::vector<io::ReplayRecord>& records, Outcome& outcome)
+/// The records of one capture. With several captures, one that cannot be replayed does not end the run.
+std::vector<io::ReplayRecord> replayOne(const io::CaptureRef& ref, const ReplayJob& job,
+                                        const compress::ReplayRequest& request, bool only,
+                                        const core::Progress& progress, Outcome& outcome)
 {
     try {
         const io::CaptureReader reader(ref);
@@ -59,12 +62,12 @@ void replayOne(const io::CaptureRef& ref, const ReplayJob& job, const compress::
         outcome.evaluatedOn.insert(report.evaluatedOn);
         outcome.maxRowDeviation = std::max(outcome.maxRowDeviation, report.maxRowDeviation);
         outcome.captures.push_back(refName(ref));
-        for (io::ReplayRecord& record : makeRecords(std::move(report), reader.info(), ref, job.results, request.depth))
-            records.push_back(std::move(record));
+        return makeRecords(std::move(report), reader.info(), ref, job.results, request.depth);
     } catch (const core::Error& error) {
         if (only || error.code() != core::ErrorCode::badInput)
             throw;
         outcome.failedCaptures.emplace_back(refName(ref), error.what());
+        return {};
     }
 }
 
@@ -77,34 +80,37 @@ Outcome replayAll(const std::vector<ReplayJob>& jobs, const compress::ReplayRequ
         total += job.captures.size();
     const core::Progress progress = consoleProgress(common);
     for (const ReplayJob& job : jobs) {
-        std::vector<io::ReplayRecord> records;
+        std::optional<io::ReplayResultsWriter> writer;
+        if (!job.results.empty())
+            writer.emplace(job.results, creatorName(), common.commandLine, options.force);
+        const std::size_t before = outcome.records.size();
         for (const io::CaptureRef& ref : job.captures)
-            replayOne(ref, job, request, total == 1, numbered(progress, ++number, total), records, outcome);
-        if (!job.results.empty() && !records.empty()) {
-            io::writeReplayResults(job.results, records, creatorName(), common.commandLine, options.force);
+            for (io::ReplayRecord& record :
+                 replayOne(ref, job, request, total == 1, numbered(progress, ++number, total), outcome)) {
+                if (writer)
+                    writer->append(record);
+                dropArrays(record);
+                outcome.records.push_back(std::move(record));
+            }
+        if (writer && outcome.records.size() > before) {
+            writer->finish();
             outcome.files.push_back(job.results.string());
         }
-        dropArrays(records);
-        for (io::ReplayRecord& record : records)
-            outcome.records.push_back(std::move(record));
     }
     finishProgress();
     return outcome;
 }
 
-void writeCsv(const ReplayOptions& options, const std::string& text)
+void writeCsv(io::PartFile& file, const std::string& name, const std::string& text)
 {
-    const std::string part = options.csv + ".part";
-    {
-        std::ofstream stream(part, std::ios::binary | std::ios::trunc);
-        stream << text << std::flush;
-        if (!stream) {
-            const std::string cause = std::strerror(errno);
-            std::remove(part.c_str());
-            throw core::Error(core::ErrorCode::failure, fmt::format("'{}' cannot be written: {}", options.csv, cause));
-        }
-    }
-    std::filesystem::rename(part, options.csv);
+    file.claim();
+    std::ofstream stream(file.partPath(), std::ios::binary | std::ios::trunc);
+    stream << text;
+    stream.close();
+    if (!stream)
+        throw core::Error(core::ErrorCode::failure,
+                          fmt::format("'{}' cannot be written: {}", name, std::strerror(errno)));
+    file.publish();
 }
 
 void reportNotes(const Outcome& outcome, const CommonOptions& common)
@@ -159,15 +165,16 @@ int runReplay(const ReplayOptions& options, const CommonOptions& common)
 {
     const compress::ReplayRequest request = replayRequest(options, common.threads);
     const std::vector<ReplayJob> jobs = replayJobs(options);
-    if (!options.csv.empty() && options.csv != "-" && !options.force && std::filesystem::exists(options.csv))
-        throw core::Error(core::ErrorCode::failure, fmt::format("'{}' exists; overwrite it with --force", options.csv));
+    std::optional<io::PartFile> csv; // refuses a name that cannot be written before the work is done
+    if (!options.csv.empty() && options.csv != "-")
+        csv.emplace(options.csv, options.force);
     const Outcome outcome = replayAll(jobs, request, options, common);
     reportNotes(outcome, common);
     if (outcome.records.empty())
         throw core::Error(core::ErrorCode::badInput, "none of the captures could be replayed with these methods");
     const bool byTokens = !options.budgetTokens.empty();
-    if (!options.csv.empty() && options.csv != "-")
-        writeCsv(options, replayCsv(outcome.records));
+    if (csv)
+        writeCsv(*csv, options.csv, replayCsv(outcome.records));
     if (options.csv == "-")
         printOut(replayCsv(outcome.records));
     else if (common.json)

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace kvviz::app {
 namespace {
@@ -57,6 +58,34 @@ void addFresh(std::vector<std::string>& list, const std::string& item)
 {
     if (std::find(list.begin(), list.end(), item) == list.end())
         list.push_back(item);
+}
+
+/// Absolute, without "." and "..", and without a slash at the end: "a" and "./a/" are one place.
+std::filesystem::path placeOf(const std::filesystem::path& path)
+{
+    const std::filesystem::path place = std::filesystem::absolute(path).lexically_normal();
+    return place.has_filename() ? place : place.parent_path();
+}
+
+/// The arguments in order, each place once.
+std::vector<std::string> distinctInputs(const std::vector<std::string>& inputs)
+{
+    std::set<std::filesystem::path> seen;
+    std::vector<std::string> result;
+    for (const std::string& input : inputs)
+        if (seen.insert(placeOf(input)).second)
+            result.push_back(input);
+    return result;
+}
+
+/// Throws Error(usage) when two inputs ("a" and "a.kvh5") would write to one file.
+void requireDistinctResults(const std::vector<ReplayJob>& jobs)
+{
+    std::set<std::filesystem::path> seen;
+    for (const ReplayJob& job : jobs)
+        if (!job.results.empty() && !seen.insert(placeOf(job.results)).second)
+            usage(fmt::format("two of the inputs have their results in '{}'; name one file for all with --output",
+                              job.results.string()));
 }
 
 std::string captureIdentity(const io::CaptureRef& ref, const std::filesystem::path& results)
@@ -116,14 +145,16 @@ std::filesystem::path resultsPath(const std::filesystem::path& input)
 std::vector<ReplayJob> replayJobs(const ReplayOptions& options)
 {
     std::vector<ReplayJob> jobs;
+    const std::vector<std::string> inputs = distinctInputs(options.captures);
     if (!options.output.empty()) {
-        jobs.push_back({options.output, capturesOf(options.captures)});
+        jobs.push_back({options.output, capturesOf(inputs)});
     } else {
-        for (const std::string& input : options.captures) {
+        for (const std::string& input : inputs) {
             std::vector<io::CaptureRef> captures = capturesOf({input});
             jobs.push_back({options.noOutput ? std::filesystem::path() : resultsPath(input), std::move(captures)});
         }
     }
+    requireDistinctResults(jobs);
     for (const ReplayJob& job : jobs)
         if (!job.results.empty() && !options.force && std::filesystem::exists(job.results))
             throw core::Error(core::ErrorCode::failure,

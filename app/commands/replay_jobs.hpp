@@ -22,7 +22,8 @@ struct ReplayJob {
     std::vector<io::CaptureRef> captures;
 };
 
-/// One job an argument, or one in all with --output. Throws Error(failure) when a results file exists without --force.
+/// One job an argument, or one in all with --output; an argument given twice counts once. Throws Error(failure) when a
+/// results file exists without --force, Error(usage) when two jobs would write the same one.
 [[nodiscard]] std::vector<ReplayJob> replayJobs(const ReplayOptions& options);
 /// "run/" -> "run/replay.kvres.h5", "a.kvh5" -> "a.kvres.h5"
 [[nodiscard]] std::filesystem::path resultsPath(const std::filesystem::path& input);

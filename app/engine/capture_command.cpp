@@ -11,9 +11,13 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
+#include <functional>
+#include <utility>
 
 namespace kvviz::app {
 namespace {
@@ -30,7 +34,8 @@ struct LoadedModel {
 LoadedModel load(const CaptureOptions& options, const CommonOptions& common)
 {
     if (options.device != "cpu")
-        throw Error(ErrorCode::device, fmt::format("--device {}: this build runs on the CPU only; use --device cpu", options.device));
+        throw Error(ErrorCode::device,
+                    fmt::format("--device {}: this build runs on the CPU only; use --device cpu", options.device));
     if (options.dtype != "float32" && options.dtype != "bfloat16")
         throw Error(ErrorCode::usage, fmt::format("--dtype {}: expected float32 or bfloat16", options.dtype));
     const auto start = std::chrono::steady_clock::now();
@@ -51,13 +56,38 @@ LoadedModel load(const CaptureOptions& options, const CommonOptions& common)
 struct Total {
     std::int64_t prompts = 0, promptTokens = 0, generated = 0;
     std::array<std::uint64_t, 4> bytes{};
+    std::vector<std::string> refused; ///< of a batch: prompts that cannot run, and why
 };
+
+/// In a batch one unfit prompt does not end the others; a full disk or a stop does.
+bool endsBatch(const Error& error, std::size_t prompts)
+{
+    return prompts == 1 || error.code() != ErrorCode::badInput;
+}
+
+/// Exit status of a batch some of whose prompts were refused.
+int batchStatus(std::size_t good, std::size_t refused)
+{
+    if (refused == 0)
+        return 0;
+    return static_cast<int>(good > 0 ? ErrorCode::partial : ErrorCode::badInput);
+}
+
+void printProblem(const std::string& sentence) { std::fputs(("kvviz: " + sentence + "\n").c_str(), stderr); }
 
 Total estimateAll(const capture::Session& session, const std::vector<CaptureJob>& jobs)
 {
     Total total;
     for (const CaptureJob& job : jobs) {
-        const capture::Session::Estimate estimate = session.estimate(job.source);
+        capture::Session::Estimate estimate;
+        try {
+            estimate = session.estimate(job.source);
+        } catch (const Error& error) {
+            if (endsBatch(error, jobs.size()))
+                throw;
+            total.refused.emplace_back(error.what());
+            continue;
+        }
         ++total.prompts;
         total.promptTokens += estimate.nPrompt;
         total.generated += estimate.nGenerated;
@@ -67,25 +97,30 @@ Total estimateAll(const capture::Session& session, const std::vector<CaptureJob>
     return total;
 }
 
-void printEstimate(const Total& total, const CaptureOptions& options, const CommonOptions& common)
+int printEstimate(const Total& total, const CaptureOptions& options, const CommonOptions& common)
 {
+    for (const std::string& sentence : total.refused)
+        printProblem(sentence);
+    const int status = batchStatus(static_cast<std::size_t>(total.prompts), total.refused.size());
     Json tiers = Json::object();
     for (std::size_t tier = 0; tier < total.bytes.size(); ++tier)
         tiers[std::string(core::tierName(static_cast<core::Tier>(tier)))] = total.bytes[tier];
     if (common.json) {
         Json report = jsonReport("capture");
-        report.update({{"prompts", total.prompts}, {"prompt_tokens", total.promptTokens},
+        report.update({{"prompts", total.prompts}, {"refused", total.refused}, {"prompt_tokens", total.promptTokens},
                        {"generated_tokens_at_most", total.generated}, {"tier", options.tier},
                        {"uncompressed_bytes_at_most", tiers}});
         printJson(report);
-        return;
+        return status;
     }
-    fmt::print("{} prompt{}, {} prompt tokens, at most {} generated; bytes before compression, at most:\n", total.prompts,
-               total.prompts == 1 ? "" : "s", total.promptTokens, total.generated);
+    printOut(fmt::format("{} prompt{}, {} prompt tokens, at most {} generated; bytes before compression, at most:\n",
+                         total.prompts, total.prompts == 1 ? "" : "s", total.promptTokens, total.generated));
     for (std::size_t tier = 0; tier < total.bytes.size(); ++tier) {
         const std::string_view name = core::tierName(static_cast<core::Tier>(tier));
-        fmt::print("  {:<6} {:>10}{}\n", name, core::humanBytes(total.bytes[tier]), name == options.tier ? "  <- --tier" : "");
+        printOut(fmt::format("  {:<6} {:>10}{}\n", name, core::humanBytes(total.bytes[tier]),
+                             name == options.tier ? "  <- --tier" : ""));
     }
+    return status;
 }
 
 void checkLimit(const Total& total, const CaptureOptions& options)
@@ -95,8 +130,8 @@ void checkLimit(const Total& total, const CaptureOptions& options)
     const auto tier = static_cast<std::size_t>(*core::tierFromName(options.tier));
     if (const std::uint64_t limit = parseByteSize(options.maxBytes); total.bytes[tier] > limit)
         throw Error(ErrorCode::usage,
-                    fmt::format("tier {} may take {} before compression, more than --max-bytes {}; choose a smaller tier, "
-                                "fewer --layers or a lower --limit",
+                    fmt::format("tier {} may take {} before compression, more than --max-bytes {}; choose a smaller "
+                                "tier, fewer --layers or a lower --limit",
                                 options.tier, core::humanBytes(total.bytes[tier]), options.maxBytes));
 }
 
@@ -104,22 +139,23 @@ void checkLimit(const Total& total, const CaptureOptions& options)
 void writeManifest(const CaptureOptions& options, const core::ModelInfo& model)
 {
     const std::filesystem::path path = std::filesystem::path(options.output) / "capture.json";
-    const std::filesystem::path part = path.string() + fmt::format(".{}.part", options.shard.empty() ? "0" : options.shard.substr(0, options.shard.find('/')));
+    const std::string shard = options.shard.empty() ? "0" : options.shard.substr(0, options.shard.find('/'));
+    const std::filesystem::path part = path.string() + fmt::format(".{}.part", shard);
     const Json manifest{{"format", "kvviz-run"}, {"format_version", "1.0"}, {"creator", creatorName()},
-                  {"model", {{"name", model.name}, {"sha256", model.sha256}}}, {"tasks", options.tasks},
-                  {"shots", options.shots}, {"seed", options.seed}, {"begin", options.begin},
-                  {"limit", options.limit.value_or(1)}, {"tier", options.tier}, {"dtype", options.dtype},
-                  {"continuation", options.continuation}, {"generate", options.generate}};
+                        {"model", {{"name", model.name}, {"sha256", model.sha256}}}, {"tasks", options.tasks},
+                        {"shots", options.shots}, {"seed", options.seed}, {"begin", options.begin},
+                        {"limit", options.limit.value_or(1)}, {"tier", options.tier}, {"dtype", options.dtype},
+                        {"continuation", options.continuation}, {"generate", options.generate}};
+    errno = 0;
     std::ofstream out(part);
-    out << manifest.dump(2) << '\n';
+    out << manifest.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
     out.close();
-    std::error_code error;
-    if (out)
-        std::filesystem::rename(part, path, error);
-    if (!out || error) {
-        std::filesystem::remove(part, error);
-        throw Error(ErrorCode::failure, fmt::format("{}: cannot be written", path.string()));
-    }
+    if (out && std::rename(part.c_str(), path.c_str()) == 0)
+        return;
+    const std::string cause = std::strerror(errno);
+    std::error_code ignored;
+    std::filesystem::remove(part, ignored);
+    throw Error(ErrorCode::failure, fmt::format("{}: cannot be written ({})", path.string(), cause));
 }
 
 void prepareFolder(const CaptureOptions& options)
@@ -134,80 +170,107 @@ void prepareFolder(const CaptureOptions& options)
 /// Runs the jobs of a command one after the other and keeps count.
 class Runner {
 public:
-    Runner(const capture::Session& session, const CaptureOptions& options, const CommonOptions& common, double loadSeconds)
+    /// `resumeFault` says why a file that is there may not be skipped, or nothing.
+    Runner(const capture::Session& session, const CaptureOptions& options, const CommonOptions& common,
+           double loadSeconds, std::function<std::string(const CaptureJob&)> resumeFault)
         : m_session(session), m_options(options), m_common(common), m_progress(consoleProgress(common)),
-          m_loadSeconds(loadSeconds)
+          m_loadSeconds(loadSeconds), m_resumeFault(std::move(resumeFault))
     {
     }
 
     int run(const std::vector<CaptureJob>& jobs)
     {
-        for (const CaptureJob& job : jobs) {
-            m_progress.throwIfStopped();
-            if (m_options.resume && std::filesystem::exists(job.output)) {
-                ++m_skipped;
-                continue;
+        try {
+            for (const CaptureJob& job : jobs) {
+                m_progress.throwIfStopped();
+                runOne(job, jobs.size());
             }
-            runOne(job, jobs.size());
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::cancelled || !isBatch(m_options))
+                throw;
+            throw Error(error.code(),
+                        fmt::format("stopped after {} of {} prompts; the same command with --resume goes on",
+                                    m_done + m_skipped + m_failures.size(), jobs.size()));
         }
-        return finish();
+        return finish(jobs.size());
     }
 
 private:
     void runOne(const CaptureJob& job, std::size_t count)
     {
-        const std::string place = count == 1 ? "" : fmt::format("[{}/{}] ", m_done + m_failed + m_skipped + 1, count);
+        const std::size_t number = m_done + m_skipped + m_failures.size() + 1;
+        const std::string place = count == 1 ? "" : fmt::format("[{}/{}] ", number, count);
         try {
-            const capture::CaptureSummary summary = m_session.run(job.source, job.output, m_progress);
-            finishProgress();
-            ++m_done;
-            note(m_common, fmt::format("{}{}: {} prompt tokens, {} generated, {} (prefill {:.2f} s, decode {:.2f} s, write {:.2f} s)",
-                                       place, job.output.string(), summary.nPrompt, summary.nGenerated,
-                                       core::humanBytes(summary.fileBytes), summary.prefillSeconds, summary.decodeSeconds,
-                                       summary.writeSeconds));
-            if (summary.correct)
-                ++(*summary.correct ? m_right : m_wrong);
-            if (!summary.note.empty())
-                note(m_common, "  " + summary.note);
-            m_files.push_back({{"file", job.output.string()}, {"task", job.source.task}, {"id", job.source.id},
-                               {"prompt_tokens", summary.nPrompt}, {"generated_tokens", summary.nGenerated},
-                               {"correct", summary.correct ? Json(*summary.correct) : Json(nullptr)}, {"continuation", core::displayBytes(summary.continuation)}, {"bytes", summary.fileBytes},
-                               {"prefill_s", summary.prefillSeconds}, {"decode_s", summary.decodeSeconds},
-                               {"write_s", summary.writeSeconds}});
+            if (m_options.resume && std::filesystem::exists(job.output)) {
+                requireResumable(job);
+                ++m_skipped;
+                return;
+            }
+            keep(job, m_session.run(job.source, job.output, m_progress), place);
         } catch (const Error& error) {
             finishProgress();
-            // In a batch one unfit prompt does not end the others; a full disk or a stop does.
-            if (error.code() != ErrorCode::badInput || count == 1)
+            if (endsBatch(error, count))
                 throw;
-            ++m_failed;
-            fmt::print(stderr, "kvviz: {}{}\n", place, error.what());
+            m_failures.push_back({{"file", job.output.string()}, {"id", job.source.id}, {"error", error.what()}});
+            printProblem(place + error.what());
         }
     }
 
-    int finish()
+    void requireResumable(const CaptureJob& job) const
     {
+        if (const std::string fault = m_resumeFault(job); !fault.empty())
+            throw Error(ErrorCode::badInput,
+                        fmt::format("'{}' is there already but does not fit this run: {}; remove it, choose another "
+                                    "folder, or use --force in place of --resume", job.output.string(), fault));
+    }
+
+    void keep(const CaptureJob& job, const capture::CaptureSummary& summary, const std::string& place)
+    {
+        finishProgress();
+        ++m_done;
+        note(m_common, fmt::format("{}{}: {} prompt tokens, {} generated, {} (prefill {:.2f} s, decode {:.2f} s, "
+                                   "write {:.2f} s)",
+                                   place, job.output.string(), summary.nPrompt, summary.nGenerated,
+                                   core::humanBytes(summary.fileBytes), summary.prefillSeconds,
+                                   summary.decodeSeconds, summary.writeSeconds));
+        if (summary.correct)
+            ++(*summary.correct ? m_right : m_wrong);
+        if (!summary.note.empty())
+            note(m_common, "  " + summary.note);
+        m_files.push_back({{"file", job.output.string()}, {"task", job.source.task}, {"id", job.source.id},
+                           {"prompt_tokens", summary.nPrompt}, {"generated_tokens", summary.nGenerated},
+                           {"correct", summary.correct ? Json(*summary.correct) : Json(nullptr)},
+                           {"continuation", core::displayBytes(summary.continuation)},
+                           {"bytes", summary.fileBytes}, {"prefill_s", summary.prefillSeconds},
+                           {"decode_s", summary.decodeSeconds}, {"write_s", summary.writeSeconds}});
+    }
+
+    int finish(std::size_t count)
+    {
+        if (count == 0)
+            note(m_common, fmt::format("--shard {} has no prompt to run", m_options.shard));
         if (m_common.json) {
             Json report = jsonReport("capture");
-            report.update({{"load_s", m_loadSeconds}, {"captures", m_files}, {"skipped", m_skipped}, {"failed", m_failed},
-                           {"correct", m_right}, {"wrong", m_wrong}});
+            report.update({{"load_s", m_loadSeconds}, {"captures", m_files}, {"skipped", m_skipped},
+                           {"failed", m_failures.size()}, {"failures", m_failures}, {"correct", m_right},
+                           {"wrong", m_wrong}});
             printJson(report);
         } else if (m_skipped > 0) {
             note(m_common, fmt::format("{} already there, skipped", m_skipped));
         }
         if (m_right + m_wrong > 1)
             note(m_common, fmt::format("{} of {} continuations hold the right answer", m_right, m_right + m_wrong));
-        if (m_failed == 0)
-            return 0;
-        return m_done + m_skipped > 0 ? static_cast<int>(ErrorCode::partial) : static_cast<int>(ErrorCode::badInput);
+        return batchStatus(m_done + m_skipped, m_failures.size());
     }
 
     const capture::Session& m_session;
     const CaptureOptions& m_options;
     const CommonOptions& m_common;
     core::Progress m_progress;
-    std::size_t m_done = 0, m_skipped = 0, m_failed = 0, m_right = 0, m_wrong = 0;
+    std::size_t m_done = 0, m_skipped = 0, m_right = 0, m_wrong = 0;
     double m_loadSeconds;
-    Json m_files = Json::array();
+    std::function<std::string(const CaptureJob&)> m_resumeFault;
+    Json m_files = Json::array(), m_failures = Json::array();
 };
 
 } // namespace
@@ -220,7 +283,9 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
     if (!options.dryRun && !options.force && !options.resume)
         for (const CaptureJob& job : jobs)
             if (std::filesystem::exists(job.output))
-                throw Error(ErrorCode::failure, fmt::format("{} exists; use --resume to keep it, --force to write it anew", job.output.string()));
+                throw Error(ErrorCode::failure,
+                            fmt::format("{} exists; use --resume to keep it, --force to write it anew",
+                                        job.output.string()));
 
     const LoadedModel loaded = load(options, common);
     capture::CaptureSettings settings = makeCaptureSettings(options, common, loaded.model->info);
@@ -228,17 +293,16 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
     const capture::Session session(loaded.model, loaded.tokenizer, settings);
     if (options.dryRun || !options.maxBytes.empty()) {
         const Total total = estimateAll(session, jobs);
-        if (options.dryRun) {
-            printEstimate(total, options, common);
-            return 0;
-        }
+        if (options.dryRun)
+            return printEstimate(total, options, common);
         checkLimit(total, options);
     }
     if (isBatch(options)) {
         prepareFolder(options);
         writeManifest(options, loaded.model->info);
     }
-    return Runner(session, options, common, loaded.seconds).run(jobs);
+    const auto fault = [&](const CaptureJob& job) { return resumeFault(job, settings, options, loaded.model->info); };
+    return Runner(session, options, common, loaded.seconds, fault).run(jobs);
 }
 
 } // namespace kvviz::app

@@ -4,14 +4,18 @@
 #include "app/engine/capture_jobs.hpp"
 
 #include "app/console.hpp"
+#include "core/io/capture_reader.hpp"
 #include "datasets/task.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 namespace kvviz::app {
@@ -25,10 +29,12 @@ std::string readFile(const std::filesystem::path& path)
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored))
         throw Error(ErrorCode::badInput, fmt::format("{}: is a folder, expected a text file", path.string()));
+    errno = 0;
     std::ifstream in(path, std::ios::binary);
     std::ostringstream text;
     if (!in || !(text << in.rdbuf() || in.peek() == std::ifstream::traits_type::eof()))
-        throw Error(ErrorCode::badInput, fmt::format("{}: cannot be read", path.string()));
+        throw Error(ErrorCode::badInput, fmt::format("{}: cannot be read{}", path.string(),
+                                                     errno == 0 ? "" : fmt::format(" ({})", std::strerror(errno))));
     return text.str();
 }
 
@@ -45,6 +51,14 @@ capture::PromptSource fromPrompt(const datasets::Prompt& prompt)
     return source;
 }
 
+/// A file's prompt goes by the file's short name, but what is wrong with it is said with the whole one.
+capture::PromptSource fromTextFile(const std::filesystem::path& path)
+{
+    capture::PromptSource source = fromPrompt(datasets::promptFromMarkedText(readFile(path), path.string()));
+    source.id = path.stem().string();
+    return source;
+}
+
 capture::PromptSource fromTokenIds(const std::filesystem::path& path)
 {
     const std::string text = readFile(path);
@@ -53,10 +67,14 @@ capture::PromptSource fromTokenIds(const std::filesystem::path& path)
     source.task = "tokens";
     source.id = path.stem().string();
     if (json.is_discarded() || !json.is_array() || json.empty())
-        throw Error(ErrorCode::badInput, fmt::format("{}: expected a JSON list of token ids", path.string()));
+        throw Error(ErrorCode::badInput, fmt::format("{}: expected a JSON list of token ids, such as [1, 42, 7]",
+                                                     path.string()));
     for (const nlohmann::json& id : json) {
         if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() > INT32_MAX)
-            throw Error(ErrorCode::badInput, fmt::format("{}: '{}' is not a token id", path.string(), id.dump()));
+            throw Error(ErrorCode::badInput, // the value itself may be of any size and depth, so only numbers are shown
+                        fmt::format("{}: entry {} of the list{} is not a token id; expected a whole number from 0",
+                                    path.string(), source.tokenIds.size() + 1,
+                                    id.is_number() ? fmt::format(", {},", id.dump()) : ""));
         source.tokenIds.push_back(id.get<std::int32_t>());
     }
     return source;
@@ -81,8 +99,7 @@ std::vector<capture::PromptSource> collectSources(const CaptureOptions& options)
     if (!options.text.empty())
         sources.push_back(fromPrompt(datasets::promptFromMarkedText(options.text, "text")));
     if (!options.textFile.empty())
-        sources.push_back(fromPrompt(datasets::promptFromMarkedText(
-            readFile(options.textFile), std::filesystem::path(options.textFile).stem().string())));
+        sources.push_back(fromTextFile(options.textFile));
     if (!options.tokenIds.empty())
         sources.push_back(fromTokenIds(options.tokenIds));
     for (const std::string& name : options.tasks) {
@@ -91,10 +108,13 @@ std::vector<capture::PromptSource> collectSources(const CaptureOptions& options)
         if (options.begin < 0 || options.begin >= task->size() || limit < 1)
             throw Error(ErrorCode::usage, fmt::format("task {} has prompts 0 to {}; --begin {} --limit {} chooses none",
                                                       name, task->size() - 1, options.begin, limit));
-        for (std::int64_t i = options.begin; i < std::min(task->size(), options.begin + limit); ++i) {
+        const std::int64_t end = options.begin + std::min(limit, task->size() - options.begin);
+        for (std::int64_t i = options.begin; i < end; ++i) {
             const datasets::Prompt prompt = task->prompt(i);
             sources.push_back(fromPrompt(prompt));
-            sources.back().isCorrect = [task, prompt](const std::string& text) { return task->isCorrect(prompt, text); };
+            sources.back().isCorrect = [task, prompt](const std::string& text) {
+                return task->isCorrect(prompt, text);
+            };
         }
     }
     return sources;
@@ -144,13 +164,23 @@ void parseQueries(const std::string& text, capture::CaptureSettings& settings)
         std::int64_t finish = begin;
         if (parsed.ec == std::errc() && !last && parsed.ptr != end && *parsed.ptr == '-')
             parsed = std::from_chars(parsed.ptr + 1, end, finish);
-        if (parsed.ec != std::errc() || parsed.ptr != end || begin < 0 || finish < begin)
+        if (parsed.ec != std::errc() || parsed.ptr != end || begin < 0 || finish < begin || finish == INT64_MAX
+            || (last && begin == 0))
             throw bad();
         if (last)
             settings.lastQueries = begin;
         else
             settings.queryRanges.push_back({begin, finish + 1});
     }
+}
+
+/// Refused as early as possible: the second of two prompts with one name would find the file of the first.
+void requireDistinct(const std::vector<capture::PromptSource>& sources)
+{
+    std::set<std::string_view> ids;
+    for (const capture::PromptSource& source : sources)
+        if (!ids.insert(source.id).second)
+            throw Error(ErrorCode::usage, fmt::format("prompt {} is chosen twice; give each --task once", source.id));
 }
 
 } // namespace
@@ -162,16 +192,23 @@ bool isBatch(const CaptureOptions& options)
 
 std::vector<CaptureJob> makeCaptureJobs(const CaptureOptions& options)
 {
-    const int kinds = !options.text.empty() + !options.textFile.empty() + !options.tokenIds.empty() + !options.tasks.empty();
+    const int kinds =
+        !options.text.empty() + !options.textFile.empty() + !options.tokenIds.empty() + !options.tasks.empty();
     if (kinds != 1)
-        throw Error(ErrorCode::usage, fmt::format("{} of --text, --text-file, --token-ids and --task given; expected exactly one",
-                                                  kinds == 0 ? "none" : "more than one"));
+        throw Error(ErrorCode::usage,
+                    fmt::format("{} of --text, --text-file, --token-ids and --task given; expected exactly one",
+                                kinds == 0 ? "none" : "more than one"));
+    const std::string ending = std::filesystem::path(options.output).extension();
+    if (ending == ".h5" || ending == ".hdf5")
+        throw Error(ErrorCode::usage, fmt::format("-o {}: captures end in .kvh5; a folder needs a name without {}",
+                                                  options.output, ending));
     const Shard shard = parseShard(options.shard);
     const std::vector<capture::PromptSource> sources = collectSources(options);
     const bool batch = isBatch(options);
     if (!batch && sources.size() > 1)
         throw Error(ErrorCode::usage, fmt::format("{} prompts do not fit into one file; give a folder with -o",
                                                   sources.size()));
+    requireDistinct(sources);
     std::vector<CaptureJob> jobs;
     for (std::size_t i = shard.index; i < sources.size(); i += shard.count) {
         const std::filesystem::path output(options.output);
@@ -192,10 +229,15 @@ capture::CaptureSettings makeCaptureSettings(const CaptureOptions& options, cons
         settings.layers = parseIndexList(options.layers, model.nLayers, "--layers");
     if (!options.heads.empty())
         settings.heads = parseIndexList(options.heads, model.nHeads, "--heads");
+    if (!options.queries.empty() && settings.tier != core::Tier::full)
+        throw Error(ErrorCode::usage, fmt::format("--queries chooses rows of the full tier; --tier {} has none",
+                                                  options.tier));
     parseQueries(options.queries, settings);
-    if (options.window < 1 || options.mapCap < 8 || options.topK < 1 || options.topK > model.vocabSize || options.generate < 0)
-        throw Error(ErrorCode::usage, "--window and --top-k must be at least 1, --map-cap at least 8, --generate at least 0, "
-                                      "--top-k at most the vocabulary");
+    if (options.window < 1 || options.mapCap < 8 || options.generate < 0)
+        throw Error(ErrorCode::usage, "--window must be at least 1, --map-cap at least 8, --generate at least 0");
+    if (options.topK < 1 || options.topK > model.vocabSize)
+        throw Error(ErrorCode::usage, fmt::format("--top-k {}: expected 1 to {}, the vocabulary of {}", options.topK,
+                                                  model.vocabSize, model.name));
     settings.window = options.window;
     settings.mapCap = options.mapCap;
     settings.topK = options.topK;
@@ -210,12 +252,40 @@ capture::CaptureSettings makeCaptureSettings(const CaptureOptions& options, cons
     else if (options.continuation == "none")
         settings.continuation = capture::Continuation::none;
     else
-        throw Error(ErrorCode::usage, fmt::format("--continuation {}: expected greedy, gold or none", options.continuation));
+        throw Error(ErrorCode::usage,
+                    fmt::format("--continuation {}: expected greedy, gold or none", options.continuation));
     settings.seed = options.seed;
     settings.creator = creatorName();
     settings.commandLine = common.commandLine;
     settings.force = options.force;
     return settings;
+}
+
+std::string resumeFault(const CaptureJob& job, const capture::CaptureSettings& settings, const CaptureOptions& options,
+                        const core::ModelInfo& model)
+{
+    try {
+        const io::CaptureReader reader(job.output);
+        const core::CaptureInfo& info = reader.info();
+        const capture::CaptureSelection kept = capture::makeSelection(model, settings.layers, settings.heads);
+        const std::vector<std::int32_t>& ids = job.source.tokenIds;
+        const bool samePrompt = ids.empty() ? info.prompt.promptText == job.source.text
+                                            : std::equal(ids.begin(), ids.end(), info.tokens.ids.begin(),
+                                                         info.tokens.ids.begin() + info.nPrompt());
+        if (!samePrompt)
+            return "it holds another prompt";
+        if (info.model.sha256 != model.sha256 || info.dtype != options.dtype)
+            return fmt::format("it was made with another model or --dtype ({}, {})", info.model.name, info.dtype);
+        if (info.tier != settings.tier || info.prompt.continuation != options.continuation)
+            return fmt::format("it was made with --tier {} --continuation {}", core::tierName(info.tier),
+                               info.prompt.continuation);
+        if (info.layers != kept.layers || info.heads != kept.heads
+            || info.window != std::min(settings.window, info.nPrompt()))
+            return "it was made with other --layers, --heads or --window";
+        return {};
+    } catch (const Error& error) {
+        return fmt::format("it is no whole capture ({})", error.what());
+    }
 }
 
 } // namespace kvviz::app

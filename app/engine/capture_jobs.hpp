@@ -17,8 +17,13 @@ struct CaptureJob {
 };
 
 /// All prompts of the command line, those of this shard only, in order. Throws Error(usage) when none or more than one
-/// kind of prompt is given, Error(badInput) for unreadable files.
+/// kind of prompt is given or two prompts would get the same file, Error(badInput) for unreadable files.
 [[nodiscard]] std::vector<CaptureJob> makeCaptureJobs(const CaptureOptions& options);
+
+/// Why the file of a job is not the capture that this run would write there: no whole capture, another prompt, model or
+/// choice of what to keep. Empty: it is, and --resume may skip it.
+[[nodiscard]] std::string resumeFault(const CaptureJob& job, const capture::CaptureSettings& settings,
+                                      const CaptureOptions& options, const core::ModelInfo& model);
 
 /// Checks and converts; throws Error(usage) naming the option.
 [[nodiscard]] capture::CaptureSettings makeCaptureSettings(const CaptureOptions& options, const CommonOptions& common,

@@ -20,10 +20,11 @@ std::string environment(const char* name)
 
 std::vector<std::filesystem::path> modelFolders()
 {
-    std::filesystem::path data = environment("XDG_DATA_HOME");
-    if (data.empty())
-        data = std::filesystem::path(environment("HOME")) / ".local/share";
-    std::vector<std::filesystem::path> folders{data / "kvviz/models"};
+    std::vector<std::filesystem::path> folders;
+    if (const std::string data = environment("XDG_DATA_HOME"); !data.empty())
+        folders.push_back(std::filesystem::path(data) / "kvviz/models");
+    else if (const std::string home = environment("HOME"); !home.empty())
+        folders.push_back(std::filesystem::path(home) / ".local/share/kvviz/models");
     if (const std::string deps = environment("KVVIZ_DEPS"); !deps.empty())
         folders.push_back(std::filesystem::path(deps) / "models");
     folders.emplace_back(KVVIZ_DEFAULT_MODEL_DIR);

@@ -4,6 +4,7 @@
 // holds UTF-8 only, so bytes that are not UTF-8 show as U+FFFD; ids and offsets are those of the bytes as given.
 #include "app/commands.hpp"
 #include "app/console.hpp"
+#include "app/output.hpp"
 #include "capture/gguf.hpp"
 #include "capture/tokenizer.hpp"
 #include "core/error.hpp"
@@ -20,11 +21,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-void writeLine(const Json& value)
+/// False when the reader has left (| head): more lines would be for nobody. Each line is out before the next is read,
+/// so that a program may talk with this one line by line.
+bool writeLine(const Json& value)
 {
-    const std::string line = value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() || std::fflush(stdout) != 0)
-        throw core::Error(core::ErrorCode::failure, "the tokens could not be written to the standard output");
+    printOut(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    flushOut();
+    return std::ferror(stdout) == 0;
 }
 
 /// The text of one input line; `number` counts from 1.
@@ -46,17 +49,19 @@ std::string textOfLine(const std::string& line, std::size_t number)
     return object["text"].get<std::string>();
 }
 
-void forEachText(const TokenizeOptions& options, const std::function<void(const std::string&)>& use)
+/// Until `use` returns false.
+void forEachText(const TokenizeOptions& options, const std::function<bool(const std::string&)>& use)
 {
     for (const std::string& text : options.texts)
-        use(text);
+        if (!use(text))
+            return;
     if (!options.texts.empty())
         return;
     std::string line;
     for (std::size_t number = 1; std::getline(std::cin, line); ++number)
-        if (line.find_first_not_of(" \t\r") != std::string::npos)
-            use(textOfLine(line, number));
-    if (std::cin.bad())
+        if (line.find_first_not_of(" \t\r") != std::string::npos && !use(textOfLine(line, number)))
+            return;
+    if (std::cin.bad() || std::ferror(stdin) != 0) // std::cin takes a read error of stdio for the end
         throw core::Error(core::ErrorCode::badInput, "the standard input could not be read to its end");
 }
 
@@ -83,11 +88,14 @@ int runTokenize(const TokenizeOptions& options, const CommonOptions& common)
     const capture::GgufFile file(options.model);
     const capture::Tokenizer tokenizer(file);
     if (!common.json) {
-        forEachText(options, [&](const std::string& text) { writeLine(tokenized(tokenizer, text, common)); });
+        forEachText(options, [&](const std::string& text) { return writeLine(tokenized(tokenizer, text, common)); });
         return 0;
     }
     Json texts = Json::array();
-    forEachText(options, [&](const std::string& text) { texts.push_back(tokenized(tokenizer, text, common)); });
+    forEachText(options, [&](const std::string& text) {
+        texts.push_back(tokenized(tokenizer, text, common));
+        return true;
+    });
     writeLine({{"model", options.model}, {"vocabulary", tokenizer.vocabSize()}, {"texts", std::move(texts)}});
     return 0;
 }

@@ -17,7 +17,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <memory>
+#include <optional>
 #include <set>
 
 namespace kvviz::app {
@@ -66,13 +70,14 @@ plot::MapRequest mapRequest(const FigureOptions& options)
     request.colors = core::colorMapFromName(options.colors);
     request.logarithmic = options.scale != "linear";
     request.range = parseRange(options.range);
-    request.axes = options.axes == "token" ? plot::AxisMode::token
+    request.axes = options.axes == "token"      ? plot::AxisMode::token
                    : options.axes == "position" ? plot::AxisMode::position
                                                 : plot::AxisMode::automatic;
     // Room beside labels and colour bar, one line of small text a token.
     const double width = options.widthMm > 0 ? options.widthMm : 85.0;
     const double scale = options.fontSizePt > 0 ? options.fontSizePt / 7.5 : 1.0;
-    request.tokenTextLimit = std::max<std::int64_t>(4, static_cast<std::int64_t>((width / 25.4 * 72 - 105 * scale) / (6.3 * scale)));
+    request.tokenTextLimit =
+        std::max<std::int64_t>(4, static_cast<std::int64_t>((width / 25.4 * 72 - 105 * scale) / (6.3 * scale)));
     request.sinkTokens = options.sinks;
     request.queries = parseSpan(options.queries, "--queries");
     request.keys = parseSpan(options.keys, "--keys");
@@ -85,9 +90,10 @@ std::vector<io::CaptureRef> captureRefs(const FigureOptions& options)
     std::vector<io::CaptureRef> refs;
     for (const std::string& file : options.files) {
         if (isResults(file))
-            throw Error(ErrorCode::usage, fmt::format("'{}' holds replay results; the figure '{}' is drawn from captures (*.kvh5), "
-                                                      "results are drawn by 'kvviz figure methods'",
-                                                      file, options.name));
+            throw Error(ErrorCode::usage,
+                        fmt::format("'{}' holds replay results; the figure '{}' is drawn from captures (*.kvh5), "
+                                    "results are drawn by 'kvviz figure methods'",
+                                    file, options.name));
         const std::size_t mark = file.rfind("::");
         const auto found = io::findCaptures({mark == std::string::npos ? file : file.substr(0, mark)});
         if (mark == std::string::npos) {
@@ -99,7 +105,8 @@ std::vector<io::CaptureRef> captureRefs(const FigureOptions& options)
             return ref.group == member || ref.group.ends_with("/" + member);
         });
         if (chosen == found.end())
-            throw Error(ErrorCode::usage, fmt::format("'{}' holds no capture '{}'; kvviz info lists its members", file.substr(0, mark), member));
+            throw Error(ErrorCode::usage, fmt::format("'{}' holds no capture '{}'; kvviz info lists its members",
+                                                      file.substr(0, mark), member));
         refs.push_back(*chosen);
     }
     if (refs.empty())
@@ -111,10 +118,11 @@ plot::Figure heatmap(const FigureOptions& options)
 {
     const auto refs = captureRefs(options);
     if (refs.size() > 1)
-        throw Error(ErrorCode::usage, fmt::format("a heatmap shows one capture, and {} were given; name one (FILE, or "
-                                                  "FILE::MEMBER in a pack; the first is '{}{}'), or use 'kvviz figure tasks'",
-                                                  refs.size(), refs.front().file.string(),
-                                                  refs.front().group == "/" ? "" : "::" + refs.front().group));
+        throw Error(ErrorCode::usage,
+                    fmt::format("a heatmap shows one capture, and {} were given; name one (FILE, or "
+                                "FILE::MEMBER in a pack; the first is '{}{}'), or use 'kvviz figure tasks'",
+                                refs.size(), refs.front().file.string(),
+                                refs.front().group == "/" ? "" : "::" + refs.front().group));
     return plot::heatmapFigure(io::CaptureReader(refs.front()), mapRequest(options));
 }
 
@@ -164,13 +172,15 @@ plot::Figure methods(const FigureOptions& options)
     std::vector<plot::Provenance> sources;
     for (const std::string& file : options.files) {
         if (file.ends_with(".kvh5"))
-            throw Error(ErrorCode::usage, fmt::format("'{}' is a capture; the figure 'methods' is drawn from replay results: make them "
-                                                      "with 'kvviz replay {}' and name the *.kvres.h5 file",
-                                                      file, file));
+            throw Error(ErrorCode::usage,
+                        fmt::format("'{}' is a capture; the figure 'methods' is drawn from replay results: make them "
+                                    "with 'kvviz replay {}' and name the *.kvres.h5 file",
+                                    file, file));
         if (std::filesystem::is_directory(file))
-            throw Error(ErrorCode::usage, fmt::format("'{}' is a folder; name the results file (*.kvres.h5) that 'kvviz replay' "
-                                                      "wrote",
-                                                      file));
+            throw Error(ErrorCode::usage,
+                        fmt::format("'{}' is a folder; name the results file (*.kvres.h5) that 'kvviz replay' "
+                                    "wrote",
+                                    file));
         const auto part = io::readReplayResults(file, false);
         plot::Provenance source;
         source.kind = "results";
@@ -198,8 +208,9 @@ plot::Figure build(const FigureOptions& options, const CommonOptions& common)
     if (options.name == "methods")
         return methods(options);
     const std::string near = core::nearestName(options.name, kFigures);
-    throw Error(ErrorCode::usage, fmt::format("there is no figure '{}'{}; known: heatmap, cumulative, tasks, methods", options.name,
-                                              near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near)));
+    throw Error(ErrorCode::usage,
+                fmt::format("there is no figure '{}'{}; known: heatmap, cumulative, tasks, methods", options.name,
+                            near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near)));
 }
 
 } // namespace
@@ -225,7 +236,8 @@ int runFigure(const FigureOptions& options, const CommonOptions& common)
         printOut(options.output + "\n");
         return 0;
     }
-    nlohmann::ordered_json report{{"schema_version", 1}, {"figure", figure.name}, {"output", options.output}, {"sidecar", nullptr}};
+    nlohmann::ordered_json report{
+        {"schema_version", 1}, {"figure", figure.name}, {"output", options.output}, {"sidecar", nullptr}};
     if (target.sidecar)
         report["sidecar"] = plot::sidecarPath(target.path).string();
     printOut(report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");

@@ -58,9 +58,10 @@ int runView(const ViewOptions& options, const CommonOptions& common)
     std::vector<std::filesystem::path> files;
     for (const std::string& file : options.files) {
         if (file.ends_with(".kvres.h5"))
-            throw Error(ErrorCode::usage, fmt::format("'{}' holds replay results; 'kvviz view' shows captures (*.kvh5), results are "
-                                                      "drawn by 'kvviz figure methods'",
-                                                      file));
+            throw Error(ErrorCode::usage,
+                        fmt::format("'{}' holds replay results; 'kvviz view' shows captures (*.kvh5), results are "
+                                    "drawn by 'kvviz figure methods'",
+                                    file));
         files.emplace_back(file);
     }
     auto captures = std::make_unique<views::CaptureList>(io::findCaptures(files));

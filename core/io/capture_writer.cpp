@@ -30,6 +30,18 @@ namespace {
 constexpr std::size_t kQueueBytes = std::size_t{64} << 20;
 constexpr float kMasked = std::numeric_limits<float>::quiet_NaN();
 
+/// Whether a capture of this tier has the array in every layer. What belongs to no layer is written by finish.
+bool promisedBy(core::Tier tier, std::string_view path)
+{
+    if (path.starts_with("stats/"))
+        return true;
+    if (path.starts_with("rows/") || path.starts_with("cache/"))
+        return tier >= core::Tier::cache;
+    if (path == path::full)
+        return tier >= core::Tier::full;
+    return path.starts_with("map/") && tier >= core::Tier::map;
+}
+
 /// Rows of the full tier's chosen queries, gathered until a chunk row is full.
 struct PendingRows {
     std::vector<float> data; // [H, chunk rows, n]
@@ -65,7 +77,7 @@ struct CaptureWriter::Impl {
     void gather(std::int64_t slot, std::int64_t queryBegin, std::int64_t rows, const float* data,
                 std::int64_t headStride, std::int64_t rowStride);
     void flushPending(std::int64_t slot, PendingRows& rows);
-    void requireAllWritten() const;
+    void requireAllWritten(const core::CaptureInfo& finalInfo) const;
     void writeEnd(const core::CaptureInfo& finalInfo);
 };
 
@@ -193,7 +205,7 @@ void CaptureWriter::Impl::flushPending(std::int64_t slot, PendingRows& rows)
     }
 }
 
-void CaptureWriter::Impl::requireAllWritten() const
+void CaptureWriter::Impl::requireAllWritten(const core::CaptureInfo& finalInfo) const
 {
     for (const auto& [path, slots] : written)
         if (std::ssize(slots) != sizes.layers)
@@ -201,6 +213,10 @@ void CaptureWriter::Impl::requireAllWritten() const
                                                         slots.size(), sizes.layers));
     if (arrays.contains(path::full) && !written.contains(path::full))
         throw Error(ErrorCode::failure, name + ": rows of /map/full are missing");
+    for (const ArraySpec& array : captureArrays(sizes))
+        if (promisedBy(finalInfo.tier, array.path) && !written.contains(array.path))
+            throw Error(ErrorCode::failure, fmt::format("{}: /{} is missing, which tier {} promises", name, array.path,
+                                                        core::tierName(finalInfo.tier)));
 }
 
 void CaptureWriter::Impl::writeEnd(const core::CaptureInfo& finalInfo)
@@ -310,13 +326,13 @@ void CaptureWriter::finish(const core::CaptureInfo& info)
 {
     Impl& impl = *m_impl;
     requireConsistent(info, ErrorCode::failure, impl.name);
-    impl.requireAllWritten();
     if (info.nPrompt() != impl.sizes.n || info.layers != impl.info.layers || info.heads != impl.info.heads
         || info.window != impl.info.window || info.tokens.size() != info.nTokens()
         || std::ssize(info.tokens.offsets) != info.nTokens() + 1
         || (impl.generatedKnown && info.nGenerated() != impl.sizes.t))
         throw Error(ErrorCode::failure, impl.name + ": the final description does not fit what was written");
     impl.sizes.t = info.nGenerated();
+    impl.requireAllWritten(info);
     impl.sizes.segments = std::ssize(info.segments);
     try {
         if (const auto full = impl.arrays.find(path::full); full != impl.arrays.end())

@@ -56,7 +56,8 @@ public:
                      std::span<const float> topLogprob, int k);
 
     /// Writes attributes, prompt, tokens, segments and dimension scales from the final `info`, then complete = 1,
-    /// flush, fsync, close, rename. Any failure before throws Error and leaves no file under the final name.
+    /// flush, fsync, close, rename. Any failure before throws Error and leaves no file under the final name; so does an
+    /// array that the tier promises and nobody wrote.
     void finish(const core::CaptureInfo& info);
 
 private:

@@ -39,8 +39,9 @@ H5Lock::H5Lock() : m_lock(libraryMutex())
 {
     static const bool once = [] {
         setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1); // read by the library when it opens its first file
-        // In place of the library's own exit handler, ours.
-        return H5dont_atexit() >= 0 && H5open() >= 0 && std::atexit(closeLibrary) == 0;
+        // In place of the library's own exit handler, ours; too late when somebody else has started the library.
+        const bool ours = H5dont_atexit() >= 0;
+        return H5open() >= 0 && (!ours || std::atexit(closeLibrary) == 0);
     }();
     thread_local const bool silent = once && H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
     if (!silent)

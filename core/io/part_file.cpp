@@ -23,9 +23,9 @@ using core::ErrorCode;
     throw Error(ErrorCode::failure, fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)));
 }
 
-void sync(const std::filesystem::path& path, int flags)
+void sync(const std::filesystem::path& path)
 {
-    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         fail("open", path);
     const int status = ::fsync(descriptor);
@@ -34,6 +34,16 @@ void sync(const std::filesystem::path& path, int flags)
     errno = reason;
     if (status != 0 && reason != EINVAL) // a file system without fsync says EINVAL
         fail("write", path);
+}
+
+/// Makes a rename in the folder last. By then the file is there, whole, so a file system that cannot do it is no error.
+void syncFolder(const std::filesystem::path& folder) noexcept
+{
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    static_cast<void>(::fsync(descriptor));
+    ::close(descriptor);
 }
 
 } // namespace
@@ -72,11 +82,11 @@ void PartFile::claim()
 
 void PartFile::publish()
 {
-    sync(m_part, O_RDONLY);
+    sync(m_part);
     if (::rename(m_part.c_str(), m_path.c_str()) != 0)
         fail("rename to", m_path);
     m_claimed = false;
-    sync(m_path.has_parent_path() ? m_path.parent_path() : std::filesystem::path("."), O_RDONLY | O_DIRECTORY);
+    syncFolder(m_path.has_parent_path() ? m_path.parent_path() : std::filesystem::path("."));
 }
 
 } // namespace kvviz::io

@@ -153,30 +153,60 @@ ReplayRecord readRecord(hid_t root, const TextCopy& texts, const std::string& pa
 
 } // namespace
 
+struct ReplayResultsWriter::Impl {
+    std::string where;
+    PartFile part;
+    OutputFile file;
+    Handle replay;
+    std::vector<std::string> groups{""}; ///< of which /texts holds a copy
+};
+
+ReplayResultsWriter::ReplayResultsWriter(const std::filesystem::path& path, const std::string& creator,
+                                         const std::string& commandLine, bool force)
+    : m_impl(new Impl{.where = fmt::format("'{}'", path.string()), .part = PartFile(path, force), .file = {}, .replay = {}})
+{
+    Impl& impl = *m_impl;
+    impl.part.claim();
+    guarded(impl.where, [&] {
+        impl.file = OutputFile(impl.part.partPath().string());
+        writeAttribute(impl.file.get(), "format", kResultsFormat);
+        writeAttribute(impl.file.get(), "format_version", kFormatVersion);
+        writeAttribute(impl.file.get(), "creator", creator);
+        writeAttribute(impl.file.get(), "command_line", commandLine);
+        impl.replay = createGroup(impl.file.get(), "replay");
+    });
+}
+
+ReplayResultsWriter::~ReplayResultsWriter() = default;
+
+void ReplayResultsWriter::append(const ReplayRecord& record)
+{
+    guarded(m_impl->where, [&] {
+        const std::size_t index = m_impl->groups.size() - 1;
+        writeRecord(m_impl->replay.get(), index, record);
+        m_impl->groups.push_back(fmt::format("replay/{}", index));
+    });
+}
+
+void ReplayResultsWriter::finish()
+{
+    Impl& impl = *m_impl;
+    guarded(impl.where, [&] {
+        impl.replay.reset();
+        writeTextCopy(impl.file.get(), impl.groups);
+        writeAttribute(impl.file.get(), "complete", std::int64_t{1});
+        impl.file.finish();
+        impl.part.publish();
+    });
+}
+
 void writeReplayResults(const std::filesystem::path& path, const std::vector<ReplayRecord>& records,
                         const std::string& creator, const std::string& commandLine, bool force)
 {
-    PartFile part(path, force);
-    part.claim();
-    guarded(fmt::format("'{}'", path.string()), [&] {
-        OutputFile file(part.partPath().string());
-        writeAttribute(file.get(), "format", kResultsFormat);
-        writeAttribute(file.get(), "format_version", kFormatVersion);
-        writeAttribute(file.get(), "creator", creator);
-        writeAttribute(file.get(), "command_line", commandLine);
-        {
-            const Handle replay = createGroup(file.get(), "replay");
-            for (std::size_t i = 0; i < records.size(); ++i)
-                writeRecord(replay.get(), i, records[i]);
-        }
-        std::vector<std::string> groups{""};
-        for (std::size_t i = 0; i < records.size(); ++i)
-            groups.push_back(fmt::format("replay/{}", i));
-        writeTextCopy(file.get(), groups);
-        writeAttribute(file.get(), "complete", std::int64_t{1});
-        file.finish();
-        part.publish();
-    });
+    ReplayResultsWriter writer(path, creator, commandLine, force);
+    for (const ReplayRecord& record : records)
+        writer.append(record);
+    writer.finish();
 }
 
 std::vector<ReplayRecord> readReplayResults(const std::filesystem::path& path, bool arrays)

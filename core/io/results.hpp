@@ -6,6 +6,7 @@
 #include "core/capture_info.hpp"
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct ReplayRecord {
     std::string depth;     ///< "mass" or "output"
     std::string assumption; ///< what this depth assumes, for readers of the number
     double ratio = 1.0;            ///< nominal fraction of prompt tokens kept
-    std::int64_t budgetTokens = 0; ///< nominal tokens per layer and KV head
+    std::int64_t budgetTokens = 0; ///< nominal tokens per layer and KV head; may be more than the prompt has
     double actualRatio = 1.0;      ///< kept / (L G n)
     std::int64_t keptTokens = 0;   ///< sum over layers and KV heads at prefill end
     std::uint64_t bytes = 0;       ///< of the kept prompt K and V at 2 bytes an element
@@ -41,7 +42,28 @@ struct ReplayRecord {
     double meanLost = 0, p95Lost = 0, maxLost = 0, meanLostNonSink = 0, meanOutputError = 0, p95OutputError = 0;
 };
 
-/// Appends nothing: writes a whole file (.part + rename). Throws Error(failure) if it exists without `force`.
+/// Writes a results file record by record, so that no more than one of them need be in memory.
+class ReplayResultsWriter {
+public:
+    /// Creates the .part. Throws Error(failure) if the file exists without `force`, or cannot be written.
+    ReplayResultsWriter(const std::filesystem::path& path, const std::string& creator, const std::string& commandLine,
+                        bool force);
+    /// Removes what was not finished.
+    ~ReplayResultsWriter();
+    ReplayResultsWriter(const ReplayResultsWriter&) = delete;
+    ReplayResultsWriter& operator=(const ReplayResultsWriter&) = delete;
+
+    /// Throws Error(failure); the file cannot be finished then.
+    void append(const ReplayRecord& record);
+    /// Marks the file as complete and gives it its name. Throws Error(failure).
+    void finish();
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> m_impl;
+};
+
+/// Writes a whole file. Throws Error(failure) if it exists without `force`.
 void writeReplayResults(const std::filesystem::path& path, const std::vector<ReplayRecord>& records,
                         const std::string& creator, const std::string& commandLine, bool force);
 

@@ -26,8 +26,9 @@ namespace kvviz::tests {
 /// The folder of public data, empty if there is none here.
 inline std::filesystem::path sharedData()
 {
-    const char* path = std::getenv("KVVIZ_SHARED_DATA");
-    return path != nullptr && std::filesystem::is_directory(path) ? path : "";
+    const char* const chosen = std::getenv("KVVIZ_SHARED_DATA");
+    const std::filesystem::path path = chosen != nullptr ? chosen : KVVIZ_SHARED_DATA; // the build's: beside the checkout
+    return std::filesystem::is_directory(path) ? path : std::filesystem::path();
 }
 
 class DataFolder {

@@ -58,7 +58,8 @@ TEST_CASE("A heatmap of all exact rows shows the mean over heads of every cell",
             float mean = 0;
             for (int h = 0; h < 4; ++h)
                 mean += map[static_cast<std::size_t>((h * n + q) * n + k)] / 4;
-            const float drawn = plot::tileValue(panel.prompt, static_cast<double>(q) + 0.5, static_cast<double>(k) + 0.5);
+            const float drawn =
+                plot::tileValue(panel.prompt, static_cast<double>(q) + 0.5, static_cast<double>(k) + 0.5);
             if (k > q)
                 CHECK(std::isnan(drawn));
             else
@@ -103,7 +104,8 @@ TEST_CASE("Pooled cells have their true extent, ragged last cell included", "[vi
             for (std::int64_t i = q / size * size; i < std::min(n, (q / size + 1) * size); ++i)
                 for (std::int64_t j = k / size * size; j < std::min(i + 1, (k / size + 1) * size); ++j)
                     largest = std::max(largest, map[static_cast<std::size_t>((2 * n + i) * n + j)]);
-            CHECK(plot::tileValue(panel.prompt, static_cast<double>(q), static_cast<double>(k)) == Approx(largest).epsilon(2e-3).margin(1e-6));
+            CHECK(plot::tileValue(panel.prompt, static_cast<double>(q), static_cast<double>(k))
+                  == Approx(largest).epsilon(2e-3).margin(1e-6));
         }
 }
 
@@ -117,7 +119,8 @@ TEST_CASE("A capture of tier cache shows its window rows, one of tier stats says
     CHECK(panel.prompt.rows == 16);
     plot::MapRequest early;
     early.queries = core::Span{0, 10};
-    CHECK_THAT(messageOf([&] { (void)plot::mapPanel(reader, early); }), Catch::Contains("54 to 69") && Catch::Contains("--tier map"));
+    CHECK_THAT(messageOf([&] { (void)plot::mapPanel(reader, early); }),
+               Catch::Contains("54 to 69") && Catch::Contains("--tier map"));
     test::writeSynthetic(captureOf(core::Tier::stats), folder / "stats.kvh5");
     const io::CaptureReader stats(folder / "stats.kvh5");
     CHECK_THAT(messageOf([&] { (void)plot::mapPanel(stats, {}); }), Catch::Contains("stats"));
@@ -133,7 +136,8 @@ TEST_CASE("Layers, heads and ranges that are not there are named", "[views][io]"
     CHECK_THAT(messageOf([&] { (void)plot::mapPanel(reader, request); }), Catch::Contains("no layer 9"));
     request = {};
     request.head = 4;
-    CHECK_THAT(messageOf([&] { (void)plot::mapPanel(reader, request); }), Catch::Contains("no head 4") && Catch::Contains("0 to 3"));
+    CHECK_THAT(messageOf([&] { (void)plot::mapPanel(reader, request); }),
+               Catch::Contains("no head 4") && Catch::Contains("0 to 3"));
     request = {};
     request.keys = core::Span{500, 600};
     CHECK_THAT(messageOf([&] { (void)plot::mapPanel(reader, request); }), Catch::Contains("keys 500-599"));
@@ -214,7 +218,7 @@ TEST_CASE("Cumulative curves average layers and heads, and end at 1", "[views]")
     CHECK(!panel.series[0].dashed);
     CHECK(panel.series[1].dashed);
     CHECK(panel.series[1].name.empty()); // one entry of the legend a task
-    double first = 0; // by hand: the largest share of each head, averaged
+    double first = 0;                    // by hand: the largest share of each head, averaged
     for (std::int64_t slot = 0; slot < 2; ++slot)
         for (int h = 0; h < 4; ++h) {
             const float* scores = capture.layer(slot).received.data() + h * 75;

@@ -62,7 +62,8 @@ TEST_CASE("A PDF is one, has the width asked for, and holds text as text", "[vie
     options.widthMm = GENERATE(0.0, 120.0);
     const QByteArray pdf = plot::renderFigure(test::madeUpHeatmap(smallShape()), options);
     CHECK(pdf.startsWith("%PDF"));
-    CHECK(pageSize(pdf).width() * 25.4 / 72 == Approx(options.widthMm > 0 ? options.widthMm : 85.0).margin(0.36)); // whole points
+    CHECK(pageSize(pdf).width() * 25.4 / 72
+          == Approx(options.widthMm > 0 ? options.widthMm : 85.0).margin(0.36)); // whole points
     CHECK(pdf.contains("/FontFile2"));
     CHECK(!pdf.contains("/CreationDate"));
     CHECK(!pdf.contains("/DCTDecode")); // the map is embedded without loss
@@ -72,7 +73,8 @@ TEST_CASE("The height is followed when it is given", "[views]")
 {
     auto options = optionsFor("out.pdf");
     options.heightMm = 60;
-    CHECK(pageSize(plot::renderFigure(test::madeUpHeatmap(smallShape()), options)).height() * 25.4 / 72 == Approx(60).margin(0.36));
+    CHECK(pageSize(plot::renderFigure(test::madeUpHeatmap(smallShape()), options)).height() * 25.4 / 72
+          == Approx(60).margin(0.36));
 }
 
 TEST_CASE("An SVG is well-formed, sized in millimetres, with labels as text and the map as an image", "[views]")

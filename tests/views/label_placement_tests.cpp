@@ -53,8 +53,8 @@ TEST_CASE("Crowded labels share the shift, and the least important go first", "[
         shots.push_back({shot * 2.0, 12, plot::shotLabelRank(shot, 50)});
     const auto placed = plot::placeLabels(shots, 0, 102, 2);
     REQUIRE(placed.size() >= 4);
-    CHECK(placed.front().index == 0);   // S1
-    CHECK(placed.back().index == 49);   // S50
+    CHECK(placed.front().index == 0); // S1
+    CHECK(placed.back().index == 49); // S50
     for (std::size_t i = 1; i + 1 < placed.size(); ++i)
         CHECK((placed[i].index + 1) % 10 == 0);
     CHECK(plot::placeLabels({{5, 50, 0}}, 0, 10, 1).empty());

@@ -19,8 +19,8 @@ double noise(std::uint64_t a, std::uint64_t b, std::uint64_t c)
     return static_cast<double>(z >> 11) * 0x1.0p-53;
 }
 
-void fillTile(const MapShape& shape, io::MapTile& tile, std::int64_t q0, std::int64_t q1, std::int64_t k1, std::int64_t cellsQ,
-                std::int64_t cellsK)
+void fillTile(const MapShape& shape, io::MapTile& tile, std::int64_t q0, std::int64_t q1, std::int64_t k1,
+              std::int64_t cellsQ, std::int64_t cellsK)
 {
     tile.rows = cellsQ;
     tile.columns = cellsK;
@@ -43,14 +43,16 @@ std::vector<plot::SegmentMark> madeUpSegments(const MapShape& shape)
 {
     using core::SegmentKind;
     std::vector<plot::SegmentMark> marks;
-    const std::int64_t intro = std::max<std::int64_t>(1, shape.n / 24), question = std::max<std::int64_t>(2, shape.n / 14);
+    const std::int64_t intro = std::max<std::int64_t>(1, shape.n / 24),
+                       question = std::max<std::int64_t>(2, shape.n / 14);
     const std::int64_t room = shape.n - intro - question;
     marks.push_back({"I", SegmentKind::instruction, {0, intro}});
     std::int64_t begin = intro;
     for (int i = 0; i < shape.shots; ++i) {
         std::int64_t end = intro + room * (i + 1) / shape.shots;
         if (i + 1 < shape.shots)
-            end += static_cast<std::int64_t>((noise(7, static_cast<std::uint64_t>(i), 3) - 0.5) * 0.4 * static_cast<double>(room) / shape.shots);
+            end += static_cast<std::int64_t>((noise(7, static_cast<std::uint64_t>(i), 3) - 0.5) * 0.4
+                                             * static_cast<double>(room) / shape.shots);
         marks.push_back({"S" + std::to_string(i + 1), SegmentKind::shot, {begin, end}});
         begin = end;
     }
@@ -87,15 +89,17 @@ plot::MapPanel madeUpPanel(const MapShape& shape)
     panel.prompt.source = "full";
     if (shape.t > 0) {
         panel.decodeQueries = {shape.n, shape.n + shape.t};
-        fillTile(shape, panel.decode, shape.n, shape.n + shape.t, shape.n + shape.t, shape.t, shape.cells > 0 ? cells : shape.n + shape.t);
+        fillTile(shape, panel.decode, shape.n, shape.n + shape.t, shape.n + shape.t, shape.t,
+                 shape.cells > 0 ? cells : shape.n + shape.t);
         panel.decode.source = "decode rows";
     }
     panel.sinkTokens = 4;
     panel.segments = madeUpSegments(shape);
     panel.layer = 15;
     panel.heads = {0, 1, 2, 3, 4, 5, 6, 7, 8};
-    panel.notes = {"layer 15, mean of 9 heads", "cell: largest value", "tier full, full, 4 keys a cell",
-                   "strip: " + std::to_string(shape.t) + " decode steps", "\u25bc first 4 keys: sinks", "grey: masked"};
+    panel.notes = {"layer 15, mean of 9 heads",      "cell: largest value",
+                   "tier full, full, 4 keys a cell", "strip: " + std::to_string(shape.t) + " decode steps",
+                   "\u25bc first 4 keys: sinks",     "grey: masked"};
     return panel;
 }
 
@@ -107,8 +111,8 @@ plot::Figure madeUpHeatmap(const MapShape& shape)
     plot::Figure figure;
     figure.name = "heatmap";
     figure.content = std::move(maps);
-    figure.sources = {{"made-up.kvh5", "/", "capture", "made up", std::string(64, 'a'), "opposites", "opposites-0", "full",
-                       "2026-01-01T00:00:00Z", "kvviz 0.1.0", "kvviz capture", shape.n, shape.t}};
+    figure.sources = {{"made-up.kvh5", "/", "capture", "made up", std::string(64, 'a'), "opposites", "opposites-0",
+                       "full", "2026-01-01T00:00:00Z", "kvviz 0.1.0", "kvviz capture", shape.n, shape.t}};
     figure.parameters = {{"layer", "15"}, {"sink_rule", "first 4 tokens"}};
     return figure;
 }
@@ -133,8 +137,8 @@ std::vector<io::ReplayRecord> madeUpRecords(int prompts)
         const char* method;
         double strength;
     };
-    const Quality methods[] = {{"fullkv", 0}, {"random", 1.0}, {"streamingllm", 0.55}, {"h2o", 0.4}, {"snapkv", 0.22},
-                               {"chunkkv", 0.28}, {"shotkv", 0.3}, {"oracle", 0.15}};
+    const Quality methods[] = {{"fullkv", 0},    {"random", 1.0},   {"streamingllm", 0.55}, {"h2o", 0.4},
+                               {"snapkv", 0.22}, {"chunkkv", 0.28}, {"shotkv", 0.3},        {"oracle", 0.15}};
     std::vector<io::ReplayRecord> records;
     for (const Quality& method : methods)
         for (int step = 9; step >= 1; --step)
@@ -147,7 +151,8 @@ std::vector<io::ReplayRecord> madeUpRecords(int prompts)
                 record.depth = "output";
                 record.ratio = step / 10.0;
                 record.budgetTokens = step * 100;
-                const double jitter = 0.8 + 0.4 * noise(static_cast<std::uint64_t>(prompt), static_cast<std::uint64_t>(step), 5);
+                const double jitter =
+                    0.8 + 0.4 * noise(static_cast<std::uint64_t>(prompt), static_cast<std::uint64_t>(step), 5);
                 record.meanLost = method.strength * std::pow(1 - record.ratio, 1.5) * jitter;
                 record.meanOutputError = 1.2 * record.meanLost;
                 records.push_back(record);

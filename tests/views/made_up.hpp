@@ -12,9 +12,9 @@
 namespace kvviz::test {
 
 struct MapShape {
-    std::int64_t n = 1024;     ///< prompt tokens
-    std::int64_t t = 48;       ///< decode steps
-    std::int64_t cells = 256;  ///< cells a side of the pooled tile; 0: one a token
+    std::int64_t n = 1024;    ///< prompt tokens
+    std::int64_t t = 48;      ///< decode steps
+    std::int64_t cells = 256; ///< cells a side of the pooled tile; 0: one a token
     int shots = 8;
     std::uint64_t seed = 1;
 };

@@ -6,6 +6,7 @@
 #include "tests/views/made_up.hpp"
 #include "views/figure_scene.hpp"
 
+#include <cmath>
 #include <set>
 
 using namespace kvviz;
@@ -28,7 +29,7 @@ Drawn draw(const plot::MapPanel& panel, const plot::ColorScale& scale, int side)
     heatmap.setPanel(panel, scale, style);
     // A place such that the map itself has `side` pixels.
     const double width = side + heatmap.sideWidth();
-    const QSizeF size(width + 20, heatmap.heightForWidth(width) + 20);
+    const QSizeF size(std::ceil(width) + 20, std::ceil(heatmap.heightForWidth(width)) + 20);
     heatmap.place(QRectF(5, 5, width, heatmap.heightForWidth(width)), size);
     QImage image(size.toSize(), QImage::Format_RGB32);
     image.fill(Qt::white);
@@ -55,8 +56,8 @@ TEST_CASE("Twenty lines of one column in a map of 4096 tokens all show at 600 pi
     constexpr std::int64_t n = 4096;
     constexpr int side = 600;
     // At awkward places: the borders, just before and after the borders of pixels, neighbours of powers of two.
-    std::vector<std::int64_t> lines{0, 6, 255, 257, 512, 1023, 1025, 1500, 1999, 2047, 2049, 2222, 2500, 2730, 2731 + 13, 3071,
-                                    3333, 3500, 3700, 3900};
+    std::vector<std::int64_t> lines{0,    6,    255,  257,  512,       1023, 1025, 1500, 1999, 2047,
+                                    2049, 2222, 2500, 2730, 2731 + 13, 3071, 3333, 3500, 3700, 3900};
     REQUIRE(lines.size() == 20);
     plot::ColorScale scale{core::ColorMap::magma, false, 0.0, 1.0, ""};
     const Drawn drawn = draw(linePanel(n, lines), scale, side);

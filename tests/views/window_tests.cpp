@@ -36,7 +36,8 @@ bool waitFor(Condition&& condition)
 
 std::unique_ptr<views::MainWindow> openWindow(const std::vector<std::filesystem::path>& files)
 {
-    auto window = std::make_unique<views::MainWindow>(std::make_unique<views::CaptureList>(io::findCaptures(files)), 0, 1);
+    auto window =
+        std::make_unique<views::MainWindow>(std::make_unique<views::CaptureList>(io::findCaptures(files)), 0, 1);
     window->resize(1280, 800);
     window->show();
     REQUIRE(waitFor([&] { return window->settled(); }));
@@ -94,7 +95,9 @@ TEST_CASE("Of many requests only the newest is delivered, off the GUI thread", "
             const std::lock_guard wait(gate);
             ++ran;
             otherThread = QThread::currentThread() != QApplication::instance()->thread();
-            return [&, i] { delivered.push_back(i); };
+            return [&, i] {
+                delivered.push_back(i);
+            };
         });
     gate.unlock();
     REQUIRE(waitFor([&] { return !task.busy(); }));
@@ -188,7 +191,9 @@ TEST_CASE("Plots follow light and dark palettes", "[views][io]")
 {
     const test::TemporaryFolder folder;
     const auto window = openWindow({writeCapture(folder, "a", core::Tier::full)});
-    const auto corner = [&] { return window->mapView()->grab().toImage().pixelColor(1, 1).lightnessF(); };
+    const auto corner = [&] {
+        return window->mapView()->grab().toImage().pixelColor(1, 1).lightnessF();
+    };
     CHECK(corner() > 0.9);
     QPalette dark;
     dark.setColor(QPalette::Window, QColor(40, 40, 44));
