@@ -15,7 +15,8 @@ namespace {
 class Random final : public MethodBase {
 public:
     Random(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_seed(static_cast<std::uint64_t>(params().integer("seed", 0, Params::kNoMaximum))),
+        : MethodBase(info, std::move(resolved)),
+          m_seed(static_cast<std::uint64_t>(params().integer("seed", 0, Params::kNoMaximum))),
           m_shared(params().flag("shared_layers")), m_protect(params().text("protect") == "sinks_window"),
           m_sinks(params().integer("sinks", 0)), m_window(params().integer("window", 0))
     {

@@ -67,14 +67,15 @@ std::filesystem::path placeOf(const std::filesystem::path& path)
     return place.has_filename() ? place : place.parent_path();
 }
 
-/// The arguments in order, each place once.
-std::vector<std::string> distinctInputs(const std::vector<std::string>& inputs)
+/// The first of the items with each key, in order.
+template <typename Item, typename Key>
+std::vector<Item> distinct(const std::vector<Item>& items, Key key)
 {
-    std::set<std::filesystem::path> seen;
-    std::vector<std::string> result;
-    for (const std::string& input : inputs)
-        if (seen.insert(placeOf(input)).second)
-            result.push_back(input);
+    std::set<decltype(key(items.front()))> seen;
+    std::vector<Item> result;
+    for (const Item& item : items)
+        if (seen.insert(key(item)).second)
+            result.push_back(item);
     return result;
 }
 
@@ -145,11 +146,11 @@ std::filesystem::path resultsPath(const std::filesystem::path& input)
 std::vector<ReplayJob> replayJobs(const ReplayOptions& options)
 {
     std::vector<ReplayJob> jobs;
-    const std::vector<std::string> inputs = distinctInputs(options.captures);
     if (!options.output.empty()) {
-        jobs.push_back({options.output, capturesOf(inputs)});
+        const auto identity = [](const io::CaptureRef& ref) { return std::pair(placeOf(ref.file), ref.group); };
+        jobs.push_back({options.output, distinct(capturesOf(options.captures), identity)});
     } else {
-        for (const std::string& input : inputs) {
+        for (const std::string& input : distinct(options.captures, placeOf)) {
             std::vector<io::CaptureRef> captures = capturesOf({input});
             jobs.push_back({options.noOutput ? std::filesystem::path() : resultsPath(input), std::move(captures)});
         }

@@ -158,12 +158,12 @@ struct ReplayResultsWriter::Impl {
     PartFile part;
     OutputFile file;
     Handle replay;
-    std::vector<std::string> groups{""}; ///< of which /texts holds a copy
+    std::vector<std::string> groups; ///< of which /texts holds a copy
 };
 
 ReplayResultsWriter::ReplayResultsWriter(const std::filesystem::path& path, const std::string& creator,
                                          const std::string& commandLine, bool force)
-    : m_impl(new Impl{.where = fmt::format("'{}'", path.string()), .part = PartFile(path, force), .file = {}, .replay = {}})
+    : m_impl(new Impl{fmt::format("'{}'", path.string()), PartFile(path, force), {}, {}, {""}})
 {
     Impl& impl = *m_impl;
     impl.part.claim();

@@ -203,9 +203,10 @@ TEST_CASE("shards are disjoint and together make what one run makes", "[cli][eng
     CHECK(joined == all);
     CHECK(test::bytesOfFile(folder.path("even/capture.json")) == test::bytesOfFile(folder.path("odd/capture.json")));
     for (const std::string& name : all)
-        if (name != "capture.json")
-            CHECK(firstDifference(folder.path("all/" + name), folder.path((even.contains(name) ? "even/" : "odd/") + name))
-                  == "");
+        if (name != "capture.json") {
+            const std::string part = even.contains(name) ? "even/" : "odd/";
+            CHECK(firstDifference(folder.path("all/" + name), folder.path(part + name)) == "");
+        }
     // Both into one folder, as machines that share a disk do.
     run("both", "0/2");
     CHECK(run("both", "1/2") == all);
@@ -341,8 +342,8 @@ TEST_CASE("the default model captures a built-in task that verifies and replays"
 {
     const test::ScratchFolder folder;
     const std::string file = (folder.path() / "real.kvh5").string();
-    requireGood(test::runProgram("kvviz", {"capture", "--model", KVVIZ_TEST_MODEL, "--task", "opposites", "--shots", "4",
-                                           "--generate", "8", "-o", file}));
+    requireGood(test::runProgram("kvviz", {"capture", "--model", KVVIZ_TEST_MODEL, "--task", "opposites", "--shots",
+                                           "4", "--generate", "8", "-o", file}));
     requireGood(test::runProgram("kvviz", {"verify", file}));
     const Outcome replay = test::runProgram(
         "kvviz", {"replay", file, "--methods", "fullkv;snapkv", "--ratios", "0.5", "--no-output", "--json"});

@@ -90,8 +90,26 @@ TEST_CASE("token ids that are no list of ids of the vocabulary are refused with 
     refused("[1, 2, 272]", {"272", "vocabulary of 272"});
     // So deep that naming the entry must not walk it.
     refused(std::string(300000, '[') + std::string(300000, ']'), {file, "entry 1"});
-    checkRefused(folder.capture({"--token-ids", folder.path("none.json"), "-o", out}), 3, {"none.json", "No such file"});
+    const Outcome missing = folder.capture({"--token-ids", folder.path("none.json"), "-o", out});
+    checkRefused(missing, 3, {"none.json", "No such file"});
     CHECK_FALSE(folder.has("no.kvh5"));
+}
+
+TEST_CASE("tokens that the model has no row for are refused, in the prompt and in the reference answer", "[cli][engine]")
+{
+    const EngineFolder folder;
+    // After the name: the number of dimensions (4 bytes), the columns (8 bytes), then the rows.
+    const std::string few = folder.write(
+        "few.gguf", withNumberAfter(test::bytesOfFile(folder.model()), "token_embd.weight", 12, 200));
+    const auto capture = [&](const std::string& text) {
+        return test::runProgram("kvviz", {"capture", "--model", few, "--text-file", folder.write("text.txt", text),
+                                          "--continuation", "gold", "-o", folder.path("few.kvh5")});
+    };
+    checkRefused(capture("@@ question\nin\n@@ answer\nabc\n"), 3, {"prompt text", "257", "vocabulary of 200"});
+    checkRefused(capture("@@ question\nabc\n@@ answer\nin\n"), 3, {"prompt text", "257", "vocabulary of 200"});
+    CHECK_FALSE(folder.has("few.kvh5"));
+    CHECK(capture("@@ question\nabc\n@@ answer\nxyz\n").status == 0);
+    CHECK(folder.verify("few.kvh5").status == 0);
 }
 
 TEST_CASE("a task that is not there, has no data or no such prompt is refused", "[cli][engine]")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// What the tests of `kvviz capture` and `kvviz tokenize` share: a folder with tiny models, and what became of its files.
+// What the tests of `kvviz capture` and `kvviz tokenize` share: a folder with a tiny model, and what became of its
+// files.
 #pragma once
 
 #include "tests/cli/process.hpp"

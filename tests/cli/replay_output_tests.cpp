@@ -6,8 +6,10 @@
 #include "core/error.hpp"
 #include "tests/cli/process.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/synthetic_file.hpp"
 
 #include <cmath>
+#include <fstream>
 #include <limits>
 
 using namespace kvviz;
@@ -31,6 +33,29 @@ io::ReplayRecord record(const std::string& method, double ratio, double lost, do
     r.meanLostNonSink = lost * 2;
     r.meanOutputError = outputError;
     return r;
+}
+
+/// A capture of tier cache with so many prompt tokens.
+std::string makeCapture(const test::ScratchFolder& folder, const std::string& name, std::int64_t n = 40)
+{
+    const std::filesystem::path file = folder.path() / name;
+    test::writeSynthetic(test::SyntheticCapture({.layers = 1, .n = n, .t = 2, .window = 4}), file);
+    return file.string();
+}
+
+std::vector<std::string> namesIn(const std::filesystem::path& folder)
+{
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+        names.push_back(entry.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+test::Outcome replayH2o(std::vector<std::string> arguments)
+{
+    arguments.insert(arguments.begin(), {"replay", "--methods", "h2o"});
+    return test::runProgram("kvviz", arguments);
 }
 
 } // namespace
@@ -128,4 +153,80 @@ TEST_CASE("CSV quotes what needs it and keeps one column count", "[cli][unit]")
     }
     REQUIRE(commas.size() == 3);
     CHECK(commas[0] == commas[1]);
+}
+
+TEST_CASE("an input given twice is one input, and two inputs never share a results file", "[cli][unit]")
+{
+    const test::ScratchFolder folder;
+    const std::string file = makeCapture(folder, "a.kvh5"), other = makeCapture(folder, "a");
+    const std::string roundabout = (folder.path() / "." / ".." / folder.path().filename() / "a.kvh5").string();
+    app::ReplayOptions options;
+    options.captures = {file, roundabout, folder.path().string(), folder.path().string() + "/"};
+    const std::vector<app::ReplayJob> jobs = app::replayJobs(options);
+    REQUIRE(jobs.size() == 2);
+    CHECK(jobs[0].results == folder.path() / "a.kvres.h5");
+    CHECK(jobs[1].results == folder.path() / "replay.kvres.h5");
+    options.output = (folder.path() / "all.kvres.h5").string();
+    CHECK(app::replayJobs(options).at(0).captures.size() == 1);
+    options.output.clear();
+    options.captures = {file, other};
+    CHECK_THROWS_WITH(app::replayJobs(options), Catch::Contains("a.kvres.h5") && Catch::Contains("--output"));
+    options.noOutput = true;
+    CHECK(app::replayJobs(options).size() == 2);
+}
+
+TEST_CASE("a budget in tokens is one row of the table for prompts of any length", "[cli]")
+{
+    const test::ScratchFolder folder;
+    const std::string shorter = makeCapture(folder, "a.kvh5", 20), longer = makeCapture(folder, "b.kvh5", 60);
+    const test::Outcome outcome = replayH2o({"--json", "--budget-tokens", "30", "--no-output", shorter, longer});
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    const app::Json report = app::Json::parse(outcome.out);
+    REQUIRE(report.at("averages").size() == 1);
+    CHECK(report["averages"][0].at("budget_tokens") == 30);
+    CHECK(report["averages"][0].at("kept_tokens") == 25.0);
+}
+
+TEST_CASE("a CSV name that is a folder is one sentence before any work, and nothing is left behind", "[cli]")
+{
+    const test::ScratchFolder folder;
+    const std::string file = makeCapture(folder, "a.kvh5");
+    std::filesystem::create_directory(folder.path() / "d");
+    for (const std::string& csv : {(folder.path() / "d").string(), (folder.path() / "none" / "x.csv").string()}) {
+        const test::Outcome outcome = replayH2o({"--ratios", "0.5", "--force", "--csv", csv, file});
+        INFO(outcome.err);
+        CHECK(outcome.status == 1);
+        CHECK_THAT(outcome.err,
+                   Catch::Contains(csv) && Catch::Contains("folder") && !Catch::Contains("filesystem error"));
+        CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+        CHECK(namesIn(folder.path()) == std::vector<std::string>{"a.kvh5", "d"});
+    }
+    const std::string csv = (folder.path() / "x.csv").string();
+    std::ofstream(csv) << "old";
+    CHECK_THAT(replayH2o({"--ratios", "0.5", "--no-output", "--csv", csv, file}).err, Catch::Contains("--force"));
+    CHECK(std::filesystem::file_size(csv) == 3);
+    CHECK(replayH2o({"--ratios", "0.5", "--no-output", "--force", "--csv", csv, file}).status == 0);
+    CHECK(std::filesystem::file_size(csv) > 100);
+    CHECK(namesIn(folder.path()) == std::vector<std::string>{"a.kvh5", "d", "x.csv"});
+}
+
+TEST_CASE("results of several captures are written one after the other; a run without any leaves no file", "[cli]")
+{
+    const test::ScratchFolder folder;
+    static_cast<void>(makeCapture(folder, "a.kvh5", 20));
+    static_cast<void>(makeCapture(folder, "b.kvh5", 60));
+    const std::string results = (folder.path() / "r.kvres.h5").string(), input = folder.path().string();
+    CHECK(replayH2o({"--ratios", "0.5,0.2", "-o", results, input}).status == 0);
+    const std::vector<io::ReplayRecord> records = io::readReplayResults(results, true);
+    REQUIRE(records.size() == 4);
+    for (std::size_t i = 0; i < 4; ++i) {
+        CHECK(records[i].capture == (i < 2 ? "a.kvh5" : "b.kvh5"));
+        CHECK(records[i].kept.size() == std::size_t(records[i].kvHeads * (i < 2 ? 20 : 60)));
+    }
+    std::filesystem::remove(results);
+    for (const char* name : {"a.kvh5", "b.kvh5"})
+        std::filesystem::resize_file(folder.path() / name, 1000);
+    CHECK(replayH2o({"--ratios", "0.5", "-o", results, input}).status == 3);
+    CHECK(namesIn(folder.path()) == std::vector<std::string>{"a.kvh5", "b.kvh5"});
 }

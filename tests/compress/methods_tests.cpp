@@ -159,6 +159,9 @@ TEST_CASE("Random draws differ by seed, layer and KV head and can be shared or p
         CHECK(std::binary_search(safe.kept[0].begin(), safe.kept[0].end(), position));
     CHECK(safe.kept[0].size() == 60);
     CHECK(hasFlag(planOf("random:protected", data, {1, 20}), "protected_exceed_budget"));
+    const LayerPlan most = planOf("random:protected,sinks=1000000000,window=1000000000", data, {0.3, {}});
+    CHECK(hasFlag(most, "protected_exceed_budget"));
+    CHECK(most.kept[0].size() == 60);
 }
 
 TEST_CASE("Random loses its expected share of the mass on the prompt", "[unit]")

@@ -58,6 +58,9 @@ TEST_CASE("wrong specifications are usage errors that name the nearest", "[unit]
     CHECK_THAT(message("snapkv:window=0"), Contains("at least 1"));
     CHECK_THAT(message("snapkv:window=3.5"), Contains("whole number"));
     CHECK_THAT(message("snapkv:window=99999999999999999999"), Contains("whole number"));
+    CHECK_THAT(message("snapkv:window=1000000001"), Contains("at most 1000000000"));
+    CHECK_THAT(message("random:sinks=9223372036854775807,window=9223372036854775807"), Contains("at most"));
+    CHECK(message("random:seed=9223372036854775807") == "accepted");
     CHECK_THAT(message("snapkv:kernel=4"), Contains("odd"));
     CHECK_THAT(message("snapkv:"), Contains("NAME:PRESET"));
     CHECK_THAT(message("snapkv:window=3,factory"), Contains("NAME:PRESET"));

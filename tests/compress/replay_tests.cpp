@@ -50,7 +50,7 @@ TEST_CASE("a replay reports every method at every budget with its bookkeeping", 
         const ReplayResult& result = report.results[i];
         CAPTURE(result.method, result.variant, result.budget.ratio);
         CHECK(result.method == makeMethod(request.methods[i / 3])->info().name);
-        CHECK(result.budgetTokens == request.budgets[i % 3].capacity(70));
+        CHECK(result.budgetTokens == (i % 3 == 0 ? 63 : i % 3 == 1 ? 14 : 10));
         CHECK(result.kept.size() == 3 * 2 * 70);
         CHECK(result.keptTokens == std::accumulate(result.kept.begin(), result.kept.end(), std::int64_t{0}));
         CHECK(result.actualRatio == Approx(static_cast<double>(result.keptTokens) / (3 * 2 * 70)));
@@ -67,6 +67,36 @@ TEST_CASE("a replay reports every method at every budget with its bookkeeping", 
         if (result.method == "fullkv")
             CHECK((result.maxLost == 0 && core::maximum(result.outputError) == 0 && result.actualRatio == 1));
     }
+}
+
+TEST_CASE("a budget in tokens keeps its nominal value where the prompt is shorter", "[unit]")
+{
+    for (const std::int64_t n : {20, 70}) {
+        CAPTURE(n);
+        const test::SyntheticCapture capture({.layers = 2, .heads = 4, .kvHeads = 2, .n = n});
+        const ReplayReport report = replay(capture, requestOf({"h2o"}, {{1.0, 50}}));
+        CHECK(report.results[0].budgetTokens == 50);
+        CHECK(report.results[0].keptTokens == 2 * 2 * std::min<std::int64_t>(n, 50));
+    }
+}
+
+TEST_CASE("a capture of some heads draws what the same heads draw among all", "[unit]")
+{
+    const test::SyntheticCapture whole({.layers = 2, .heads = 8, .kvHeads = 4, .n = 60});
+    test::SyntheticCapture some({.layers = 2, .heads = 4, .kvHeads = 2, .n = 60});
+    some.mutableInfo().model.nHeads = 8;
+    some.mutableInfo().model.nKvHeads = 4;
+    some.mutableInfo().heads = {2, 3, 6, 7}; // KV heads 1 and 3
+    const ReplayReport all = replay(whole, requestOf({"random"})), part = replay(some, requestOf({"random"}));
+    for (std::size_t slot = 0; slot < 2; ++slot)
+        for (std::size_t i = 0; i < 2; ++i) {
+            const auto head = [&](const ReplayReport& report, std::size_t row) {
+                const auto begin = report.results[0].kept.begin() + static_cast<std::ptrdiff_t>(row * 60);
+                return std::vector<std::uint8_t>(begin, begin + 60);
+            };
+            CHECK(head(part, slot * 2 + i) == head(all, slot * 4 + 2 * i + 1));
+            CHECK(head(part, slot * 2 + i) != head(all, slot * 4 + i));
+        }
 }
 
 TEST_CASE("a replay gives what plan and evaluate give layer by layer", "[unit]")

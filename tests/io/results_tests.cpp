@@ -86,6 +86,29 @@ TEST_CASE("replay results come back as written, in order, with and without array
     }
 }
 
+TEST_CASE("results that are written one by one are a file only when they are finished", "[io]")
+{
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "r.kvres.h5";
+    {
+        io::ReplayResultsWriter writer(path, "kvviz", "kvviz replay", false);
+        writer.append(makeRecord(0));
+        CHECK(std::filesystem::exists(folder / "r.kvres.h5.part"));
+    }
+    CHECK(std::filesystem::is_empty(folder.path()));
+    io::ReplayResultsWriter writer(path, "kvviz", "kvviz replay", false);
+    for (int i = 0; i < 3; ++i) {
+        writer.append(makeRecord(i));
+        CHECK_FALSE(std::filesystem::exists(path));
+    }
+    writer.finish();
+    const auto read = io::readReplayResults(path, true);
+    REQUIRE(read.size() == 3);
+    for (int i = 0; i < 3; ++i)
+        requireSame(read[static_cast<std::size_t>(i)], makeRecord(i), true);
+    CHECK_FALSE(std::filesystem::exists(folder / "r.kvres.h5.part"));
+}
+
 TEST_CASE("results files are protected and checked like captures", "[io]")
 {
     const TemporaryFolder folder;

@@ -226,6 +226,47 @@ TEST_CASE("a writer that is not finished leaves nothing", "[io]")
     CHECK(isEmpty(folder));
 }
 
+TEST_CASE("a capture without what its tier promises is refused by the name of what is missing", "[io]")
+{
+    const TemporaryFolder folder;
+    SyntheticCapture capture;
+    io::WriterOptions options;
+    const auto finished = [&](const io::LayerArrays& first, int levels) {
+        io::CaptureWriter writer(folder / "a.kvh5", capture.info(), options);
+        const std::vector<float> cells(4 * 35 * 35, 0.0f);
+        for (std::int64_t slot = 0; slot < 2; ++slot) {
+            io::LayerArrays arrays = first;
+            for (int level = 0; level < levels; ++level)
+                writer.writeMapLevel(slot, level, 35, std::span(cells), std::span(cells));
+            writer.writeLayer(slot, arrays);
+        }
+        writer.finish(capture.info());
+    };
+    const io::LayerArrays all = test::arraysOf(capture.layer(0));
+    capture.mutableInfo().tier = core::Tier::cache;
+    io::LayerArrays some = all;
+    some.value = {};
+    CHECK_THROWS_WITH(finished(some, 0), Catch::Contains("/cache/value") && Catch::Contains("tier cache"));
+    some = all;
+    some.decodeRows = {};
+    CHECK_THROWS_WITH(finished(some, 0), Catch::Contains("/rows/decode"));
+    capture.mutableInfo().tier = core::Tier::map;
+    options.mapLevels = 1;
+    options.mapCells = 35;
+    CHECK_THROWS_WITH(finished(all, 0), Catch::Contains("/map/level_0/max") && Catch::Contains("tier map"));
+    capture.mutableInfo().tier = core::Tier::full;
+    CHECK_THROWS_WITH(finished(all, 1), Catch::Contains("/map/full"));
+    CHECK(isEmpty(folder));
+    capture.mutableInfo().tier = core::Tier::map;
+    finished(all, 1);
+    CHECK(io::verifyCapture({folder / "a.kvh5", "/"}).empty());
+    capture.mutableInfo().tier = core::Tier::stats;
+    options = {.force = true};
+    some.windowRows = some.key = some.value = some.query = {};
+    finished(some, 0);
+    CHECK(io::verifyCapture({folder / "a.kvh5", "/"}).empty());
+}
+
 TEST_CASE("an existing file is kept without force and replaced with it", "[io]")
 {
     const TemporaryFolder folder;
