@@ -44,7 +44,7 @@ public:
     /// parameter or choice, suggesting the nearest.
     Params(const MethodInfo& info, const std::string& preset, const std::map<std::string, std::string>& overrides);
     /// These throw Error(usage) for text that is not such a number or lies outside the bounds.
-    [[nodiscard]] std::int64_t integer(std::string_view name, std::int64_t minimum,
+    [[nodiscard]] std::int64_t integer(std::string_view name, std::int64_t minimum = -kMostTokens,
                                        std::int64_t maximum = kMostTokens) const;
     [[nodiscard]] double real(std::string_view name, double minimum, double maximum) const;
     [[nodiscard]] bool flag(std::string_view name) const; ///< true/false

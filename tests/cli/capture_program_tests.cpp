@@ -63,13 +63,14 @@ void requireGood(const Outcome& outcome)
     REQUIRE(outcome.status == 0);
 }
 
-/// Starts the capture in the background, waits until the third prompt is done and the next one's .part is there, sends
-/// the signal, and exits with the program's status.
+/// Starts the capture in the background, waits until the third prompt is done and the .part of a later one is there,
+/// sends the signal, and exits with the program's status.
 Outcome signalled(const EngineFolder& folder, const std::string& arguments, const std::string& signal)
 {
     return test::runShell(folder.captureLine(arguments) + fmt::format(R"( & program=$!
         for i in $(seq 2000); do
-            if [ -e {0}/addition-0002.kvh5 ] && [ -e {0}/addition-0003.kvh5.part ]; then break; fi
+            set -- {0}/addition-*.part
+            if [ -e {0}/addition-0002.kvh5 ] && [ -e "$1" ]; then break; fi
             sleep 0.005
         done
         kill -{1} $program

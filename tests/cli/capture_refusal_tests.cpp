@@ -95,7 +95,7 @@ TEST_CASE("token ids that are no list of ids of the vocabulary are refused with 
     CHECK_FALSE(folder.has("no.kvh5"));
 }
 
-TEST_CASE("tokens that the model has no row for are refused, in the prompt and in the reference answer", "[cli][engine]")
+TEST_CASE("tokens that the model has no row for are refused, in prompt and reference answer", "[cli][engine]")
 {
     const EngineFolder folder;
     // After the name: the number of dimensions (4 bytes), the columns (8 bytes), then the rows.

@@ -185,7 +185,7 @@ TEST_CASE("a budget in tokens is one row of the table for prompts of any length"
     const app::Json report = app::Json::parse(outcome.out);
     REQUIRE(report.at("averages").size() == 1);
     CHECK(report["averages"][0].at("budget_tokens") == 30);
-    CHECK(report["averages"][0].at("kept_tokens") == 25.0);
+    CHECK(report["averages"][0].at("kept_tokens_per_head") == 25.0);
 }
 
 TEST_CASE("a CSV name that is a folder is one sentence before any work, and nothing is left behind", "[cli]")

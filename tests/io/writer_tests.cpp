@@ -261,7 +261,8 @@ TEST_CASE("a capture without what its tier promises is refused by the name of wh
     finished(all, 1);
     CHECK(io::verifyCapture({folder / "a.kvh5", "/"}).empty());
     capture.mutableInfo().tier = core::Tier::stats;
-    options = {.force = true};
+    options = {};
+    options.force = true;
     some.windowRows = some.key = some.value = some.query = {};
     finished(some, 0);
     CHECK(io::verifyCapture({folder / "a.kvh5", "/"}).empty());
