@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <fcntl.h>
 #include <new>
 #include <system_error>
 
@@ -85,10 +86,19 @@ int parseAndRun(int argc, char** argv, const ProgramTable& table, CommandLine& l
     return status;
 }
 
+/// A program started with closed standard streams (>&-) would get its files under their numbers and mix the two up.
+void openMissingStreams()
+{
+    for (int descriptor = 0; descriptor <= 2; ++descriptor)
+        if (fcntl(descriptor, F_GETFD) == -1)
+            static_cast<void>(open("/dev/null", O_RDWR)); // takes the lowest free number, this one
+}
+
 } // namespace
 
 int runProgram(int argc, char** argv, const ProgramTable& table)
 {
+    openMissingStreams();
     limitSpinning(argv);
     std::signal(SIGPIPE, SIG_IGN); // a reader that leaves early (| head) must not kill a run that also writes files
     CommandLine line(table.program);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // The arithmetic of the decoder that is not a matrix product, for one CPU thread and plain float arrays. Callers share
-// out rows and heads among threads. Each function is compiled for AVX-512, AVX2 and the baseline and chosen at run time.
+// out rows and heads among threads. Each function is compiled for AVX-512, AVX2 and the baseline and chosen at run
+// time.
 #pragma once
 
 #include "core/half.hpp"

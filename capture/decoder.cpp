@@ -46,11 +46,12 @@ void Decoder::checkIds(std::span<const std::int32_t> ids) const
 {
     for (const std::int32_t id : ids)
         if (id < 0 || id >= m_model->info.vocabSize)
-            throw core::Error(core::ErrorCode::badInput,
-                              fmt::format("token id {} is outside the vocabulary of {} tokens", id, m_model->info.vocabSize));
+            throw core::Error(
+                core::ErrorCode::badInput,
+                fmt::format("token id {} is outside the vocabulary of {} tokens", id, m_model->info.vocabSize));
     if (m_cache.size() + std::ssize(ids) > m_cache.capacity())
-        throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("{} tokens do not fit into a cache of {}", m_cache.size() + std::ssize(ids), m_cache.capacity()));
+        throw core::Error(core::ErrorCode::badInput, fmt::format("{} tokens do not fit into a cache of {}",
+                                                                 m_cache.size() + std::ssize(ids), m_cache.capacity()));
 }
 
 std::span<const float> Decoder::prefill(std::span<const std::int32_t> ids, const core::Progress& progress)
@@ -106,8 +107,15 @@ void Decoder::runLayer(int layer, std::int64_t begin, std::int64_t rows)
         attendPrompt(layer, rows);
     else
         attendStep(layer, begin);
-    const LayerState state{layer, isPrompt ? Phase::prefill : Phase::decode, begin, rows,
-                           m_model->info.nHeads, m_query.data(), m_cache.key(layer), m_cache.value(layer), m_cache.headStride()};
+    const LayerState state{layer,
+                           isPrompt ? Phase::prefill : Phase::decode,
+                           begin,
+                           rows,
+                           m_model->info.nHeads,
+                           m_query.data(),
+                           m_cache.key(layer),
+                           m_cache.value(layer),
+                           m_cache.headStride()};
     for (AttentionHook* hook : m_hooks)
         hook->onLayer(state, m_statistics);
     for (std::int64_t first = 0; first < rows; first += kChunk)

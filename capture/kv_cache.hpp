@@ -11,8 +11,11 @@ namespace kvviz::capture {
 class KvCache {
 public:
     KvCache(std::int64_t layers, std::int64_t kvHeads, std::int64_t capacity, std::int64_t headDim)
-        : m_kvHeads(kvHeads), m_capacity(capacity), m_headDim(headDim),
-          m_keys(static_cast<std::size_t>(layers), std::vector<float>(static_cast<std::size_t>(kvHeads * capacity * headDim))),
+        : m_kvHeads(kvHeads),
+          m_capacity(capacity),
+          m_headDim(headDim),
+          m_keys(static_cast<std::size_t>(layers),
+                 std::vector<float>(static_cast<std::size_t>(kvHeads * capacity * headDim))),
           m_values(m_keys)
     {
     }
@@ -30,7 +33,10 @@ public:
         return m_values[static_cast<std::size_t>(layer)].data() + (kvHead * m_capacity + position) * m_headDim;
     }
     [[nodiscard]] const float* key(std::int64_t layer) const { return m_keys[static_cast<std::size_t>(layer)].data(); }
-    [[nodiscard]] const float* value(std::int64_t layer) const { return m_values[static_cast<std::size_t>(layer)].data(); }
+    [[nodiscard]] const float* value(std::int64_t layer) const
+    {
+        return m_values[static_cast<std::size_t>(layer)].data();
+    }
 
 private:
     std::int64_t m_kvHeads, m_capacity, m_headDim;

@@ -44,7 +44,9 @@ core::ModelInfo readInfo(const GgufFile& file)
     const std::string arch = file.string("general.architecture");
     if (arch != "llama")
         refuse(file, fmt::format("the architecture '{}' is not supported; supported: llama", arch));
-    const auto number = [&](const char* key) { return positive(file, "llama." + std::string(key), file.integer("llama." + std::string(key))); };
+    const auto number = [&](const char* key) {
+        return positive(file, "llama." + std::string(key), file.integer("llama." + std::string(key)));
+    };
 
     core::ModelInfo info;
     info.arch = arch;
@@ -52,14 +54,16 @@ core::ModelInfo readInfo(const GgufFile& file)
     info.name = std::filesystem::path(file.path()).stem().string();
     info.nLayers = number("block_count");
     info.nHeads = number("attention.head_count");
-    info.nKvHeads = positive(file, "llama.attention.head_count_kv", file.integer("llama.attention.head_count_kv", info.nHeads));
+    info.nKvHeads =
+        positive(file, "llama.attention.head_count_kv", file.integer("llama.attention.head_count_kv", info.nHeads));
     info.hiddenSize = number("embedding_length");
     info.contextLength = number("context_length");
     if (info.nHeads % info.nKvHeads != 0)
         refuse(file, fmt::format("{} query heads cannot share {} KV heads", info.nHeads, info.nKvHeads));
     info.headDim = positive(file, "llama.attention.key_length",
                             file.integer("llama.attention.key_length", info.hiddenSize / info.nHeads));
-    info.ropeDim = positive(file, "llama.rope.dimension_count", file.integer("llama.rope.dimension_count", info.headDim));
+    info.ropeDim =
+        positive(file, "llama.rope.dimension_count", file.integer("llama.rope.dimension_count", info.headDim));
     if (info.ropeDim != info.headDim || info.headDim % 2 != 0)
         refuse(file, fmt::format("llama.rope.dimension_count is {}, expected the head size {}, an even number; partial "
                                  "rotation is not supported",
@@ -89,13 +93,15 @@ std::vector<float> readStacked(const GgufFile& file,
     std::vector<float> values(static_cast<std::size_t>(total));
     std::int64_t at = 0;
     for (const TensorInfo* tensor : tensors) {
-        dequantise(*tensor, std::span(values).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(tensor->elements())));
+        dequantise(*tensor, std::span(values).subspan(static_cast<std::size_t>(at),
+                                                      static_cast<std::size_t>(tensor->elements())));
         at += tensor->elements();
     }
     return values;
 }
 
-Linear readLinear(const GgufFile& file, const std::string& name, std::int64_t outputs, std::int64_t inputs, WeightType type)
+Linear readLinear(const GgufFile& file, const std::string& name, std::int64_t outputs, std::int64_t inputs,
+                  WeightType type)
 {
     return Linear(readStacked(file, {{name, {outputs, inputs}}}), outputs, inputs, type);
 }
@@ -135,8 +141,9 @@ LayerWeights readLayer(const GgufFile& file, const Model& model, int layer, Weig
     unpermute(qkv.data() + queryRows * hidden, info.nKvHeads, info.headDim, hidden);
     weights.qkv = Linear(std::move(qkv), queryRows + 2 * keyRows, hidden, type);
     weights.attentionOutput = readLinear(file, name("attn_output"), hidden, queryRows, type);
-    weights.gateUp = Linear(readStacked(file, {{name("ffn_gate"), {model.ffnSize, hidden}}, {name("ffn_up"), {model.ffnSize, hidden}}}),
-                            2 * model.ffnSize, hidden, type);
+    weights.gateUp = Linear(
+        readStacked(file, {{name("ffn_gate"), {model.ffnSize, hidden}}, {name("ffn_up"), {model.ffnSize, hidden}}}),
+        2 * model.ffnSize, hidden, type);
     weights.down = readLinear(file, name("ffn_down"), hidden, model.ffnSize, type);
     return weights;
 }

@@ -62,7 +62,8 @@ void LayerRecorder::onRows(const AttentionRows& rows)
     Layer& layer = m_layers[static_cast<std::size_t>(m_selection.slot(rows.layer))];
     PackedFloats& store = rows.phase == Phase::decode ? layer.decodeRows : layer.windowRows;
     const std::int64_t length = rows.phase == Phase::decode ? rows.keys : m_n;
-    const std::int64_t first = rows.phase == Phase::decode ? 0 : std::max<std::int64_t>(0, m_n - m_window - rows.queryBegin);
+    const std::int64_t first =
+        rows.phase == Phase::decode ? 0 : std::max<std::int64_t>(0, m_n - m_window - rows.queryBegin);
     std::vector<float> row(static_cast<std::size_t>(length));
     for (std::int64_t i = first; i < rows.rows; ++i)
         for (const int head : m_selection.heads) {
@@ -142,7 +143,8 @@ LayerRecorder::Arrays LayerRecorder::arrays(std::int64_t slot, std::int64_t t) c
     out.query.resize(static_cast<std::size_t>(heads * queries * m_headDim));
     for (std::int64_t i = 0; i < queries; ++i)
         for (std::int64_t h = 0; h < heads; ++h)
-            layer.queries.copy((i * heads + h) * m_headDim, m_headDim, out.query.data() + (h * queries + i) * m_headDim);
+            layer.queries.copy((i * heads + h) * m_headDim, m_headDim,
+                               out.query.data() + (h * queries + i) * m_headDim);
     return out;
 }
 
@@ -172,7 +174,8 @@ void MapRecorder::onRows(const AttentionRows& rows)
     }
     if (m_pyramid) {
         core::parallelFor(heads, [&](std::int64_t h) {
-            m_pyramid->addHeadRows(static_cast<int>(h), rows.queryBegin, rows.rows, data + h * rows.headStride, rows.rowStride);
+            m_pyramid->addHeadRows(static_cast<int>(h), rows.queryBegin, rows.rows, data + h * rows.headStride,
+                                   rows.rowStride);
         });
     }
     if (m_full)
@@ -229,7 +232,8 @@ std::vector<std::int32_t> mostLikely(std::span<const float> logits, int count)
         if (std::ssize(best) == count)
             best.pop_back();
         // Insertion keeps the list sorted; equal logits stay in the order of their ids.
-        const auto place = std::find_if(best.begin(), best.end(), [&](std::int32_t other) { return value(id) > value(other); });
+        const auto place =
+            std::find_if(best.begin(), best.end(), [&](std::int32_t other) { return value(id) > value(other); });
         best.insert(place, id);
     }
     return best;

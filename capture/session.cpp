@@ -44,13 +44,15 @@ std::vector<std::int64_t> chosenQueries(const CaptureSettings& settings, std::in
     std::sort(queries.begin(), queries.end());
     queries.erase(std::unique(queries.begin(), queries.end()), queries.end());
     if (queries.empty() && (settings.lastQueries || !settings.queryRanges.empty()))
-        throw core::Error(core::ErrorCode::usage, fmt::format("--queries chooses no query of a prompt of {} tokens", n));
+        throw core::Error(core::ErrorCode::usage,
+                          fmt::format("--queries chooses no query of a prompt of {} tokens", n));
     return queries;
 }
 
 } // namespace
 
-CaptureSelection makeSelection(const core::ModelInfo& info, const std::vector<int>& layers, const std::vector<int>& heads)
+CaptureSelection makeSelection(const core::ModelInfo& info, const std::vector<int>& layers,
+                               const std::vector<int>& heads)
 {
     CaptureSelection selection;
     selection.slotOfLayer.assign(static_cast<std::size_t>(info.nLayers), -1);
@@ -167,10 +169,12 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
 {
     const std::int64_t n = prompt.size();
     core::CaptureInfo info = describe(source, prompt);
-    io::CaptureWriter writer(output, info, writerOptions(n)); // before the model runs: an unwritable folder costs nothing
+    io::CaptureWriter writer(output, info,
+                             writerOptions(n)); // before the model runs: an unwritable folder costs nothing
 
     const bool exact = m_settings.tier >= core::Tier::cache;
-    LayerRecorder layers(m_selection, n, info.window, m_model->info.headDim, exact, m_settings.rowsType, m_settings.cacheType);
+    LayerRecorder layers(m_selection, n, info.window, m_model->info.headDim, exact, m_settings.rowsType,
+                         m_settings.cacheType);
     MapRecorder maps(m_selection, writer, n, m_settings.tier >= core::Tier::map ? m_settings.mapCap : 0,
                      m_settings.tier == core::Tier::full);
     LogitsRecorder logitsRecorder(prompt.ids, m_settings.topK);
@@ -201,7 +205,8 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
         info.extra["correct"] = *summary.correct ? "true" : "false";
     }
     writeLayers(writer, layers, decoder, info.prompt.nGenerated, progress);
-    writer.writeLogits(logitsRecorder.logprob(), logitsRecorder.topIds(), logitsRecorder.topLogprobs(), m_settings.topK);
+    writer.writeLogits(logitsRecorder.logprob(), logitsRecorder.topIds(), logitsRecorder.topLogprobs(),
+                       m_settings.topK);
     writer.finish(info);
     summary.writeSeconds = watch.lap();
     summary.nPrompt = n;
@@ -235,7 +240,8 @@ void Session::writeLayers(io::CaptureWriter& writer, const LayerRecorder& record
                 const int layer = m_selection.layers[static_cast<std::size_t>(slot)];
                 const std::int64_t at = g * decoder.cache().headStride();
                 keys.insert(keys.end(), decoder.cache().key(layer) + at, decoder.cache().key(layer) + at + count);
-                values.insert(values.end(), decoder.cache().value(layer) + at, decoder.cache().value(layer) + at + count);
+                values.insert(values.end(), decoder.cache().value(layer) + at,
+                              decoder.cache().value(layer) + at + count);
             }
         io::LayerArrays views;
         views.received = arrays.received;

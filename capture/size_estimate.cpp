@@ -11,7 +11,8 @@ namespace {
 
 std::uint64_t elementSize(core::StorageType type) { return type == core::StorageType::float16 ? 2 : 4; }
 
-/// Elements of the chunks of a square causal map, `cells` a side, that are written: those not wholly above the diagonal.
+/// Elements of the chunks of a square causal map, `cells` a side, that are written: those not wholly above the
+/// diagonal.
 std::uint64_t causalChunkElements(std::int64_t cells)
 {
     const std::int64_t side = std::min(cells, io::kMapChunk);

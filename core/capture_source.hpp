@@ -54,8 +54,14 @@ struct LayerData {
     std::vector<float> query;          // [H, W+t, d] after RoPE
 
     [[nodiscard]] std::int64_t total() const noexcept { return n + t; }
-    [[nodiscard]] const float* windowRow(int head, std::int64_t i) const { return windowRows.data() + (head * w + i) * n; }
-    [[nodiscard]] const float* decodeRow(int head, std::int64_t i) const { return decodeRows.data() + (head * t + i) * total(); }
+    [[nodiscard]] const float* windowRow(int head, std::int64_t i) const
+    {
+        return windowRows.data() + (head * w + i) * n;
+    }
+    [[nodiscard]] const float* decodeRow(int head, std::int64_t i) const
+    {
+        return decodeRows.data() + (head * t + i) * total();
+    }
 };
 
 class CaptureSource {

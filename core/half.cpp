@@ -15,7 +15,8 @@ Half floatToHalf(float value) noexcept
     const std::uint32_t sign = (bits >> 16) & 0x8000u;
     const std::uint32_t magnitude = bits & 0x7fffffffu;
     if (magnitude >= 0x7f800000u) // infinity or NaN (keep it quiet and non-zero)
-        return static_cast<Half>(sign | 0x7c00u | (magnitude > 0x7f800000u ? 0x200u | ((magnitude >> 13) & 0x3ffu) : 0u));
+        return static_cast<Half>(sign | 0x7c00u
+                                 | (magnitude > 0x7f800000u ? 0x200u | ((magnitude >> 13) & 0x3ffu) : 0u));
     if (magnitude >= 0x477ff000u) // rounds to 65536 or above
         return static_cast<Half>(sign | 0x7c00u);
     if (magnitude < 0x38800000u) { // subnormal half: adding 0.5 lets the FPU do the rounding

@@ -143,7 +143,8 @@ void styleAxisRect(QCPAxisRect* rect, const PlotStyle& style)
     rect->setMinimumMargins(QMargins());
     rect->setMargins(QMargins());
     rect->setupFullAxesBox(false);
-    // In this order and not in that of rect->axes(), which differs from run to run and would decide what is drawn first.
+    // In this order and not in that of rect->axes(), which differs from run to run and would decide what is drawn
+    // first.
     for (const auto type : {QCPAxis::atLeft, QCPAxis::atRight, QCPAxis::atTop, QCPAxis::atBottom}) {
         QCPAxis* axis = rect->axis(type);
         axis->setLayer(QStringLiteral("axes")); // above the data; a new axis starts among it

@@ -59,8 +59,8 @@ void splitPlane(const std::uint32_t* __restrict from, std::uint8_t* __restrict p
 enum class PlaneKind : std::uint8_t { noise, skewed, runs };
 
 /// Judges a plane by the histogram of a sample: noise above 7.2 of 8 bits of entropy, runs when one byte (mostly 0: the
-/// causal mask, padding, underflow) makes up nine tenths. The sample's runs lie an odd distance apart, so that they do not
-/// all hit the same columns.
+/// causal mask, padding, underflow) makes up nine tenths. The sample's runs lie an odd distance apart, so that they do
+/// not all hit the same columns.
 PlaneKind planeKind(std::span<const std::uint8_t> plane)
 {
     constexpr std::size_t kRun = 61, kRuns = 71;

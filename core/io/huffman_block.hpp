@@ -12,8 +12,8 @@
 
 namespace kvviz::io {
 
-/// Appends the block to a DEFLATE stream that ends at a byte boundary, and ends at one again: the final block is padded,
-/// any other is followed by an empty stored block (as zlib's sync flush does).
+/// Appends the block to a DEFLATE stream that ends at a byte boundary, and ends at one again: the final block is
+/// padded, any other is followed by an empty stored block (as zlib's sync flush does).
 void appendHuffmanBlock(std::vector<std::uint8_t>& stream, std::span<const std::uint8_t> literals, bool isFinal);
 
 } // namespace kvviz::io

@@ -20,8 +20,8 @@ public:
     [[nodiscard]] const std::filesystem::path& partPath() const { return m_part; }
     /// Creates the .part anew (one of a killed writer is overwritten), so that it is ours to remove.
     void claim();
-    /// fsync, rename, fsync of the folder. The file must be closed by now. Throws Error(failure) while the file does not
-    /// have its name; from then on nothing can fail.
+    /// fsync, rename, fsync of the folder. The file must be closed by now. Throws Error(failure) while the file does
+    /// not have its name; from then on nothing can fail.
     void publish();
 
 private:

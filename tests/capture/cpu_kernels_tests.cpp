@@ -65,8 +65,10 @@ TEST_CASE("matrix times vector matches double precision in both weight types", "
     for (std::int64_t r = 0; r < rows; ++r) {
         double exact = 0.5, rounded = 0;
         for (std::int64_t c = 0; c < columns; ++c) {
-            exact += static_cast<double>(weight[static_cast<std::size_t>(r * columns + c)]) * x[static_cast<std::size_t>(c)];
-            rounded += static_cast<double>(widened[static_cast<std::size_t>(r * columns + c)]) * x[static_cast<std::size_t>(c)];
+            exact +=
+                static_cast<double>(weight[static_cast<std::size_t>(r * columns + c)]) * x[static_cast<std::size_t>(c)];
+            rounded += static_cast<double>(widened[static_cast<std::size_t>(r * columns + c)])
+                       * x[static_cast<std::size_t>(c)];
         }
         CHECK(y[static_cast<std::size_t>(r)] == Approx(exact).margin(1e-4));
         CHECK(z[static_cast<std::size_t>(r)] == Approx(rounded).margin(1e-4));

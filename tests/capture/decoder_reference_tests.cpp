@@ -39,8 +39,17 @@ double maxDifference(const std::vector<float>& a, std::span<const float> b)
 
 /// Keeps what the fixture holds: column sums, last rows, two whole layers.
 struct ReferenceHook final : AttentionHook {
-    explicit ReferenceHook(std::int64_t tokens) : n(tokens), lastRow(30 * 9 * static_cast<std::size_t>(tokens)), layer0(9 * static_cast<std::size_t>(tokens * tokens)), layer17(layer0) {}
-    [[nodiscard]] bool wantsRows(int, Phase phase, std::int64_t, std::int64_t) const override { return phase == Phase::prefill; }
+    explicit ReferenceHook(std::int64_t tokens)
+        : n(tokens),
+          lastRow(30 * 9 * static_cast<std::size_t>(tokens)),
+          layer0(9 * static_cast<std::size_t>(tokens * tokens)),
+          layer17(layer0)
+    {
+    }
+    [[nodiscard]] bool wantsRows(int, Phase phase, std::int64_t, std::int64_t) const override
+    {
+        return phase == Phase::prefill;
+    }
     void onRows(const AttentionRows& rows) override
     {
         for (int h = 0; h < 9; ++h)
@@ -91,7 +100,8 @@ TEST_CASE("logits, attention, norms and greedy tokens agree with transformers", 
                                   << ", layer 17 " << layer17Error << ", column sums " << columnError);
     CHECK(logitError < 2e-3);
     CHECK(lastRowError < 2e-4);
-    CHECK(layer0Error < 5e-4); // the fixture's maps are float16: half a unit in the last place of values near 1 is 2.4e-4
+    CHECK(layer0Error
+          < 5e-4); // the fixture's maps are float16: half a unit in the last place of values near 1 is 2.4e-4
     CHECK(layer17Error < 5e-4);
     CHECK(columnError < 2e-3);
 
@@ -109,11 +119,15 @@ TEST_CASE("logits, attention, norms and greedy tokens agree with transformers", 
         const std::int64_t layer = i / (3 * n), g = i / n % 3, j = i % n;
         double key = 0, value = 0;
         for (int c = 0; c < 64; ++c) {
-            key += std::pow(decoder.cache().key(static_cast<int>(layer))[g * decoder.cache().headStride() + j * 64 + c], 2);
-            value += std::pow(decoder.cache().value(static_cast<int>(layer))[g * decoder.cache().headStride() + j * 64 + c], 2);
+            key += std::pow(decoder.cache().key(static_cast<int>(layer))[g * decoder.cache().headStride() + j * 64 + c],
+                            2);
+            value += std::pow(
+                decoder.cache().value(static_cast<int>(layer))[g * decoder.cache().headStride() + j * 64 + c], 2);
         }
-        keyError = worse(keyError, std::abs(std::sqrt(key) - keyNorm[static_cast<std::size_t>(i)]) / keyNorm[static_cast<std::size_t>(i)]);
-        valueError = worse(valueError, std::abs(std::sqrt(value) - valueNorm[static_cast<std::size_t>(i)]) / (valueNorm[static_cast<std::size_t>(i)] + 1e-3));
+        keyError = worse(keyError, std::abs(std::sqrt(key) - keyNorm[static_cast<std::size_t>(i)])
+                                       / keyNorm[static_cast<std::size_t>(i)]);
+        valueError = worse(valueError, std::abs(std::sqrt(value) - valueNorm[static_cast<std::size_t>(i)])
+                                           / (valueNorm[static_cast<std::size_t>(i)] + 1e-3));
     }
     CHECK(keyError < 1e-3);
     CHECK(valueError < 1e-3);

@@ -43,7 +43,8 @@ PromptSource longPrompt(int letters = 300)
     for (int i = 0; i < letters; ++i)
         source.text += static_cast<char>('a' + i * i % 23);
     const std::int64_t half = letters / 2;
-    source.segments = {{core::SegmentKind::shot, 0, {0, half}, "shot 1"}, {core::SegmentKind::question, 0, {half, letters}, "question"}};
+    source.segments = {{core::SegmentKind::shot, 0, {0, half}, "shot 1"},
+                       {core::SegmentKind::question, 0, {half, letters}, "question"}};
     source.target = " xyz abc";
     return source;
 }
@@ -94,11 +95,13 @@ TEST_CASE("the full map holds the window rows and sums to the received attention
                 double column = 0;
                 for (std::int64_t q = k; q < n; ++q)
                     column += tile.values[static_cast<std::size_t>(q * n + k)];
-                REQUIRE(layer.received[static_cast<std::size_t>(head * layer.total() + k)] == Approx(column).margin(1e-4));
+                REQUIRE(layer.received[static_cast<std::size_t>(head * layer.total() + k)]
+                        == Approx(column).margin(1e-4));
             }
             for (std::int64_t i = 0; i < layer.w; ++i)
                 for (std::int64_t k = 0; k <= n - layer.w + i; ++k)
-                    REQUIRE(layer.windowRow(head, i)[k] == tile.values[static_cast<std::size_t>((n - layer.w + i) * n + k)]);
+                    REQUIRE(layer.windowRow(head, i)[k]
+                            == tile.values[static_cast<std::size_t>((n - layer.w + i) * n + k)]);
         }
     }
 }
@@ -148,7 +151,8 @@ TEST_CASE("a gold continuation is followed to its end and its log-probabilities 
     const io::CaptureReader whole(tiny.folder.path("joined.kvh5"));
     REQUIRE(whole.info().tokens.ids == gold.info().tokens.ids);
     for (std::int64_t i = 1; i < whole.info().nTokens(); ++i)
-        REQUIRE(gold.logprob()[static_cast<std::size_t>(i)] == Approx(whole.logprob()[static_cast<std::size_t>(i)]).margin(1e-4));
+        REQUIRE(gold.logprob()[static_cast<std::size_t>(i)]
+                == Approx(whole.logprob()[static_cast<std::size_t>(i)]).margin(1e-4));
 }
 
 TEST_CASE("a greedy continuation ends before a stop", "[capture][io]")
@@ -208,7 +212,9 @@ TEST_CASE("an existing file is kept unless forced, an interrupted run leaves not
         if (phase == "write")
             stop.request_stop();
     };
-    CHECK_THROWS_AS(Session(tiny.model, tiny.tokenizer, settings).run(longPrompt(), tiny.folder.path("cut.kvh5"), progress), core::Error);
+    CHECK_THROWS_AS(
+        Session(tiny.model, tiny.tokenizer, settings).run(longPrompt(), tiny.folder.path("cut.kvh5"), progress),
+        core::Error);
     CHECK_FALSE(std::filesystem::exists(tiny.folder.path("cut.kvh5")));
     CHECK_FALSE(std::filesystem::exists(tiny.folder.path("cut.kvh5.part")));
 }

@@ -72,9 +72,35 @@ bool tiles(const Tokenizer& tokenizer, const std::vector<Token>& tokens, std::st
 /// Text made of what pre-tokenizers, merges and special tokens react to, and of raw bytes.
 std::string randomText(std::mt19937& draw, bool anyBytes)
 {
-    static const std::vector<std::string> kPieces{
-        "the", " the", "and", "in", "ing", "  ", "   ", "\n", "\r\n", "7", "42", "'s", "'LL", "é", "中", "🙂", "\u00a0",
-        "\u3000", "<|im_end|>", "<|im_", "|>", ".", "all", "er", "a", " ", "!?", "\u0301", std::string(1, '\0')};
+    static const std::vector<std::string> kPieces{"the",
+                                                  " the",
+                                                  "and",
+                                                  "in",
+                                                  "ing",
+                                                  "  ",
+                                                  "   ",
+                                                  "\n",
+                                                  "\r\n",
+                                                  "7",
+                                                  "42",
+                                                  "'s",
+                                                  "'LL",
+                                                  "é",
+                                                  "中",
+                                                  "🙂",
+                                                  "\u00a0",
+                                                  "\u3000",
+                                                  "<|im_end|>",
+                                                  "<|im_",
+                                                  "|>",
+                                                  ".",
+                                                  "all",
+                                                  "er",
+                                                  "a",
+                                                  " ",
+                                                  "!?",
+                                                  "\u0301",
+                                                  std::string(1, '\0')};
     std::string text;
     for (unsigned i = draw() % 30; i > 0; --i) {
         if (anyBytes && draw() % 3 == 0)

@@ -27,7 +27,8 @@ namespace kvviz::tests {
 inline std::filesystem::path sharedData()
 {
     const char* const chosen = std::getenv("KVVIZ_SHARED_DATA");
-    const std::filesystem::path path = chosen != nullptr ? chosen : KVVIZ_SHARED_DATA; // the build's: beside the checkout
+    const std::filesystem::path path =
+        chosen != nullptr ? chosen : KVVIZ_SHARED_DATA; // the build's: beside the checkout
     return std::filesystem::is_directory(path) ? path : std::filesystem::path();
 }
 
