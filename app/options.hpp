@@ -14,7 +14,7 @@ namespace kvviz::app {
 /// Options every command has.
 struct CommonOptions {
     bool quiet = false;  ///< -q: no progress, no notes
-    int verbose = 0;     ///< -v, -vv
+    int verbose = 0;     ///< -v
     int threads = 0;     ///< 0: all cores
     bool json = false;   ///< one JSON object on stdout and nothing else
     std::string color = "auto"; ///< auto, always, never (NO_COLOR is honoured)

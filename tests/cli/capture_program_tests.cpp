@@ -115,7 +115,7 @@ TEST_CASE("a dry run prints the bytes of each tier and writes nothing", "[cli][e
     CHECK(most.at("prompt_tokens").get<int>() + most.at("generated_tokens_at_most").get<int>() == 2 * 2048);
 }
 
-TEST_CASE("--max-bytes refuses a larger run before anything is written and lets a smaller one pass", "[cli][engine]")
+TEST_CASE("option --max-bytes refuses a larger run before anything is written and lets a smaller one pass", "[cli][engine]")
 {
     const EngineFolder folder;
     const std::vector<std::string> run{"--task", "opposites", "--limit", "2", "-o", folder.path("run")};
@@ -261,7 +261,7 @@ TEST_CASE("an interrupt ends with 130, says how to go on and leaves whole files 
     }
 }
 
-TEST_CASE("--resume does not take a file of another run for its own", "[cli][engine]")
+TEST_CASE("option --resume does not take a file of another run for its own", "[cli][engine]")
 {
     const EngineFolder folder;
     const auto run = [&](const std::vector<std::string>& more) {
@@ -324,7 +324,7 @@ TEST_CASE("one unfit prompt in a batch exits with 5 and the others are captured"
     CHECK(folder.capture({"--task", "addition", "--limit", "2", "-o", folder.path("none")}).status == 3);
 }
 
-TEST_CASE("--json is one object on standard output, whatever the continuation holds", "[cli][engine]")
+TEST_CASE("option --json is one object on standard output, whatever the continuation holds", "[cli][engine]")
 {
     const EngineFolder folder;
     const Outcome outcome = folder.capture({"--text", "in the", "-o", folder.path("a.kvh5"), "--json"});
