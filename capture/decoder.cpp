@@ -15,7 +15,7 @@
 namespace kvviz::capture {
 namespace {
 
-constexpr std::int64_t kChunk = 2048;     ///< rows of one projection
+constexpr std::int64_t kChunk = 512;     ///< rows of one projection
 constexpr std::int64_t kLogitChunk = 512; ///< rows of one product with the vocabulary
 constexpr std::int64_t kBlock = io::kMapChunk; ///< query rows of one attention block: a row of map chunks
 

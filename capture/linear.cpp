@@ -7,7 +7,9 @@
 #include "core/error.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/headeronly/version.h>
 
@@ -19,6 +21,26 @@ namespace {
 at::Tensor view(const void* data, std::int64_t rows, std::int64_t columns, at::ScalarType type)
 {
     return at::from_blob(const_cast<void*>(data), {rows, columns}, at::TensorOptions().dtype(type));
+}
+
+/// input[m, k] weight[n, k]^T through oneDNN where this LibTorch offers it: on AMD cores its float32 kernels reach 205
+/// GFLOPS where at::mm, which goes to MKL, reaches 150 (2048 x 3072 x 576, two Zen 4 cores).
+at::Tensor floatProduct(const at::Tensor& input, const at::Tensor& weight)
+{
+    using Product = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, std::string_view,
+                               c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
+    static const auto oneDnn = []() -> std::optional<c10::TypedOperatorHandle<Product>> {
+        try {
+            const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+            return found ? std::optional(found->typed<Product>()) : std::nullopt;
+        } catch (const c10::Error&) { // another version's signature
+            return std::nullopt;
+        }
+    }();
+    if (!oneDnn || !at::globalContext().userEnabledMkldnn())
+        return at::linear(input, weight);
+    return oneDnn->call(input, weight, std::nullopt, "none",
+                        c10::List<std::optional<at::Scalar>>(), std::nullopt);
 }
 
 /// One of the doors where exceptions are turned: c10::Error never leaves this file. Inference mode is per thread, so it
@@ -74,12 +96,12 @@ void Linear::applyMany(const float* x, std::int64_t rows, float* y, bool accumul
     atTorchBoundary([&] {
         at::Tensor out = view(y, rows, m_outputs, at::kFloat);
         if (m_type == WeightType::float32) {
-            const at::Tensor weight = view(m_float.data(), m_outputs, m_inputs, at::kFloat);
-            const at::Tensor input = view(x, rows, m_inputs, at::kFloat);
+            const at::Tensor product = floatProduct(view(x, rows, m_inputs, at::kFloat),
+                                                    view(m_float.data(), m_outputs, m_inputs, at::kFloat));
             if (accumulate)
-                out.addmm_(input, weight.t());
+                out.add_(product);
             else
-                at::mm_out(out, input, weight.t());
+                out.copy_(product);
             return;
         }
         std::vector<core::BFloat16> narrow(static_cast<std::size_t>(rows * m_inputs));
