@@ -130,7 +130,7 @@ TEST_CASE("option --max-bytes refuses a larger run before anything is written an
     CHECK(wholeCaptures(folder).size() == 2);
 }
 
-TEST_CASE("every tier can be captured and verifies; gold continuations and bfloat16 weights too", "[cli][engine]")
+TEST_CASE("every tier can be captured and verifies, and so can gold continuations and bfloat16 weights too", "[cli][engine]")
 {
     const EngineFolder folder;
     for (const std::string tier : {"stats", "cache", "map", "full"}) {

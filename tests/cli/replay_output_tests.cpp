@@ -211,7 +211,7 @@ TEST_CASE("a CSV name that is a folder is one sentence before any work, and noth
     CHECK(namesIn(folder.path()) == std::vector<std::string>{"a.kvh5", "d", "x.csv"});
 }
 
-TEST_CASE("results of several captures are written one after the other; a run without any leaves no file", "[cli]")
+TEST_CASE("results of several captures are written one after the other, and a run without any leaves no file", "[cli]")
 {
     const test::ScratchFolder folder;
     static_cast<void>(makeCapture(folder, "a.kvh5", 20));

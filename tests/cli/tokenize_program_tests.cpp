@@ -71,7 +71,7 @@ TEST_CASE("a bad line ends the work with its number, after the lines before it",
     bad(std::string(200000, '[') + std::string(200000, ']'), "no string \"text\"");
 }
 
-TEST_CASE("texts on the command line may hold any bytes; --json is one object", "[cli][engine]")
+TEST_CASE("texts on the command line may hold any bytes, and with --json give one object", "[cli][engine]")
 {
     const EngineFolder folder;
     const Outcome plain = test::runProgram("kvviz", {"tokenize", folder.model(), "--text", "a\xff" "b", "--text", "c"});
