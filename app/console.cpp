@@ -141,8 +141,6 @@ bool useColor(const CommonOptions& common, int fileDescriptor)
     return (noColor == nullptr || *noColor == '\0') && !dumb && isatty(fileDescriptor) == 1;
 }
 
-bool stdoutIsTerminal() { return isatty(STDOUT_FILENO) == 1; }
-
 std::string utcNow() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 std::string creatorName() { return fmt::format("kvviz {}", version()); }

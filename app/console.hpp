@@ -18,7 +18,6 @@ void finishProgress();
 /// One line on stderr unless quiet.
 void note(const CommonOptions& common, std::string_view message);
 [[nodiscard]] bool useColor(const CommonOptions& common, int fileDescriptor);
-[[nodiscard]] bool stdoutIsTerminal();
 
 /// "0-3,7" as ascending distinct numbers, each in [0, count); throws Error(usage) naming `what`. Empty text: all.
 [[nodiscard]] std::vector<int> parseIndexList(std::string_view text, int count, std::string_view what);

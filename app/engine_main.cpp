@@ -3,8 +3,7 @@
 // kvviz-engine: the commands that need LibTorch.
 #include "app/commands.hpp"
 #include "app/run_program.hpp"
-
-#include <torch/headeronly/version.h>
+#include "capture/linear.hpp"
 
 #include <malloc.h>
 
@@ -21,6 +20,6 @@ int main(int argc, char** argv)
         {"capture", [](const Invocation& i) { return runCapture(i.capture, i.common); }},
         {"tokenize", [](const Invocation& i) { return runTokenize(i.tokenize, i.common); }},
     };
-    table.libraries = {{"LibTorch", TORCH_VERSION}, {"PCRE2", KVVIZ_PCRE2_VERSION}};
+    table.libraries = {{"LibTorch", kvviz::capture::torchVersion()}, {"PCRE2", KVVIZ_PCRE2_VERSION}};
     return runProgram(argc, argv, table);
 }

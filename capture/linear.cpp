@@ -146,8 +146,6 @@ void setThreads(int threads)
     at::set_num_threads(count);
 }
 
-int threadCount() { return omp_get_max_threads(); }
-
 const char* torchVersion() { return TORCH_VERSION; }
 
 } // namespace kvviz::capture

@@ -46,7 +46,6 @@ void multiplyBlock(bool transposeB, std::int64_t m, std::int64_t n, std::int64_t
 
 /// Threads for LibTorch and for our own OpenMP loops; 0 = all cores.
 void setThreads(int threads);
-[[nodiscard]] int threadCount();
 /// "2.12.1"
 [[nodiscard]] const char* torchVersion();
 

@@ -65,7 +65,6 @@ struct CaptureWriter::Impl {
     std::map<std::int64_t, PendingRows> pending;           ///< by slot
     bool chosenQueries = false;
     bool generatedKnown = false; ///< sizes.t has been said by writeLayer
-    bool hasLogits = false;
 
     Impl(const std::filesystem::path& path, const core::CaptureInfo& givenInfo, const WriterOptions& givenOptions);
     ~Impl();
@@ -310,7 +309,6 @@ void CaptureWriter::writeLogits(std::span<const float> logprob, std::span<const 
     if (k < 0 || topId.size() != logprob.size() * static_cast<std::size_t>(k) || topLogprob.size() != topId.size())
         throw Error(ErrorCode::failure, fmt::format("{}: the shapes of the logits do not fit each other", impl.name));
     impl.sizes.topK = k;
-    impl.hasLogits = true;
     const auto total = static_cast<hsize_t>(logprob.size());
     impl.thread.call([&] {
         const H5Lock lock;
