@@ -20,15 +20,27 @@ LayerPlan keepAll(const LayerInput& input)
     return sharedPlan(input, TopK{positionRange(0, input.data.n), 0});
 }
 
+namespace {
+
+TopK withTail(TopK best, std::int64_t tail, std::int64_t n)
+{
+    for (std::int64_t position = n - tail; position < n; ++position)
+        best.positions.push_back(static_cast<std::int32_t>(position));
+    return best;
+}
+
+} // namespace
+
 TopK topAndTail(std::span<const double> scores, std::int64_t n, std::int64_t capacity)
 {
     const std::int64_t tail = n - std::ssize(scores);
-    if (capacity <= tail)
-        return {positionRange(n - capacity, n), 0};
-    TopK result = topK(scores, capacity - tail);
-    for (std::int64_t position = n - tail; position < n; ++position)
-        result.positions.push_back(static_cast<std::int32_t>(position));
-    return result;
+    return capacity <= tail ? TopK{positionRange(n - capacity, n), 0} : withTail(topK(scores, capacity - tail), tail, n);
+}
+
+TopK topAndTail(const Ranking& ranking, std::int64_t n, std::int64_t capacity)
+{
+    const std::int64_t tail = n - std::ssize(ranking.order);
+    return capacity <= tail ? TopK{positionRange(n - capacity, n), 0} : withTail(topOf(ranking, capacity - tail), tail, n);
 }
 
 LayerPlan sharedPlan(const LayerInput& input, const TopK& chosen)

@@ -17,6 +17,7 @@ namespace kvviz::compress {
 /// Scores cover the first n - tail positions. The `tail` positions after them come first, then the best of the scored
 /// ones, `capacity` in all; a capacity within the tail keeps its latest positions.
 [[nodiscard]] TopK topAndTail(std::span<const double> scores, std::int64_t n, std::int64_t capacity);
+[[nodiscard]] TopK topAndTail(const Ranking& ranking, std::int64_t n, std::int64_t capacity);
 
 /// The same positions for all KV heads of the layer.
 [[nodiscard]] LayerPlan sharedPlan(const LayerInput& input, const TopK& chosen);

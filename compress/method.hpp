@@ -6,10 +6,13 @@
 
 #include "compress/budget.hpp"
 #include "core/capture_source.hpp"
+#include "core/model_tables.hpp"
 
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +46,11 @@ public:
     /// Defaults, then the preset (empty = none), then the overrides. Throws Error(usage) for an unknown preset,
     /// parameter or choice, suggesting the nearest.
     Params(const MethodInfo& info, const std::string& preset, const std::map<std::string, std::string>& overrides);
+    /// Values as they are, for methods made of others.
+    Params(std::string method, std::string variant, std::map<std::string, std::string, std::less<>> values)
+        : m_method(std::move(method)), m_variant(std::move(variant)), m_values(std::move(values))
+    {
+    }
     /// These throw Error(usage) for text that is not such a number or lies outside the bounds.
     [[nodiscard]] std::int64_t integer(std::string_view name, std::int64_t minimum = -kMostTokens,
                                        std::int64_t maximum = kMostTokens) const;
@@ -64,7 +72,20 @@ private:
     std::map<std::string, std::string, std::less<>> m_values;
 };
 
+struct LayerInput;
 struct LayerPlan;
+class LayerMemo;
+
+/// What a method gathers from all layers before any is planned (a budget shared by the whole model, distances between
+/// layers). Does not depend on the budget. Made by Method::makeSurvey.
+class Survey {
+public:
+    virtual ~Survey() = default;
+    /// Called once for each captured layer, in order, one at a time.
+    virtual void look(const LayerInput& input) = 0;
+    /// After the last layer.
+    virtual void finish() {}
+};
 
 /// What a method sees of one layer. Rows after the eviction are there for oracles and online methods only: the others
 /// must not look (property test: causality of information).
@@ -74,17 +95,36 @@ struct LayerInput {
     std::int64_t slot = 0;                      ///< index of the layer among the captured ones
     std::int64_t layers = 1;                    ///< captured layers
     std::uint64_t seed = 0;
-    /// This method's plans of the captured layers before this one (without keptDecode), for methods that copy or nest
-    /// selections; empty when one layer is planned alone.
+    /// This method's plans of the captured layers before this one (without keptDecode and changed), for methods that
+    /// copy or nest selections; empty when one layer is planned alone.
     std::span<const LayerPlan> earlier = {};
     /// Numbers in the model of the KV heads of `data`, so that a capture of some heads is planned as one of all; empty:
     /// 0, 1, ...
     std::span<const int> kvHeads = {};
+    const core::CaptureInfo* info = nullptr;      ///< model (rotary embedding, layers), sinks; null in bare tests
+    const core::ModelTables* tables = nullptr;    ///< given with --table, of this model
+    const Survey* survey = nullptr;               ///< this method's own, over all layers
+    LayerMemo* memo = nullptr;                    ///< results that methods and budgets share, of this layer
+    const LayerPlan* base = nullptr;              ///< composed methods: what the eviction before this one keeps
+    /// Another captured layer with at least these arrays, prepared as `data` is; empty when there is none to be had.
+    /// Thread-safe.
+    std::function<std::shared_ptr<const core::LayerData>(std::int64_t slot, core::Need needs)> otherLayer = {};
 
     [[nodiscard]] int kvHeadNumber(int kvHead) const
     {
         return kvHeads.empty() ? kvHead : kvHeads[static_cast<std::size_t>(kvHead)];
     }
+};
+
+/// Keys and values as decode queries see them, where a method changes them. A token has two forms, the captured one
+/// and the compressed one, and the step from which queries see the second: that says all of residual buffers, windows
+/// and blocks that are compressed when full.
+struct ChangedCache {
+    std::vector<float> key, value; // [G, T, d] compressed forms, keys after RoPE; empty: as captured
+    /// [G, T] first decode step whose query sees the compressed form; 0: all; t or more: none. With key (value).
+    std::vector<std::int32_t> keyFrom, valueFrom;
+    /// [t, T] positions by which each key comes nearer to the query of the step (position re-indexing); empty: none.
+    std::vector<std::int32_t> shift;
 };
 
 /// What stays of one layer.
@@ -95,8 +135,19 @@ struct LayerPlan {
     /// E+ methods: keys visible to each decode query, [G, t, T] of 0 or 1 (the query's own key always 1). Empty for E
     /// methods, whose decode queries see `kept` and every generated key up to themselves.
     std::vector<std::uint8_t> keptDecode;
+    std::shared_ptr<const ChangedCache> changed; ///< null: what stays is as captured
+    /// Bytes of the prompt's cache of this layer at 2 bytes an element; nothing: 4 d for each kept key.
+    std::optional<double> bytes;
     std::int64_t tiesAtCut = 0;     ///< candidates equal to the last one kept where the cut splits them, else 0
     std::vector<std::string> flags; ///< "no_shot_fits", ...
+    std::map<std::string, double> facts; ///< numbers worth showing ("shared_from" = 3, "head_budget_min" = 12)
+};
+
+/// Does a budget change what the method does?
+enum class BudgetUse : std::uint8_t {
+    follows, ///< spends it
+    fixed,   ///< its size follows from its parameters (bits, channels): replayed once
+    finds    ///< decides its own size from the data: replayed once
 };
 
 class Method {
@@ -104,9 +155,20 @@ public:
     virtual ~Method() = default;
     [[nodiscard]] virtual const MethodInfo& info() const = 0;
     [[nodiscard]] virtual const Params& params() const = 0;
-    /// Arrays that plan() reads (evaluation adds its own).
+    /// Arrays that plan() and the survey read (evaluation adds its own).
     [[nodiscard]] virtual core::Need needs() const = 0;
-    /// Thread-safe. Throws Error(badInput) if an array of needs() was not loaded.
+    [[nodiscard]] virtual BudgetUse budgetUse() const { return BudgetUse::follows; }
+    /// Independent draws that a replay averages (random baselines).
+    [[nodiscard]] virtual std::int64_t draws() const { return 1; }
+    /// May it stand behind '+', changing what an eviction before it keeps (LayerInput::base)?
+    [[nodiscard]] virtual bool composes() const { return false; }
+    /// Why it cannot run on this capture with these tables (null: none given), as half a sentence; empty: it can. Arrays
+    /// are not looked at here.
+    [[nodiscard]] virtual std::string obstacle(const core::CaptureInfo& info, const core::ModelTables* tables) const;
+    /// Null for methods that decide layer by layer.
+    [[nodiscard]] virtual std::unique_ptr<Survey> makeSurvey() const { return nullptr; }
+    /// Thread-safe. Throws Error(badInput) if an array of needs() was not loaded. Without input.survey a method that
+    /// makes one surveys this layer alone.
     [[nodiscard]] virtual LayerPlan plan(const LayerInput& input, const Budget& budget) const = 0;
 };
 
@@ -114,7 +176,8 @@ public:
 [[nodiscard]] const std::vector<MethodInfo>& methodList();
 /// Throws Error(usage) for an unknown name, suggesting the nearest.
 [[nodiscard]] const MethodInfo& methodInfo(const std::string& name);
-/// "snapkv", "snapkv:factory" (preset), "snapkv:window=8,kernel=7" or "snapkv:factory,window=16".
+/// "snapkv", "snapkv:factory" (preset), "snapkv:window=8,kernel=7", "snapkv:factory,window=16", or an eviction with a
+/// change of what it keeps: "snapkv:factory+kivi:bits=2". Throws Error(usage).
 [[nodiscard]] std::unique_ptr<Method> makeMethod(const std::string& specification);
 /// Specifications that "all methods" means in a replay.
 [[nodiscard]] std::vector<std::string> defaultReplaySet();

@@ -22,17 +22,39 @@ void requireArrays(const core::LayerData& data, core::Need needs, std::string_vi
         std::size_t found;
         std::int64_t expected;
     };
-    const std::array<Expected, 6> table{{{Need::stats, data.received.size(), queryHeads * data.total()},
+    const std::array<Expected, 8> table{{{Need::stats, data.received.size(), queryHeads * data.total()},
                                          {Need::windowRows, data.windowRows.size(), queryHeads * data.w * data.n},
                                          {Need::decodeRows, data.decodeRows.size(), queryHeads * data.t * data.total()},
                                          {Need::keys, data.key.size(), cache},
                                          {Need::values, data.value.size(), cache},
-                                         {Need::queries, data.query.size(), queries}}};
+                                         {Need::queries, data.query.size(), queries},
+                                         {Need::queryStats, data.queryCovariance.size(),
+                                          queryHeads * data.headDim * data.headDim},
+                                         {Need::farSquares, data.receivedSqFar.size(), queryHeads * data.total()}}};
     for (const auto& [need, found, expected] : table)
         if (core::includes(needs, need) && static_cast<std::int64_t>(found) != expected)
             throw core::Error(core::ErrorCode::badInput,
                               fmt::format("{}: the {} of layer {} must be {} numbers, but {} are loaded",
                                           who, core::needNames(need), data.layer, expected, found));
+}
+
+std::string Method::obstacle(const core::CaptureInfo&, const core::ModelTables*) const { return {}; }
+
+LayerPlan MethodBase::plan(const LayerInput& input, const Budget& budget) const
+{
+    requireArrays(input.data, needs(), m_info.name);
+    if (input.survey)
+        return select(input, budget);
+    const std::unique_ptr<Survey> survey = makeSurvey();
+    if (!survey)
+        return select(input, budget);
+    LayerInput alone = input; // the model is this layer
+    alone.slot = 0;
+    alone.layers = 1;
+    survey->look(alone);
+    survey->finish();
+    alone.survey = survey.get();
+    return select(alone, budget);
 }
 
 ParamSpec compatParam()

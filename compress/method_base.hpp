@@ -15,11 +15,7 @@ public:
     MethodBase(const MethodInfo& info, Params params) : m_info(info), m_params(std::move(params)) {}
     [[nodiscard]] const MethodInfo& info() const final { return m_info; }
     [[nodiscard]] const Params& params() const final { return m_params; }
-    [[nodiscard]] LayerPlan plan(const LayerInput& input, const Budget& budget) const final
-    {
-        requireArrays(input.data, needs(), m_info.name);
-        return select(input, budget);
-    }
+    [[nodiscard]] LayerPlan plan(const LayerInput& input, const Budget& budget) const final;
 
 protected:
     /// The method itself; the arrays of needs() are there.

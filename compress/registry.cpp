@@ -1,50 +1,42 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The methods of kvviz, one line each, and the specification syntax "name:preset,parameter=value".
-#include "compress/chunkkv.hpp"
-#include "compress/fullkv.hpp"
-#include "compress/h2o.hpp"
-#include "compress/method.hpp"
-#include "compress/oracle_mass.hpp"
-#include "compress/random.hpp"
-#include "compress/shotkv.hpp"
-#include "compress/snapkv.hpp"
-#include "compress/streaming_noshift.hpp"
+// The methods of kvviz, one line each, and the specification syntax "name:preset,parameter=value+name:...".
+#include "compress/composed.hpp"
+#include "compress/methods/entries.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
 namespace kvviz::compress {
 namespace {
 
-struct Entry {
-    const MethodInfo& (*info)();
-    std::unique_ptr<Method> (*make)(Params);
-};
-
-constexpr std::array kEntries{
-    Entry{fullkvInfo, makeFullkv},
-    Entry{streamingNoshiftInfo, makeStreamingNoshift},
-    Entry{h2oInfo, makeH2o},
-    Entry{snapkvInfo, makeSnapkv},
-    Entry{chunkkvInfo, makeChunkkv},
-    Entry{shotkvInfo, makeShotkv},
-    Entry{randomInfo, makeRandom},
-    Entry{oracleMassInfo, makeOracleMass},
-};
-
-const Entry& entryOf(const std::string& name)
+/// In the order of `kvviz methods`.
+const std::vector<MethodEntry>& entries()
 {
-    const auto found = std::find_if(kEntries.begin(), kEntries.end(),
-                                    [&](const Entry& entry) { return entry.info().name == name; });
-    if (found != kEntries.end())
+    static const std::vector<MethodEntry> list{
+        fullkvEntry(),
+        streamingNoshiftEntry(),
+        h2oEntry(),
+        snapkvEntry(),
+        chunkkvEntry(),
+        shotkvEntry(),
+        randomEntry(),
+        oracleMassEntry(),
+    };
+    return list;
+}
+
+const MethodEntry& entryNamed(const std::string& name)
+{
+    const auto found = std::find_if(entries().begin(), entries().end(),
+                                    [&](const MethodEntry& entry) { return entry.info().name == name; });
+    if (found != entries().end())
         return *found;
     std::vector<std::string> known;
-    for (const Entry& entry : kEntries)
+    for (const MethodEntry& entry : entries())
         known.push_back(entry.info().name);
     const std::string near = core::nearestName(name, known);
     const std::string hint = near.empty() ? "'kvviz methods' lists all" : fmt::format("did you mean '{}'?", near);
@@ -63,25 +55,11 @@ std::vector<std::string> splitAt(const std::string& text, char separator)
     return parts;
 }
 
-} // namespace
-
-const std::vector<MethodInfo>& methodList()
-{
-    static const std::vector<MethodInfo> list = [] {
-        std::vector<MethodInfo> all;
-        for (const Entry& entry : kEntries)
-            all.push_back(entry.info());
-        return all;
-    }();
-    return list;
-}
-
-const MethodInfo& methodInfo(const std::string& name) { return entryOf(name).info(); }
-
-std::unique_ptr<Method> makeMethod(const std::string& specification)
+/// One method without '+'.
+std::unique_ptr<Method> makeSingle(const std::string& specification)
 {
     const std::size_t colon = specification.find(':');
-    const Entry& entry = entryOf(specification.substr(0, colon));
+    const MethodEntry& entry = entryNamed(specification.substr(0, colon));
     std::string preset;
     std::map<std::string, std::string> overrides;
     if (colon != std::string::npos) {
@@ -99,7 +77,31 @@ std::unique_ptr<Method> makeMethod(const std::string& specification)
                 overrides[parts[i].substr(0, equals)] = parts[i].substr(equals + 1);
         }
     }
-    return entry.make(Params(entry.info(), preset, overrides));
+    return entry.make(entry.info(), Params(entry.info(), preset, overrides));
+}
+
+} // namespace
+
+const std::vector<MethodInfo>& methodList()
+{
+    static const std::vector<MethodInfo> list = [] {
+        std::vector<MethodInfo> all;
+        for (const MethodEntry& entry : entries())
+            all.push_back(entry.info());
+        return all;
+    }();
+    return list;
+}
+
+const MethodInfo& methodInfo(const std::string& name) { return entryNamed(name).info(); }
+
+std::unique_ptr<Method> makeMethod(const std::string& specification)
+{
+    const std::vector<std::string> parts = splitAt(specification, '+');
+    std::unique_ptr<Method> method = makeSingle(parts.front());
+    for (std::size_t i = 1; i < parts.size(); ++i)
+        method = compose(std::move(method), makeSingle(parts[i]));
+    return method;
 }
 
 std::vector<std::string> defaultReplaySet()

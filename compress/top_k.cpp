@@ -9,15 +9,55 @@
 #include <numeric>
 
 namespace kvviz::compress {
+namespace {
+
+double valueOf(double score) { return std::isnan(score) ? -std::numeric_limits<double>::infinity() : score; }
+
+} // namespace
+
+Ranking rank(std::vector<double> scores)
+{
+    Ranking ranking;
+    ranking.scores = std::move(scores);
+    for (double& score : ranking.scores)
+        score = valueOf(score);
+    ranking.order.resize(ranking.scores.size());
+    std::iota(ranking.order.begin(), ranking.order.end(), 0);
+    std::stable_sort(ranking.order.begin(), ranking.order.end(), [&](std::int32_t a, std::int32_t b) {
+        return ranking.scores[static_cast<std::size_t>(a)] > ranking.scores[static_cast<std::size_t>(b)];
+    });
+    return ranking;
+}
+
+TopK topOf(const Ranking& ranking, std::int64_t k)
+{
+    const std::int64_t count = std::ssize(ranking.order);
+    k = std::clamp(k, std::int64_t{0}, count);
+    TopK result;
+    result.positions.assign(ranking.order.begin(), ranking.order.begin() + k);
+    std::sort(result.positions.begin(), result.positions.end());
+    if (k == 0 || k == count)
+        return result;
+    const auto score = [&](std::int64_t place) {
+        return ranking.scores[static_cast<std::size_t>(ranking.order[static_cast<std::size_t>(place)])];
+    };
+    const double last = score(k - 1);
+    if (score(k) != last)
+        return result;
+    std::int64_t from = k - 1, to = k;
+    while (from > 0 && score(from - 1) == last)
+        --from;
+    while (to < count && score(to) == last)
+        ++to;
+    result.tiesAtCut = to - from;
+    return result;
+}
 
 TopK topK(std::span<const double> scores, std::int64_t k)
 {
     const std::int64_t count = std::ssize(scores);
     k = std::clamp(k, std::int64_t{0}, count);
-    const auto at = [&](std::int32_t i) {
-        const double score = scores[static_cast<std::size_t>(i)];
-        return std::isnan(score) ? -std::numeric_limits<double>::infinity() : score;
-    };
+    const auto at = [&](std::int32_t i) { return valueOf(scores[static_cast<std::size_t>(i)]); };
     TopK result;
     result.positions.resize(static_cast<std::size_t>(count));
     std::iota(result.positions.begin(), result.positions.end(), 0);

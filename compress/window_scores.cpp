@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace kvviz::compress {
 
 ObservationWindow observationWindow(const core::LayerData& data, std::int64_t wanted)
@@ -35,6 +37,14 @@ std::vector<double> snapScores(const core::LayerData& data, int kvHead, const Sn
     }
     std::vector<double> reduced = reduceScores(heads, options.reduce);
     return options.poolFirst ? reduced : pool1d(reduced, options.kernel, options.pool);
+}
+
+std::shared_ptr<const Ranking> snapRanking(const LayerInput& input, int kvHead, const SnapOptions& options)
+{
+    const std::string key =
+        fmt::format("snap/{}/{}/{}/{}/{}/{}", kvHead, options.window, options.kernel, static_cast<int>(options.pool),
+                    static_cast<int>(options.reduce), options.poolFirst);
+    return memoised(input, key, [&] { return rank(snapScores(input.data, kvHead, options)); });
 }
 
 } // namespace kvviz::compress

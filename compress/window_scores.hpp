@@ -5,7 +5,8 @@
 
 #include "compress/head_groups.hpp"
 #include "compress/pooling.hpp"
-#include "core/capture_source.hpp"
+#include "compress/memo.hpp"
+#include "compress/top_k.hpp"
 
 namespace kvviz::compress {
 
@@ -30,5 +31,9 @@ struct SnapOptions {
 
 /// SnapKV's score of one KV head for keys before the window; `options.window` must be available. [n - window]
 [[nodiscard]] std::vector<double> snapScores(const core::LayerData& data, int kvHead, const SnapOptions& options);
+
+/// The same, sorted, shared by all who ask for it in this layer.
+[[nodiscard]] std::shared_ptr<const Ranking> snapRanking(const LayerInput& input, int kvHead,
+                                                         const SnapOptions& options);
 
 } // namespace kvviz::compress

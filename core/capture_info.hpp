@@ -39,6 +39,7 @@ struct ModelInfo {
     double ropeTheta = 10000.0;
     int ropeDim = 0;          ///< channels that are rotated
     std::string ropeScaling = "none";
+    std::vector<float> ropeFrequencies; ///< radians a token of each rotated pair, [ropeDim / 2]; empty: from the theta
     int slidingWindow = 0;    ///< 0: none
 
     friend bool operator==(const ModelInfo&, const ModelInfo&) = default;

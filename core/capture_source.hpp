@@ -20,11 +20,17 @@ enum class Need : unsigned {
     decodeRows = 4, ///< exact rows of every decode step
     keys = 8,
     values = 16,
-    queries = 32
+    queries = 32,
+    queryStats = 64,  ///< queryMean, queryCovariance
+    farSquares = 128  ///< receivedSqFar
 };
 [[nodiscard]] constexpr Need operator|(Need a, Need b)
 {
     return static_cast<Need>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+[[nodiscard]] constexpr Need without(Need set, Need part)
+{
+    return static_cast<Need>(static_cast<unsigned>(set) & ~static_cast<unsigned>(part));
 }
 [[nodiscard]] constexpr bool includes(Need set, Need part)
 {
@@ -32,6 +38,9 @@ enum class Need : unsigned {
 }
 /// "stats, decode rows", for messages.
 [[nodiscard]] std::string needNames(Need set);
+
+/// Queries from a key's own position on that receivedSqFar leaves out (KV-Compress, methods.md 5.15).
+inline constexpr std::int64_t kNearQueries = 10;
 
 /// One layer of a capture in float32. Row-major; arrays not asked for are empty.
 struct LayerData {
@@ -45,6 +54,7 @@ struct LayerData {
     std::vector<float> received;       // [H, T] attention a key receives, summed over all prompt queries
     std::vector<float> receivedWindow; // [H, T] the same over the last W prompt queries
     std::vector<float> receivedSq;     // [H, T] sum of squares over all prompt queries
+    std::vector<float> receivedSqFar;  // [H, T] the same without the key's own and the next kNearQueries - 1 queries
     std::vector<float> entropy;        // [H, T] entropy of each query's row, in nats
     std::vector<float> sinkMass;       // [H, T] attention of each query on the first k tokens
     std::vector<float> windowRows;     // [H, W, n] query n-W+i over keys 0..n-1 (0 above the diagonal)
@@ -52,6 +62,8 @@ struct LayerData {
     std::vector<float> key;            // [G, T, d] after RoPE
     std::vector<float> value;          // [G, T, d]
     std::vector<float> query;          // [H, W+t, d] after RoPE
+    std::vector<float> queryMean;      // [H, d] of the prompt queries from position sinkTokens on, before RoPE
+    std::vector<float> queryCovariance; // [H, d, d] of the same, divided by their number
 
     [[nodiscard]] std::int64_t total() const noexcept { return n + t; }
     [[nodiscard]] const float* windowRow(int head, std::int64_t i) const

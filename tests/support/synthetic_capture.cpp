@@ -3,6 +3,9 @@
 // Random layers and the attention that follows from them, in double precision.
 #include "tests/support/synthetic_capture.hpp"
 
+#include "core/error.hpp"
+#include "core/rotary.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -57,6 +60,8 @@ void addRow(LayerData& layer, std::vector<float>& fullMap, int h, std::int64_t p
             fullMap[static_cast<std::size_t>((h * layer.n + position) * layer.n + k)] = stored;
             layer.received[key] += stored;
             layer.receivedSq[key] += stored * stored;
+            if (position >= k + core::kNearQueries)
+                layer.receivedSqFar[key] += stored * stored;
             if (const std::int64_t i = position - (layer.n - layer.w); i >= 0) {
                 layer.receivedWindow[key] += stored;
                 layer.windowRows[static_cast<std::size_t>((h * layer.w + i) * layer.n + k)] = stored;
@@ -73,11 +78,34 @@ void sizeArrays(LayerData& layer)
 {
     const auto heads = static_cast<std::size_t>(layer.heads.queryHeads());
     const auto total = static_cast<std::size_t>(layer.total());
-    for (auto* array : {&layer.received, &layer.receivedWindow, &layer.receivedSq, &layer.entropy, &layer.sinkMass})
+    for (auto* array : {&layer.received, &layer.receivedWindow, &layer.receivedSq, &layer.receivedSqFar,
+                        &layer.entropy, &layer.sinkMass})
         array->assign(heads * total, 0.0f);
     layer.windowRows.assign(heads * static_cast<std::size_t>(layer.w * layer.n), 0.0f);
     layer.decodeRows.assign(heads * static_cast<std::size_t>(layer.t) * total, 0.0f);
     layer.query.clear();
+}
+
+/// Mean and covariance of the head's prompt queries from position `first` on, with the rotation taken off.
+void addQueryStats(LayerData& layer, std::vector<float> queries, std::int64_t first)
+{
+    const std::int64_t d = layer.headDim, count = layer.n - first;
+    core::Rotary(10000.0, layer.headDim).rotateRows(queries.data(), layer.n, d, 0, -1);
+    std::vector<double> mean(static_cast<std::size_t>(d)), covariance(static_cast<std::size_t>(d * d));
+    const auto query = [&](std::int64_t position, std::int64_t i) -> double {
+        return queries[static_cast<std::size_t>(position * d + i)];
+    };
+    for (std::int64_t position = std::min(first, layer.n); position < layer.n; ++position)
+        for (std::int64_t i = 0; i < d; ++i)
+            mean[static_cast<std::size_t>(i)] += query(position, i) / static_cast<double>(count);
+    for (std::int64_t position = std::min(first, layer.n); position < layer.n; ++position)
+        for (std::int64_t i = 0; i < d; ++i)
+            for (std::int64_t j = 0; j < d; ++j)
+                covariance[static_cast<std::size_t>(i * d + j)] +=
+                    (query(position, i) - mean[static_cast<std::size_t>(i)])
+                    * (query(position, j) - mean[static_cast<std::size_t>(j)]) / static_cast<double>(count);
+    layer.queryMean.insert(layer.queryMean.end(), mean.begin(), mean.end());
+    layer.queryCovariance.insert(layer.queryCovariance.end(), covariance.begin(), covariance.end());
 }
 
 /// Key 0 of every KV head and all queries share a direction, so that token 0 is a sink.
@@ -109,6 +137,7 @@ LayerData makeLayer(std::mt19937_64& random, const core::CaptureInfo& info, std:
         const float* k = layer.key.data() + static_cast<std::size_t>(layer.heads.kvHeadOf(h)) * perHead;
         for (std::int64_t position = 0; position < total; ++position)
             addRow(layer, fullMap, h, position, info.sinkTokens, attentionRow(q + position * d, k, position, d));
+        addQueryStats(layer, {q, q + perHead}, info.sinkTokens);
         layer.query.insert(layer.query.end(), q + (layer.n - layer.w) * d, q + total * d);
     }
     return layer;
@@ -139,7 +168,7 @@ core::CaptureInfo syntheticInfo(const SyntheticOptions& options)
     info.tier = core::Tier::full;
     info.seed = options.seed;
     info.model = {"synthetic", "llama", std::string(64, 'a'), options.layers, options.heads, options.kvHeads,
-                  options.headDim, options.heads * options.headDim, 1000, 4096, 10000.0, options.headDim, "none", 0};
+                  options.headDim, options.heads * options.headDim, 1000, 4096, 10000.0, options.headDim, "none", {}, 0};
     for (int layer = 0; layer < options.layers; ++layer)
         info.layers.push_back(layer);
     for (int head = 0; head < options.heads; ++head)
@@ -161,7 +190,8 @@ core::CaptureInfo syntheticInfo(const SyntheticOptions& options)
 
 SyntheticCapture::SyntheticCapture(const SyntheticOptions& options)
     : m_info(syntheticInfo(options)), m_available(Need::stats | Need::windowRows | Need::decodeRows | Need::keys
-                                                  | Need::values | Need::queries)
+                                                  | Need::values | Need::queries | Need::queryStats
+                                                  | Need::farSquares)
 {
     std::mt19937_64 random(options.seed);
     m_fullMaps.resize(m_info.layers.size());
@@ -191,6 +221,8 @@ core::LayerData SyntheticCapture::loadLayer(std::int64_t slot, Need needs) const
     drop(Need::keys, layer.key);
     drop(Need::values, layer.value);
     drop(Need::queries, layer.query);
+    drop(Need::queryStats, layer.queryMean, layer.queryCovariance);
+    drop(Need::farSquares, layer.receivedSqFar);
     return layer;
 }
 

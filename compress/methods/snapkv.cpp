@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // methods.md 5.5.
-#include "compress/snapkv.hpp"
+#include "compress/methods/entries.hpp"
 
 #include "compress/method_base.hpp"
 #include "compress/snap_params.hpp"
@@ -32,7 +32,7 @@ protected:
         addFlag(plan, kFlagWindowClamped, window.clamped);
         addFlag(plan, kFlagWindowExceedsBudget, capacity < window.size);
         for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
-            TopK chosen = topAndTail(snapScores(data, kvHead, options), data.n, capacity);
+            TopK chosen = topAndTail(*snapRanking(input, kvHead, options), data.n, capacity);
             plan.tiesAtCut += chosen.tiesAtCut;
             plan.kept.push_back(std::move(chosen.positions));
         }
@@ -50,8 +50,6 @@ std::vector<ParamSpec> snapkvParams()
     params.push_back(compatParam());
     return params;
 }
-
-} // namespace
 
 const MethodInfo& snapkvInfo()
 {
@@ -72,6 +70,8 @@ const MethodInfo& snapkvInfo()
     return info;
 }
 
-std::unique_ptr<Method> makeSnapkv(Params params) { return std::make_unique<SnapKv>(snapkvInfo(), std::move(params)); }
+} // namespace
+
+MethodEntry snapkvEntry() { return entryOf<SnapKv>(snapkvInfo); }
 
 } // namespace kvviz::compress

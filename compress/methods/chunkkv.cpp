@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // methods.md 5.7: the paper's rule and kvpress's, and layer-wise index reuse.
-#include "compress/chunkkv.hpp"
+#include "compress/methods/entries.hpp"
 
 #include "compress/chunk_scores.hpp"
 #include "compress/method_base.hpp"
@@ -141,8 +141,6 @@ std::vector<ParamSpec> chunkkvParams()
     return params;
 }
 
-} // namespace
-
 const MethodInfo& chunkkvInfo()
 {
     static const MethodInfo info{
@@ -162,9 +160,8 @@ const MethodInfo& chunkkvInfo()
     return info;
 }
 
-std::unique_ptr<Method> makeChunkkv(Params params)
-{
-    return std::make_unique<ChunkKv>(chunkkvInfo(), std::move(params));
-}
+} // namespace
+
+MethodEntry chunkkvEntry() { return entryOf<ChunkKv>(chunkkvInfo); }
 
 } // namespace kvviz::compress

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // methods.md 5.3, the prefill-end variant.
-#include "compress/h2o.hpp"
+#include "compress/methods/entries.hpp"
 
 #include "compress/head_groups.hpp"
+#include "compress/memo.hpp"
 #include "compress/method_base.hpp"
+
+#include <fmt/format.h>
 
 namespace kvviz::compress {
 namespace {
@@ -30,7 +33,9 @@ protected:
         addFlag(plan, kFlagWindowExceedsBudget, capacity < m_window);
         const std::int64_t scored = std::max<std::int64_t>(0, data.n - m_window);
         for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
-            TopK chosen = topAndTail(columnSums(data, kvHead, scored), data.n, capacity);
+            const std::string key = fmt::format("received/{}/{}/{}", kvHead, scored, static_cast<int>(m_reduce));
+            const auto ranking = memoised(input, key, [&] { return rank(columnSums(data, kvHead, scored)); });
+            TopK chosen = topAndTail(*ranking, data.n, capacity);
             plan.tiesAtCut += chosen.tiesAtCut;
             plan.kept.push_back(std::move(chosen.positions));
         }
@@ -53,8 +58,6 @@ private:
     Reduce m_reduce;
 };
 
-} // namespace
-
 const MethodInfo& h2oInfo()
 {
     static const MethodInfo info{
@@ -72,6 +75,8 @@ const MethodInfo& h2oInfo()
     return info;
 }
 
-std::unique_ptr<Method> makeH2o(Params params) { return std::make_unique<H2o>(h2oInfo(), std::move(params)); }
+} // namespace
+
+MethodEntry h2oEntry() { return entryOf<H2o>(h2oInfo); }
 
 } // namespace kvviz::compress

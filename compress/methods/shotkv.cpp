@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // methods.md 5.8. The paper leaves several points open; each is a named parameter whose default is the literal reading.
-#include "compress/shotkv.hpp"
+#include "compress/methods/entries.hpp"
 
 #include "compress/method_base.hpp"
 #include "compress/shotkv_decode.hpp"
@@ -131,8 +131,6 @@ std::vector<ParamSpec> shotkvParams()
         {"recall", "false", "choose among all generated tokens at each step, not among the survivors", kTrueFalse}};
 }
 
-} // namespace
-
 const MethodInfo& shotkvInfo()
 {
     static const MethodInfo info{
@@ -150,6 +148,8 @@ const MethodInfo& shotkvInfo()
     return info;
 }
 
-std::unique_ptr<Method> makeShotkv(Params params) { return std::make_unique<ShotKv>(shotkvInfo(), std::move(params)); }
+} // namespace
+
+MethodEntry shotkvEntry() { return entryOf<ShotKv>(shotkvInfo); }
 
 } // namespace kvviz::compress

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // methods.md 5.17, O-mass: the sum over future queries is a sum of independent item values, so the top-C is optimal.
-#include "compress/oracle_mass.hpp"
+#include "compress/future_mass.hpp"
+#include "compress/methods/entries.hpp"
 
 #include "compress/method_base.hpp"
 #include "core/error.hpp"
@@ -29,30 +30,13 @@ protected:
         LayerPlan plan;
         plan.layer = data.layer;
         for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
-            TopK chosen = topK(futureMass(data, kvHead), capacity);
+            TopK chosen = topOf(*futureRanking(input, kvHead), capacity);
             plan.tiesAtCut += chosen.tiesAtCut;
             plan.kept.push_back(std::move(chosen.positions));
         }
         return plan;
     }
-
-private:
-    [[nodiscard]] static std::vector<double> futureMass(const core::LayerData& data, int kvHead)
-    {
-        std::vector<double> mass(static_cast<std::size_t>(data.n), 0.0);
-        double* const out = mass.data();
-        for (int r = 0; r < data.heads.groupSize(); ++r)
-            for (std::int64_t step = 0; step < data.t; ++step) {
-                const float* const row = data.decodeRow(data.heads.firstQueryHead(kvHead) + r, step);
-#pragma omp simd
-                for (std::int64_t key = 0; key < data.n; ++key)
-                    out[key] += row[key];
-            }
-        return mass;
-    }
 };
-
-} // namespace
 
 const MethodInfo& oracleMassInfo()
 {
@@ -70,9 +54,8 @@ const MethodInfo& oracleMassInfo()
     return info;
 }
 
-std::unique_ptr<Method> makeOracleMass(Params params)
-{
-    return std::make_unique<OracleMass>(oracleMassInfo(), std::move(params));
-}
+} // namespace
+
+MethodEntry oracleMassEntry() { return entryOf<OracleMass>(oracleMassInfo); }
 
 } // namespace kvviz::compress

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // methods.md 5.1.
-#include "compress/fullkv.hpp"
+#include "compress/methods/entries.hpp"
 
 #include "compress/method_base.hpp"
 
@@ -16,8 +16,6 @@ public:
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget&) const override { return keepAll(input); }
 };
-
-} // namespace
 
 const MethodInfo& fullkvInfo()
 {
@@ -34,6 +32,8 @@ const MethodInfo& fullkvInfo()
     return info;
 }
 
-std::unique_ptr<Method> makeFullkv(Params params) { return std::make_unique<FullKv>(fullkvInfo(), std::move(params)); }
+} // namespace
+
+MethodEntry fullkvEntry() { return entryOf<FullKv>(fullkvInfo); }
 
 } // namespace kvviz::compress

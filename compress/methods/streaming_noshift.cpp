@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // methods.md 5.2, without the re-indexing of positions: that needs keys before RoPE.
-#include "compress/streaming_noshift.hpp"
+#include "compress/methods/entries.hpp"
 
 #include "compress/method_base.hpp"
 
@@ -39,8 +39,6 @@ private:
     bool m_compat;
 };
 
-} // namespace
-
 const MethodInfo& streamingNoshiftInfo()
 {
     static const MethodInfo info{
@@ -57,9 +55,8 @@ const MethodInfo& streamingNoshiftInfo()
     return info;
 }
 
-std::unique_ptr<Method> makeStreamingNoshift(Params params)
-{
-    return std::make_unique<StreamingNoshift>(streamingNoshiftInfo(), std::move(params));
-}
+} // namespace
+
+MethodEntry streamingNoshiftEntry() { return entryOf<StreamingNoshift>(streamingNoshiftInfo); }
 
 } // namespace kvviz::compress

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // methods.md 5.16. Every position gets a hash of (seed, layer, KV head, position) as its score, so a subset depends on
 // nothing else, not on threads and not on the order of calls.
-#include "compress/random.hpp"
+#include "compress/methods/entries.hpp"
 
 #include "compress/hash_random.hpp"
 #include "compress/method_base.hpp"
@@ -56,8 +56,6 @@ private:
     std::int64_t m_sinks, m_window;
 };
 
-} // namespace
-
 const MethodInfo& randomInfo()
 {
     static const MethodInfo info{
@@ -78,6 +76,8 @@ const MethodInfo& randomInfo()
     return info;
 }
 
-std::unique_ptr<Method> makeRandom(Params params) { return std::make_unique<Random>(randomInfo(), std::move(params)); }
+} // namespace
+
+MethodEntry randomEntry() { return entryOf<Random>(randomInfo); }
 
 } // namespace kvviz::compress
