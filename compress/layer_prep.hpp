@@ -24,7 +24,8 @@ struct WindowSplit {
 [[nodiscard]] WindowSplit windowSplit(std::int64_t n, std::int64_t w, const std::string& captureName);
 
 /// The layer as if the prompt ended at q0 and the later window rows were decode rows. What the later rows added to
-/// the column sums is taken out of them; entropy and sink mass are per query and stay. Generated tokens are cut off.
+/// the column sums is taken out of them; entropy and sink mass are per query and stay. Query statistics and
+/// far squares cannot be undone and are left out. Generated tokens are cut off.
 [[nodiscard]] core::LayerData splitAtWindow(const core::LayerData& data, const WindowSplit& split);
 
 } // namespace kvviz::compress

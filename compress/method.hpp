@@ -167,6 +167,9 @@ public:
     [[nodiscard]] virtual std::string obstacle(const core::CaptureInfo& info, const core::ModelTables* tables) const;
     /// Null for methods that decide layer by layer.
     [[nodiscard]] virtual std::unique_ptr<Survey> makeSurvey() const { return nullptr; }
+    /// Scores of all prompt positions of a KV head, of which the method keeps the best C; protected positions score
+    /// +infinity. [n] Empty: it does not choose by one score a key. For methods that build on any scorer (AdaKV).
+    [[nodiscard]] virtual std::vector<double> scores(const LayerInput& input, int kvHead) const;
     /// Thread-safe. Throws Error(badInput) if an array of needs() was not loaded. Without input.survey a method that
     /// makes one surveys this layer alone.
     [[nodiscard]] virtual LayerPlan plan(const LayerInput& input, const Budget& budget) const = 0;

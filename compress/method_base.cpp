@@ -40,6 +40,8 @@ void requireArrays(const core::LayerData& data, core::Need needs, std::string_vi
 
 std::string Method::obstacle(const core::CaptureInfo&, const core::ModelTables*) const { return {}; }
 
+std::vector<double> Method::scores(const LayerInput&, int) const { return {}; }
+
 LayerPlan MethodBase::plan(const LayerInput& input, const Budget& budget) const
 {
     requireArrays(input.data, needs(), m_info.name);

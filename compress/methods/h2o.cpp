@@ -7,6 +7,8 @@
 #include "compress/memo.hpp"
 #include "compress/method_base.hpp"
 
+#include <limits>
+
 #include <fmt/format.h>
 
 namespace kvviz::compress {
@@ -20,6 +22,14 @@ public:
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::stats; }
+
+    [[nodiscard]] std::vector<double> scores(const LayerInput& input, int kvHead) const override
+    {
+        const std::int64_t n = input.data.n;
+        std::vector<double> all = columnSums(input.data, kvHead, std::max<std::int64_t>(0, n - m_window));
+        all.resize(static_cast<std::size_t>(n), std::numeric_limits<double>::infinity());
+        return all;
+    }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override

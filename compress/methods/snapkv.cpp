@@ -6,6 +6,8 @@
 #include "compress/method_base.hpp"
 #include "compress/snap_params.hpp"
 
+#include <limits>
+
 namespace kvviz::compress {
 namespace {
 
@@ -16,6 +18,15 @@ public:
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::windowRows; }
+
+    [[nodiscard]] std::vector<double> scores(const LayerInput& input, int kvHead) const override
+    {
+        SnapOptions options = m_options;
+        options.window = observationWindow(input.data, m_options.window).size;
+        std::vector<double> all = snapRanking(input, kvHead, options)->scores;
+        all.resize(static_cast<std::size_t>(input.data.n), std::numeric_limits<double>::infinity());
+        return all;
+    }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
