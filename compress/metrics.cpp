@@ -4,6 +4,7 @@
 // plan that drops nothing loses exactly 0.
 #include "compress/metrics.hpp"
 
+#include "compress/changed_metrics.hpp"
 #include "compress/column_sums.hpp"
 #include "compress/kept_sets.hpp"
 #include "compress/method_base.hpp"
@@ -92,26 +93,48 @@ Share shareOf(bool dropped, double part, double whole)
     return dropped ? Share{share, 1 - share} : Share{1 - share, share};
 }
 
-/// |o - o'| / |o|, where o = full / mass. Dropped route: o - o' = (drop - eps full) / (rho mass). Kept route:
-/// o - o' = (full - keep / rho) / mass.
-float relativeError(const float* full, const float* part, const float* generated, int d, bool dropped, Share share)
-{
+/// |o - o'|^2 and |o|^2 up to the same factor, where o = full / mass. Dropped route: o - o' = (drop - eps full) /
+/// (rho mass). Kept route: o - o' = (full - keep / rho) / mass.
+struct OutputError {
     double difference = 0, norm = 0;
+};
+
+OutputError outputErrorOf(const float* full, const float* part, const float* generated, int d, bool dropped, Share share)
+{
+    OutputError error;
     for (int i = 0; i < d; ++i) {
         const double whole = full[i];
         const double sum = static_cast<double>(part[i]) + (generated ? generated[i] : 0.0f);
         const double delta = dropped ? (sum - share.eps * whole) / share.rho : whole - sum / share.rho;
-        difference += delta * delta;
-        norm += whole * whole;
+        error.difference += delta * delta;
+        error.norm += whole * whole;
     }
-    if (norm > 0)
-        return static_cast<float>(std::sqrt(difference / norm));
-    return difference > 0 ? std::numeric_limits<float>::quiet_NaN() : 0.0f;
+    return error;
+}
+
+/// Attention that a query loses on generated keys, as a share of its row.
+void addLostGenerated(const core::LayerData& data, const LayerPlan& plan, const LayerReference& reference, int kvHead,
+                      LayerMetrics& metrics)
+{
+    for (int r = 0; r < data.heads.groupSize(); ++r)
+        for (std::int64_t step = 0; step < data.t; ++step) {
+            const int head = data.heads.firstQueryHead(kvHead) + r;
+            const std::uint8_t* const mask = plan.keptDecode.data() + (kvHead * data.t + step) * data.total();
+            const float* const row = data.decodeRow(head, step);
+            double lost = 0;
+            for (std::int64_t key = data.n; key <= data.n + step; ++key)
+                lost += mask[key] ? 0.0f : row[key];
+            const auto at = static_cast<std::size_t>(head * data.t + step);
+            metrics.lostGenerated[at] = static_cast<float>(fraction(lost, reference.mass[at]));
+        }
 }
 
 } // namespace
 
-std::string_view depthName(Depth depth) { return depth == Depth::mass ? "mass" : "output"; }
+std::string_view depthName(Depth depth)
+{
+    return depth == Depth::mass ? "mass" : depth == Depth::output ? "output" : "decode";
+}
 
 std::optional<Depth> depthFromName(std::string_view name)
 {
@@ -119,24 +142,34 @@ std::optional<Depth> depthFromName(std::string_view name)
         return Depth::mass;
     if (name == "output")
         return Depth::output;
+    if (name == "decode")
+        return Depth::decode;
     return std::nullopt;
 }
 
 std::string_view depthAssumption(Depth depth)
 {
-    return depth == Depth::mass
-               ? "Attention mass on the captured queries of the uncompressed run; what values and later layers make "
-                 "of a loss is not included."
-               : "Attention output of each layer alone, with the captured queries and values of the uncompressed run; "
-                 "errors that earlier layers and earlier decode steps would add are not included.";
+    switch (depth) {
+    case Depth::mass:
+        return "Attention mass on the captured queries of the uncompressed run; what values and later layers make of a "
+               "loss is not included.";
+    case Depth::output:
+        return "Attention output of each layer alone, with the captured queries and values of the uncompressed run; "
+               "errors that earlier layers and earlier decode steps would add are not included.";
+    case Depth::decode:
+        break;
+    }
+    return "The continuation run again through the model over the compressed cache of the captured prompt, so errors "
+           "add up over layers and steps; what each method keeps was decided on the captured, uncompressed run, and "
+           "the continuation's own keys and values are as that run computes them.";
 }
 
 LayerReference makeReference(const core::LayerData& data, Depth depth, int sinkTokens, int threads)
 {
-    requireArrays(data, depth == Depth::output ? core::Need::decodeRows | core::Need::values : core::Need::decodeRows,
+    requireArrays(data, depth == Depth::mass ? core::Need::decodeRows : core::Need::decodeRows | core::Need::values,
                   "the evaluation");
     const auto rows = static_cast<std::size_t>(data.heads.queryHeads() * data.t);
-    const std::size_t channels = depth == Depth::output ? static_cast<std::size_t>(data.headDim) : 0;
+    const std::size_t channels = depth == Depth::mass ? 0 : static_cast<std::size_t>(data.headDim);
     LayerReference result;
     result.sinkTokens = sinkTokens;
     result.depth = depth;
@@ -164,20 +197,38 @@ LayerReference makeReference(const core::LayerData& data, Depth depth, int sinkT
     return result;
 }
 
-LayerMetrics makeMetrics(const core::LayerData& data, Depth depth)
+LayerMetrics makeMetrics(const core::LayerData& data, const LayerPlan& plan, Depth depth)
 {
     const auto rows = static_cast<std::size_t>(data.heads.queryHeads() * data.t);
+    const std::size_t outputs = depth == Depth::mass ? 0 : rows;
     LayerMetrics metrics;
     metrics.lostMass.resize(rows);
     metrics.lostNonSink.resize(rows);
-    metrics.outputError.resize(depth == Depth::output ? rows : 0);
+    metrics.lostGenerated.resize(plan.keptDecode.empty() ? 0 : rows);
+    for (auto* list : {&metrics.outputError, &metrics.errorSq, &metrics.normSq})
+        list->resize(outputs);
     return metrics;
+}
+
+void storeOutputError(LayerMetrics& metrics, std::size_t at, double difference, double norm, bool dead)
+{
+    constexpr float kUndefined = std::numeric_limits<float>::quiet_NaN();
+    metrics.normSq[at] = static_cast<float>(norm);
+    metrics.errorSq[at] = dead ? kUndefined : static_cast<float>(difference);
+    if (dead || !(norm > 0))
+        metrics.outputError[at] = dead || difference > 0 ? kUndefined : 0.0f;
+    else
+        metrics.outputError[at] = static_cast<float>(std::sqrt(difference / norm));
 }
 
 std::int64_t evaluateHead(const core::LayerData& data, const LayerPlan& plan, const LayerReference& reference,
                           int kvHead, LayerMetrics& metrics)
 {
-    const bool output = reference.depth == Depth::output;
+    if (!plan.keptDecode.empty())
+        addLostGenerated(data, plan, reference, kvHead, metrics);
+    if (plan.changed)
+        return evaluateChangedHead(data, plan, reference, kvHead, metrics);
+    const bool output = reference.depth != Depth::mass;
     const Route route = plan.keptDecode.empty()
                             ? promptRoute(data, plan.kept[static_cast<std::size_t>(kvHead)])
                             : onlineRoute(data, plan.keptDecode.data() + kvHead * data.t * data.total());
@@ -202,44 +253,69 @@ std::int64_t evaluateHead(const core::LayerData& data, const LayerPlan& plan, co
         metrics.lostNonSink[at] = reference.nonSink[at] > 0
                                       ? static_cast<float>(shareOf(route.dropped, nonSink, reference.nonSink[at]).eps)
                                       : 0.0f;
-        if (output)
-            metrics.outputError[at] =
-                isDead ? std::numeric_limits<float>::quiet_NaN()
-                       : relativeError(reference.output.data() + at * channels, sums.output.data() + row * channels,
-                                       route.addGenerated ? reference.generatedOutput.data() + at * channels : nullptr,
-                                       data.headDim, route.dropped, share);
+        if (!output)
+            continue;
+        const OutputError error =
+            isDead ? OutputError{} : outputErrorOf(reference.output.data() + at * channels,
+                                                   sums.output.data() + row * channels,
+                                                   route.addGenerated ? reference.generatedOutput.data() + at * channels
+                                                                      : nullptr,
+                                                   data.headDim, route.dropped, share);
+        storeOutputError(metrics, at, error.difference, error.norm, isDead);
     }
     return dead;
 }
 
-std::vector<float> segmentSurvival(const std::vector<core::Segment>& segments, const LayerPlan& plan, std::int64_t n)
+namespace {
+
+/// For each segment, kept(positions, span) averaged over KV heads; NaN without prompt tokens.
+template <class Kept>
+std::vector<float> perSegment(const std::vector<core::Segment>& segments, const LayerPlan& plan, std::int64_t n,
+                              const Kept& kept)
 {
-    std::vector<float> survival;
+    std::vector<float> result;
     for (const core::Segment& segment : segments) {
         const core::Span span{std::max<std::int64_t>(0, segment.span.begin), std::min(n, segment.span.end)};
-        std::int64_t kept = 0;
-        for (const auto& positions : plan.kept)
-            kept += std::lower_bound(positions.begin(), positions.end(), span.end)
-                    - std::lower_bound(positions.begin(), positions.end(), span.begin);
-        const auto all = static_cast<double>(span.size() * std::ssize(plan.kept));
-        survival.push_back(span.empty() ? std::numeric_limits<float>::quiet_NaN()
-                                        : static_cast<float>(static_cast<double>(kept) / all));
+        double sum = 0;
+        for (const auto& positions : plan.kept) {
+            const auto inside = std::lower_bound(positions.begin(), positions.end(), span.end)
+                                - std::lower_bound(positions.begin(), positions.end(), span.begin);
+            sum += kept(static_cast<double>(inside), static_cast<double>(span.size()));
+        }
+        result.push_back(span.empty() ? std::numeric_limits<float>::quiet_NaN()
+                                      : static_cast<float>(sum / static_cast<double>(plan.kept.size())));
     }
-    return survival;
+    return result;
+}
+
+} // namespace
+
+std::vector<float> segmentSurvival(const std::vector<core::Segment>& segments, const LayerPlan& plan, std::int64_t n)
+{
+    return perSegment(segments, plan, n, [](double inside, double size) { return inside / size; });
+}
+
+std::vector<float> segmentIntact(const std::vector<core::Segment>& segments, const LayerPlan& plan, std::int64_t n)
+{
+    return perSegment(segments, plan, n, [](double inside, double size) { return inside == size ? 1.0 : 0.0; });
 }
 
 LayerMetrics evaluate(const LayerInput& input, const LayerPlan& plan, const LayerReference& reference)
 {
-    LayerMetrics metrics = makeMetrics(input.data, reference.depth);
+    LayerMetrics metrics = makeMetrics(input.data, plan, reference.depth);
     for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead)
         metrics.deadQueries += evaluateHead(input.data, plan, reference, kvHead, metrics);
     metrics.survival = segmentSurvival(input.segments, plan, input.data.n);
+    metrics.intact = segmentIntact(input.segments, plan, input.data.n);
     return metrics;
 }
 
 LayerMetrics evaluate(const LayerInput& input, const LayerPlan& plan, Depth depth, int sinkTokens)
 {
-    return evaluate(input, plan, makeReference(input.data, depth, sinkTokens));
+    LayerReference reference = makeReference(input.data, depth, sinkTokens);
+    if (plan.changed)
+        addRecomputed(reference, input.data, input.info ? &input.info->model : nullptr);
+    return evaluate(input, plan, reference);
 }
 
 } // namespace kvviz::compress

@@ -5,9 +5,12 @@
 #include "compress/replay.hpp"
 
 #include "compress/layer_prep.hpp"
+#include "compress/memo.hpp"
 #include "compress/method_base.hpp"
+#include "compress/other_layers.hpp"
+#include "compress/replay_job.hpp"
+#include "core/error.hpp"
 #include "core/parallel.hpp"
-#include "core/statistics.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -18,18 +21,6 @@ namespace kvviz::compress {
 namespace {
 
 using core::Need;
-
-/// One (method, budget) on its way through the layers.
-struct Job {
-    const Method* method = nullptr;
-    Budget budget;
-    ReplayResult result;
-    std::vector<LayerPlan> plans; ///< of the layers so far, without keptDecode
-    LayerPlan plan;               ///< of the current layer
-    LayerMetrics metrics;
-    std::vector<double> headSeconds; // [G]
-    std::vector<std::int64_t> headDead;
-};
 
 /// Runs body(i) on several threads until the user stops it.
 template <typename Body>
@@ -47,16 +38,35 @@ double secondsSince(std::chrono::steady_clock::time_point start)
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+void requireSameModel(const core::CaptureSource& capture, const core::ModelTables* tables)
+{
+    if (tables && tables->modelSha256 != capture.info().model.sha256)
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("{}: captured from model '{}' ({:.12}...), but the table is of '{}' ({:.12}...); "
+                                      "make a table of the captured model",
+                                      capture.name(), capture.info().model.name, capture.info().model.sha256,
+                                      tables->modelName, tables->modelSha256));
+}
+
+/// A method of the request with what its jobs share.
+struct Candidate {
+    std::unique_ptr<Method> method;
+    std::unique_ptr<Survey> survey;
+    bool runs = false;
+};
+
 class Replay {
 public:
-    Replay(const core::CaptureSource& capture, const ReplayRequest& request, const core::Progress& progress)
-        : m_capture(capture), m_request(request), m_progress(progress), m_segments(capture.info().segments),
-          m_kvHeads(capture.info().kvHeads()), m_threads(request.threads)
+    Replay(const core::CaptureSource& capture, const ReplayRequest& request, const core::Progress& progress,
+           PlanObserver* observer)
+        : m_capture(capture), m_request(request), m_progress(progress), m_observer(observer),
+          m_segments(capture.info().segments), m_kvHeads(capture.info().kvHeads()), m_threads(request.threads)
     {
         for (const Budget& budget : request.budgets)
             budget.validate();
         for (const std::string& specification : request.methods)
-            m_methods.push_back(makeMethod(specification));
+            m_candidates.push_back({makeMethod(specification), nullptr, false});
+        requireSameModel(capture, request.tables.get());
     }
 
     ReplayReport run()
@@ -64,16 +74,16 @@ public:
         chooseQueries();
         makeJobs();
         const auto layers = std::ssize(m_capture.info().layers);
+        survey(layers);
+        if (m_observer)
+            m_observer->start(static_cast<std::int64_t>(m_firstDraws.size()));
         for (std::int64_t slot = 0; slot < layers && !m_jobs.empty(); ++slot) {
             m_progress.throwIfStopped();
             m_progress("replay", slot, layers);
             replayLayer(slot);
         }
         m_progress("replay", layers, layers);
-        for (Job& job : m_jobs) {
-            finish(job);
-            m_report.results.push_back(std::move(job.result));
-        }
+        finish();
         return std::move(m_report);
     }
 
@@ -87,173 +97,212 @@ private:
         m_report.nQueries = info.nGenerated();
         if (core::includes(m_available, Need::decodeRows) && info.nGenerated() > 0) {
             m_report.evaluatedOn = fmt::format("{} decode queries", info.nGenerated());
-        } else if (core::includes(m_available, Need::windowRows)) {
+        } else if (core::includes(m_available, Need::windowRows) && m_request.depth != Depth::decode) {
             m_split = windowSplit(info.nPrompt(), info.window, m_capture.name());
             m_report.nPrompt = m_split->promptEnd;
             m_report.nQueries = m_split->evaluated;
-            m_available = m_available | Need::decodeRows;
+            // Sums over later queries that cannot be taken out again would look into the future.
+            m_available = core::without(m_available | Need::decodeRows, Need::queryStats | Need::farSquares);
             m_report.evaluatedOn = fmt::format("the last {} of {} window queries (no decode rows); prompt cut at {}",
                                                m_split->evaluated, info.window, m_split->promptEnd);
         } else {
             throw core::Error(core::ErrorCode::badInput,
-                              fmt::format("{}: this capture (tier {}) holds neither decode rows nor window rows, so no "
-                                          "loss can be computed; capture with --tier cache or higher",
-                                          m_capture.name(), core::tierName(info.tier)));
+                              fmt::format("{}: this capture (tier {}) holds {}, so no loss can be computed; capture with "
+                                          "--tier cache or higher{}",
+                                          m_capture.name(), core::tierName(info.tier),
+                                          m_request.depth == Depth::decode ? "no decode rows"
+                                                                           : "neither decode rows nor window rows",
+                                          m_request.depth == Depth::decode ? " and a continuation (--generate)" : ""));
         }
-        if (m_request.depth == Depth::output && !core::includes(m_available, Need::values))
+        if (m_request.depth != Depth::mass && !core::includes(m_available, Need::values))
             throw core::Error(core::ErrorCode::badInput,
-                              fmt::format("{}: this capture (tier {}) holds no values, which depth output needs; use "
+                              fmt::format("{}: this capture (tier {}) holds no values, which depth {} needs; use "
                                           "--depth mass or capture with --tier cache",
-                                          m_capture.name(), core::tierName(info.tier)));
+                                          m_capture.name(), core::tierName(info.tier), depthName(m_request.depth)));
+    }
+
+    /// Why a method cannot run on this capture; empty: it can.
+    [[nodiscard]] std::string reasonAgainst(const Method& method) const
+    {
+        const std::string obstacle = method.obstacle(m_capture.info(), m_request.tables.get());
+        if (!obstacle.empty() || core::includes(m_available, method.needs()))
+            return obstacle;
+        return fmt::format("needs {}; this capture (tier {}{}) lacks {}", core::needNames(method.needs()),
+                           core::tierName(m_capture.info().tier), m_split ? ", judged on its window rows" : "",
+                           core::needNames(core::without(method.needs(), m_available)));
     }
 
     void makeJobs()
     {
-        for (std::size_t i = 0; i < m_methods.size(); ++i) {
-            const Method& method = *m_methods[i];
-            if (!core::includes(m_available, method.needs())) {
-                m_report.skipped.emplace_back(m_request.methods[i],
-                                              fmt::format("needs {}; this capture (tier {}) holds {}",
-                                                          core::needNames(method.needs()),
-                                                          core::tierName(m_capture.info().tier),
-                                                          core::needNames(m_available)));
+        for (std::size_t i = 0; i < m_candidates.size(); ++i) {
+            Candidate& candidate = m_candidates[i];
+            const Method& method = *candidate.method;
+            if (std::string reason = reasonAgainst(method); !reason.empty()) {
+                m_report.skipped.emplace_back(m_request.methods[i], std::move(reason));
                 continue;
             }
+            candidate.runs = true;
+            candidate.survey = method.makeSurvey();
             m_needs = m_needs | method.needs();
-            for (const Budget& budget : m_request.budgets)
-                m_jobs.push_back(makeJob(method, budget));
+            const std::vector<Budget> itself{Budget{}};
+            for (const Budget& budget : method.budgetUse() == BudgetUse::follows ? m_request.budgets : itself)
+                for (std::int64_t draw = 0; draw < method.draws(); ++draw) {
+                    ReplayJob job = makeJob(method, budget, m_report.nPrompt);
+                    job.survey = candidate.survey.get();
+                    job.seed = m_request.seed + static_cast<std::uint64_t>(draw);
+                    if (draw == 0)
+                        m_firstDraws.push_back(m_jobs.size());
+                    m_jobs.push_back(std::move(job));
+                }
         }
     }
 
-    [[nodiscard]] Job makeJob(const Method& method, const Budget& budget) const
+    [[nodiscard]] core::LayerData loadLayer(std::int64_t slot, Need needs)
     {
-        Job job;
-        job.method = &method;
-        job.budget = budget;
-        job.result.method = method.info().name;
-        job.result.variant = method.params().variant();
-        job.result.params = method.params().json();
-        job.result.budget = budget;
-        job.result.budgetTokens = budget.tokens.value_or(budget.capacity(m_report.nPrompt));
-        return job;
-    }
-
-    [[nodiscard]] core::LayerData loadLayer(std::int64_t slot)
-    {
-        Need needs = m_needs | (m_request.depth == Depth::output ? Need::values : Need::none);
-        if (!m_split)
-            needs = needs | Need::decodeRows;
-        else // the later window rows stand in for decode rows
-            needs = static_cast<Need>((static_cast<unsigned>(needs) & ~static_cast<unsigned>(Need::decodeRows))
-                                      | static_cast<unsigned>(Need::windowRows));
+        if (m_split) // the later window rows stand in for decode rows
+            needs = core::without(needs, Need::decodeRows) | Need::windowRows;
         core::LayerData data = m_capture.loadLayer(slot, needs);
         requireArrays(data, needs, m_capture.name());
         m_report.maxRowDeviation = std::max(m_report.maxRowDeviation, renormaliseRows(data));
         return m_split ? splitAtWindow(data, *m_split) : data;
     }
 
+    [[nodiscard]] LayerInput inputOf(const core::LayerData& data, std::int64_t slot, LayerMemo& memo)
+    {
+        return {.data = data,
+                .segments = m_segments,
+                .slot = slot,
+                .layers = std::ssize(m_capture.info().layers),
+                .seed = m_request.seed,
+                .kvHeads = m_kvHeads,
+                .info = &m_capture.info(),
+                .tables = m_request.tables.get(),
+                .memo = &memo,
+                .otherLayer = [this](std::int64_t other, Need needs) {
+                    return m_others.get(other, needs, [&] { return loadLayer(other, needs); });
+                }};
+    }
+
+    /// Shows every layer to the methods that must see all of them first.
+    void survey(std::int64_t layers)
+    {
+        std::vector<Candidate*> asking;
+        Need needs = Need::none;
+        for (Candidate& candidate : m_candidates)
+            if (candidate.runs && candidate.survey) {
+                asking.push_back(&candidate);
+                needs = needs | candidate.method->needs();
+            }
+        for (std::int64_t slot = 0; slot < layers && !asking.empty(); ++slot) {
+            m_progress.throwIfStopped();
+            m_progress("survey", slot, layers);
+            const core::LayerData data = loadLayer(slot, needs);
+            LayerMemo memo;
+            const LayerInput input = inputOf(data, slot, memo);
+            parallelFor(std::ssize(asking), m_threads, m_progress,
+                        [&](std::int64_t i) { asking[static_cast<std::size_t>(i)]->survey->look(input); });
+        }
+        for (Candidate* candidate : asking)
+            candidate->survey->finish();
+    }
+
     void replayLayer(std::int64_t slot)
     {
-        const core::LayerData data = loadLayer(slot);
-        const LayerReference reference =
-            makeReference(data, m_request.depth, m_capture.info().sinkTokens, m_threads);
-        const int kvHeads = data.heads.kvHeads();
+        Need needs = m_needs | Need::decodeRows | (m_request.depth != Depth::mass ? Need::values : Need::none);
+        if (m_observer)
+            needs = needs | Need::keys;
+        const core::LayerData data = loadLayer(slot, needs);
+        LayerReference reference = makeReference(data, m_request.depth, m_capture.info().sinkTokens, m_threads);
+        LayerMemo memo;
+        const LayerInput input = inputOf(data, slot, memo);
         parallelFor(std::ssize(m_jobs), m_threads, m_progress,
-                    [&](std::int64_t i) { planJob(m_jobs[static_cast<std::size_t>(i)], data, slot); });
+                    [&](std::int64_t i) { planJob(m_jobs[static_cast<std::size_t>(i)], input); });
+        prepareReference(reference, data);
+        const int kvHeads = data.heads.kvHeads();
         parallelFor(std::ssize(m_jobs) * kvHeads, m_threads, m_progress, [&](std::int64_t i) {
-            Job& job = m_jobs[static_cast<std::size_t>(i / kvHeads)];
+            ReplayJob& job = m_jobs[static_cast<std::size_t>(i / kvHeads)];
             const auto kvHead = static_cast<std::size_t>(i % kvHeads);
             const auto start = std::chrono::steady_clock::now();
             job.headDead[kvHead] = evaluateHead(data, job.plan, reference, static_cast<int>(kvHead), job.metrics);
             job.headSeconds[kvHead] = secondsSince(start);
         });
-        for (Job& job : m_jobs)
-            storeLayer(job, data);
+        observe(data);
+        for (ReplayJob& job : m_jobs)
+            storeLayer(job, data, m_segments, m_request.keepMasks);
     }
 
-    void planJob(Job& job, const core::LayerData& data, std::int64_t slot) const
+    void planJob(ReplayJob& job, const LayerInput& shared) const
     {
         const auto start = std::chrono::steady_clock::now();
-        const LayerInput input{.data = data,
-                               .segments = m_segments,
-                               .slot = slot,
-                               .layers = std::ssize(m_capture.info().layers),
-                               .seed = m_request.seed,
-                               .earlier = job.plans,
-                               .kvHeads = m_kvHeads};
-        job.plan = job.method->plan(input, job.budget);
-        job.metrics = makeMetrics(data, m_request.depth);
-        job.headSeconds.assign(static_cast<std::size_t>(data.heads.kvHeads()), 0.0);
-        job.headDead.assign(static_cast<std::size_t>(data.heads.kvHeads()), 0);
+        LayerInput input = shared;
+        input.seed = job.seed;
+        input.earlier = job.plans;
+        input.survey = job.survey;
+        job.plan = job.method->plan(input, job.result.budget);
+        job.metrics = makeMetrics(shared.data, job.plan, m_request.depth);
+        job.headSeconds.assign(static_cast<std::size_t>(shared.data.heads.kvHeads()), 0.0);
+        job.headDead.assign(static_cast<std::size_t>(shared.data.heads.kvHeads()), 0);
         job.result.seconds += secondsSince(start);
     }
 
-    void storeLayer(Job& job, const core::LayerData& data) const
+    void prepareReference(LayerReference& reference, const core::LayerData& data) const
     {
-        ReplayResult& result = job.result;
-        const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
-        append(result.lostMass, job.metrics.lostMass);
-        append(result.lostNonSink, job.metrics.lostNonSink);
-        append(result.outputError, job.metrics.outputError);
-        append(result.survival, segmentSurvival(m_segments, job.plan, data.n));
-        result.seconds += core::sum(job.headSeconds);
-        for (const std::int64_t dead : job.headDead)
-            result.deadQueries += dead;
-        result.tiesAtCut += job.plan.tiesAtCut;
-        for (const std::string& flag : job.plan.flags)
-            if (std::find(result.flags.begin(), result.flags.end(), flag) == result.flags.end())
-                result.flags.push_back(flag);
-        for (const auto& positions : job.plan.kept) {
-            result.keptTokens += std::ssize(positions);
-            result.bytes += static_cast<std::uint64_t>(2 * 2 * data.headDim * std::ssize(positions));
-            if (m_request.keepMasks) {
-                const std::size_t base = result.kept.size();
-                result.kept.resize(base + static_cast<std::size_t>(data.n), 0);
-                for (const std::int32_t position : positions)
-                    result.kept[base + static_cast<std::size_t>(position)] = 1;
-            }
-        }
-        if (m_request.keepMasks)
-            append(result.keptDecode, job.plan.keptDecode);
-        job.plan.keptDecode = std::vector<std::uint8_t>(); // gives the memory back
-        job.plans.push_back(std::move(job.plan));
+        const auto changes = [](const ReplayJob& job) { return job.plan.changed != nullptr; };
+        const auto moves = [](const ReplayJob& job) { return job.plan.changed && !job.plan.changed->shift.empty(); };
+        if (std::any_of(m_jobs.begin(), m_jobs.end(), changes))
+            addRecomputed(reference, data,
+                          std::any_of(m_jobs.begin(), m_jobs.end(), moves) ? &m_capture.info().model : nullptr,
+                          m_threads);
     }
 
-    void finish(Job& job) const
+    void observe(const core::LayerData& data)
     {
-        ReplayResult& result = job.result;
-        const auto slots = std::ssize(job.plans);
-        const auto heads = slots > 0 ? std::ssize(job.plans.front().kept) : 0;
-        const auto whole = static_cast<double>(slots * heads * m_report.nPrompt);
-        result.actualRatio = whole > 0 ? static_cast<double>(result.keptTokens) / whole : 0;
-        result.meanLost = core::mean(result.lostMass);
-        result.p95Lost = core::quantile(result.lostMass, 0.95);
-        result.maxLost = core::maximum(result.lostMass);
-        result.meanLostNonSink = core::mean(result.lostNonSink);
-        if (m_request.depth == Depth::output) {
-            result.meanOutputError = core::mean(result.outputError);
-            result.p95OutputError = core::quantile(result.outputError, 0.95);
+        if (!m_observer)
+            return;
+        std::vector<const LayerPlan*> plans;
+        for (const std::size_t i : m_firstDraws)
+            plans.push_back(&m_jobs[i].plan);
+        m_observer->onLayer(data, plans);
+    }
+
+    /// Jobs are in request order with the draws of a (method, budget) side by side.
+    void finish()
+    {
+        for (std::size_t i = 0; i < m_firstDraws.size(); ++i) {
+            const std::size_t end = i + 1 < m_firstDraws.size() ? m_firstDraws[i + 1] : m_jobs.size();
+            std::vector<ReplayResult> draws;
+            for (std::size_t at = m_firstDraws[i]; at < end; ++at) {
+                finishJob(m_jobs[at], m_request, m_report.nPrompt, m_capture.info().model.headDim);
+                draws.push_back(std::move(m_jobs[at].result));
+            }
+            m_report.results.push_back(mergeDraws(std::move(draws)));
+            if (m_observer)
+                m_observer->finish(static_cast<std::int64_t>(i), m_report.results.back());
         }
     }
 
     const core::CaptureSource& m_capture;
     const ReplayRequest& m_request;
     const core::Progress& m_progress;
+    PlanObserver* m_observer;
     const std::vector<core::Segment>& m_segments;
     std::vector<int> m_kvHeads; ///< numbers in the model
     int m_threads;
-    std::vector<std::unique_ptr<Method>> m_methods;
+    std::vector<Candidate> m_candidates;
     Need m_available = Need::none, m_needs = Need::none;
     std::optional<WindowSplit> m_split;
-    std::vector<Job> m_jobs;
+    OtherLayers m_others;
+    std::vector<ReplayJob> m_jobs;
+    std::vector<std::size_t> m_firstDraws; ///< the job of each result; its further draws follow it
     ReplayReport m_report;
 };
 
 } // namespace
 
-ReplayReport replay(const core::CaptureSource& capture, const ReplayRequest& request, const core::Progress& progress)
+ReplayReport replay(const core::CaptureSource& capture, const ReplayRequest& request, const core::Progress& progress,
+                    PlanObserver* observer)
 {
-    return Replay(capture, request, progress).run();
+    return Replay(capture, request, progress, observer).run();
 }
 
 } // namespace kvviz::compress

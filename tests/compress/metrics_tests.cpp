@@ -222,5 +222,6 @@ TEST_CASE("depths have names and say what they assume", "[unit]")
         CHECK(depthFromName(depthName(depth)) == depth);
         CHECK(depthAssumption(depth).size() > 40);
     }
-    CHECK_FALSE(depthFromName("decode").has_value());
+    CHECK(depthFromName("decode") == Depth::decode);
+    CHECK_FALSE(depthFromName("deep").has_value());
 }
