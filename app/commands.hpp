@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The commands. Each is defined in the program that runs it (kvviz: info ... tasks; kvviz-engine: capture, tokenize;
-// kvviz-gui: figure, view) and returns an exit status or throws core::Error.
+// The commands. Each is defined in the program that runs it (kvviz: info ... tasks; kvviz-engine: capture, tokenize,
+// replay at depth decode; kvviz-gui: figure, view) and returns an exit status or throws core::Error.
 #pragma once
 
 #include "app/options.hpp"
@@ -11,7 +11,9 @@ namespace kvviz::app {
 int runInfo(const InfoOptions& options, const CommonOptions& common);
 int runVerify(const VerifyOptions& options, const CommonOptions& common);
 int runPack(const PackOptions& options, const CommonOptions& common);
-int runReplay(const ReplayOptions& options, const CommonOptions& common);
+/// Depths mass and output in kvviz; kvviz-engine also has depth decode and hands in what runs the model.
+class DecodeDepth;
+int runReplay(const ReplayOptions& options, const CommonOptions& common, DecodeDepth* decode = nullptr);
 int runMethods(const MethodsOptions& options, const CommonOptions& common);
 int runTasks(const TasksOptions& options, const CommonOptions& common);
 

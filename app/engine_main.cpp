@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // kvviz-engine: the commands that need LibTorch.
 #include "app/commands.hpp"
+#include "app/engine/decode_replay.hpp"
 #include "app/run_program.hpp"
 #include "capture/linear.hpp"
 
@@ -18,6 +19,7 @@ int main(int argc, char** argv)
     table.program = Program::engine;
     table.commands = {
         {"capture", [](const Invocation& i) { return runCapture(i.capture, i.common); }},
+        {"replay", [](const Invocation& i) { return runDecodeReplay(i.replay, i.common); }},
         {"tokenize", [](const Invocation& i) { return runTokenize(i.tokenize, i.common); }},
     };
     table.libraries = {{"LibTorch", kvviz::capture::torchVersion()}, {"PCRE2", KVVIZ_PCRE2_VERSION}};

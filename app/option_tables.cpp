@@ -87,7 +87,10 @@ void addReplayOptions(CLI::App& app, ReplayOptions& options)
                                      "fractions of the prompt kept, such as 0.9,0.5 or 0.9,...,0.1");
     table.text("--budget-tokens", options.budgetTokens, "LIST", "tokens kept per layer and KV head, in place of ratios")
         .excludes(&ratios);
-    table.choice("--depth", options.depth, {"mass", "output"}, "what to measure; output needs captured values");
+    table.choice("--depth", options.depth, {"mass", "output", "decode"},
+                 "what to measure; decode runs the continuation through the model");
+    table.list("--table", options.tables, "FILE", "what methods know of this model (*.kvtab.h5); repeatable");
+    table.text("--model", options.model, "PATH", "depth decode: the captured model (default: as for capture)");
     table.seed(options.seed);
     table.group("Output");
     table.text("-o,--output", options.output, "FILE", "results file (default: beside the captures)");

@@ -72,7 +72,9 @@ struct ReplayOptions {
     std::string methods = "all";             ///< specifications separated by ';', or "all"
     std::string ratios = "0.9,0.8,0.7,0.6,0.5,0.4,0.3,0.2,0.1";
     std::string budgetTokens;                ///< "64,128": instead of ratios
-    std::string depth = "output";            ///< mass, output
+    std::string depth = "output";            ///< mass, output, decode
+    std::vector<std::string> tables;         ///< --table FILE (repeatable)
+    std::string model;                       ///< depth decode: --model PATH
     std::uint64_t seed = 0;
     std::string output;                      ///< results file; default: beside the captures
     bool noOutput = false, noMasks = false, force = false;

@@ -50,6 +50,12 @@ std::string versionText(const ProgramTable& table)
     return result;
 }
 
+/// A command of kvviz that, asked for so, needs a model.
+bool runsModel(const Invocation& invocation)
+{
+    return invocation.command == "replay" && invocation.replay.depth == "decode";
+}
+
 int runCommand(const CommandLine& line, const Invocation& invocation, const ProgramTable& table, char** argv)
 {
     if (invocation.command == "completion" && table.program == Program::kvviz) {
@@ -60,6 +66,8 @@ int runCommand(const CommandLine& line, const Invocation& invocation, const Prog
         printOut(manPage(line, invocation.manPage));
         return 0;
     }
+    if (table.program == Program::kvviz && runsModel(invocation))
+        startHelper(Program::engine, invocation.command, argv);
     if (const auto found = table.commands.find(invocation.command); found != table.commands.end()) {
         if (invocation.common.threads > 0)
             omp_set_num_threads(invocation.common.threads);

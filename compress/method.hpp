@@ -150,6 +150,9 @@ enum class BudgetUse : std::uint8_t {
     finds    ///< decides its own size from the data: replayed once
 };
 
+/// "follows", "fixed", "finds"
+[[nodiscard]] std::string_view budgetUseName(BudgetUse use);
+
 class Method {
 public:
     virtual ~Method() = default;

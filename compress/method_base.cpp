@@ -38,6 +38,11 @@ void requireArrays(const core::LayerData& data, core::Need needs, std::string_vi
                                           who, core::needNames(need), data.layer, expected, found));
 }
 
+std::string_view budgetUseName(BudgetUse use)
+{
+    return use == BudgetUse::follows ? "follows" : use == BudgetUse::fixed ? "fixed" : "finds";
+}
+
 std::string Method::obstacle(const core::CaptureInfo&, const core::ModelTables*) const { return {}; }
 
 std::vector<double> Method::scores(const LayerInput&, int) const { return {}; }

@@ -3,6 +3,7 @@
 // kvviz replay: captures one after the other; results files and tables at the end of each argument.
 #include "app/commands.hpp"
 #include "app/commands/capture_summary.hpp"
+#include "app/commands/decode_depth.hpp"
 #include "app/commands/replay_jobs.hpp"
 #include "app/commands/replay_table.hpp"
 #include "app/console.hpp"
@@ -35,7 +36,8 @@ void dropArrays(io::ReplayRecord& record)
 {
     for (auto* bytes : {&record.kept, &record.keptDecode})
         std::vector<std::uint8_t>().swap(*bytes);
-    for (auto* numbers : {&record.lostMass, &record.lostNonSink, &record.outputError, &record.survival})
+    for (auto* numbers : {&record.lostMass, &record.lostNonSink, &record.lostGenerated, &record.outputError,
+                          &record.survival, &record.intact, &record.logprobDelta, &record.kl})
         std::vector<float>().swap(*numbers);
 }
 
@@ -52,12 +54,13 @@ core::Progress numbered(const core::Progress& progress, std::size_t number, std:
 
 /// The records of one capture. With several captures, one that cannot be replayed does not end the run.
 std::vector<io::ReplayRecord> replayOne(const io::CaptureRef& ref, const ReplayJob& job,
-                                        const compress::ReplayRequest& request, bool only,
+                                        const compress::ReplayRequest& request, DecodeDepth* decode, bool only,
                                         const core::Progress& progress, Outcome& outcome)
 {
     try {
         const io::CaptureReader reader(ref);
-        compress::ReplayReport report = compress::replay(reader, request, progress);
+        const std::unique_ptr<compress::PlanObserver> observer = decode ? decode->observe(reader) : nullptr;
+        compress::ReplayReport report = compress::replay(reader, request, progress, observer.get());
         outcome.skippedMethods.insert(report.skipped.begin(), report.skipped.end());
         outcome.evaluatedOn.insert(report.evaluatedOn);
         outcome.maxRowDeviation = std::max(outcome.maxRowDeviation, report.maxRowDeviation);
@@ -72,7 +75,7 @@ std::vector<io::ReplayRecord> replayOne(const io::CaptureRef& ref, const ReplayJ
 }
 
 Outcome replayAll(const std::vector<ReplayJob>& jobs, const compress::ReplayRequest& request,
-                  const ReplayOptions& options, const CommonOptions& common)
+                  const ReplayOptions& options, const CommonOptions& common, DecodeDepth* decode)
 {
     Outcome outcome;
     std::size_t total = 0, number = 0;
@@ -86,7 +89,7 @@ Outcome replayAll(const std::vector<ReplayJob>& jobs, const compress::ReplayRequ
         const std::size_t before = outcome.records.size();
         for (const io::CaptureRef& ref : job.captures)
             for (io::ReplayRecord& record :
-                 replayOne(ref, job, request, total == 1, numbered(progress, ++number, total), outcome)) {
+                 replayOne(ref, job, request, decode, total == 1, numbered(progress, ++number, total), outcome)) {
                 if (writer)
                     writer->append(record);
                 dropArrays(record);
@@ -113,7 +116,7 @@ void writeCsv(io::PartFile& file, const std::string& name, const std::string& te
     file.publish();
 }
 
-void reportNotes(const Outcome& outcome, const CommonOptions& common)
+void reportNotes(const Outcome& outcome, const CommonOptions& common, const DecodeDepth* decode)
 {
     for (const auto& [method, reason] : outcome.skippedMethods)
         note(common, fmt::format("skipped {}: {}", method, reason));
@@ -122,16 +125,22 @@ void reportNotes(const Outcome& outcome, const CommonOptions& common)
     if (common.verbose > 0)
         note(common,
              fmt::format("largest deviation of a stored attention row from 1: {:.2g}", outcome.maxRowDeviation));
+    if (decode)
+        note(common, fmt::format("over the whole cache the continuation's log-probabilities are within {:.2g} of the "
+                                 "captured ones",
+                                 decode->largestDeviation()));
     for (const std::string& file : outcome.files)
         note(common, fmt::format("results in {}", file));
 }
 
-Json toJson(const Outcome& outcome, const compress::ReplayRequest& request, bool byTokens)
+Json toJson(const Outcome& outcome, const compress::ReplayRequest& request, bool byTokens, const DecodeDepth* decode)
 {
     Json report = jsonReport("replay");
     report["depth"] = depthName(request.depth);
     report["assumes"] = depthAssumption(request.depth);
     report["evaluated_on"] = outcome.evaluatedOn;
+    if (decode)
+        report["full_cache_logprob_deviation"] = decode->largestDeviation();
     report["captures"] = outcome.captures;
     report["results_files"] = outcome.files;
     for (const char* name : {"skipped_methods", "failed_captures", "averages", "results"})
@@ -161,24 +170,29 @@ std::string toText(const Outcome& outcome, const compress::ReplayRequest& reques
 
 } // namespace
 
-int runReplay(const ReplayOptions& options, const CommonOptions& common)
+int runReplay(const ReplayOptions& options, const CommonOptions& common, DecodeDepth* decode)
 {
     const compress::ReplayRequest request = replayRequest(options, common.threads);
     const std::vector<ReplayJob> jobs = replayJobs(options);
     std::optional<io::PartFile> csv; // refuses a name that cannot be written before the work is done
     if (!options.csv.empty() && options.csv != "-")
         csv.emplace(options.csv, options.force);
-    const Outcome outcome = replayAll(jobs, request, options, common);
-    reportNotes(outcome, common);
+    const Outcome outcome = replayAll(jobs, request, options, common, decode);
+    reportNotes(outcome, common, decode);
     if (outcome.records.empty())
-        throw core::Error(core::ErrorCode::badInput, "none of the captures could be replayed with these methods");
+        throw core::Error(core::ErrorCode::badInput,
+                          outcome.skippedMethods.empty() || !outcome.failedCaptures.empty()
+                              ? "none of the captures could be replayed with these methods"
+                              : fmt::format("none of the methods can be replayed here: {} {}",
+                                            outcome.skippedMethods.begin()->first,
+                                            outcome.skippedMethods.begin()->second));
     const bool byTokens = !options.budgetTokens.empty();
     if (csv)
         writeCsv(*csv, options.csv, replayCsv(outcome.records));
     if (options.csv == "-")
         printOut(replayCsv(outcome.records));
     else if (common.json)
-        printJson(toJson(outcome, request, byTokens));
+        printJson(toJson(outcome, request, byTokens, decode));
     else
         printOut(toText(outcome, request, byTokens));
     return outcome.failedCaptures.empty() ? 0 : static_cast<int>(core::ErrorCode::partial);

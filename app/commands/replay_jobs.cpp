@@ -6,8 +6,10 @@
 #include "app/commands/capture_summary.hpp"
 #include "app/console.hpp"
 #include "core/error.hpp"
+#include "core/io/tables.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -89,6 +91,38 @@ void requireDistinctResults(const std::vector<ReplayJob>& jobs)
                               job.results.string()));
 }
 
+/// All tables as one; null without any.
+std::shared_ptr<const core::ModelTables> readTableFiles(const std::vector<std::string>& files)
+{
+    if (files.empty())
+        return nullptr;
+    const std::vector<std::filesystem::path> paths(files.begin(), files.end());
+    return std::make_shared<const core::ModelTables>(io::mergeTables(paths));
+}
+
+void copyAggregates(io::ReplayRecord& record, const compress::ReplayResult& result)
+{
+    record.meanLost = result.meanLost;
+    record.p95Lost = result.p95Lost;
+    record.maxLost = result.maxLost;
+    record.stdLost = result.stdLost;
+    record.meanLostNonSink = result.meanLostNonSink;
+    record.meanLostGenerated = result.meanLostGenerated;
+    record.meanOutputError = result.meanOutputError;
+    record.p95OutputError = result.p95OutputError;
+    record.meanConcatError = result.meanConcatError;
+    record.meanBlockError = result.meanBlockError;
+    record.adjacentJaccard = result.adjacentJaccard;
+    record.meanRun = result.meanRun;
+    record.keyError = result.keyError;
+    record.valueError = result.valueError;
+    record.keyCosine = result.keyCosine;
+    record.valueCosine = result.valueCosine;
+    record.meanLogprobDelta = result.meanLogprobDelta;
+    record.meanKl = result.meanKl;
+    record.top1Agreement = result.top1Agreement;
+}
+
 std::string captureIdentity(const io::CaptureRef& ref, const std::filesystem::path& results)
 {
     if (results.empty())
@@ -129,6 +163,7 @@ compress::ReplayRequest replayRequest(const ReplayOptions& options, int threads)
     request.seed = options.seed;
     request.keepMasks = !options.noOutput && !options.noMasks;
     request.threads = threads;
+    request.tables = readTableFiles(options.tables);
     return request;
 }
 
@@ -185,6 +220,10 @@ std::vector<io::ReplayRecord> makeRecords(compress::ReplayReport&& report, const
         record.actualRatio = result.actualRatio;
         record.keptTokens = result.keptTokens;
         record.bytes = result.bytes;
+        record.sizeRatio = result.sizeRatio;
+        record.budgetUse = budgetUseName(result.budgetUse);
+        record.draws = result.draws;
+        record.facts = nlohmann::json(result.facts).dump();
         record.tiesAtCut = result.tiesAtCut;
         record.deadQueries = result.deadQueries;
         record.flags = std::move(result.flags);
@@ -201,12 +240,13 @@ std::vector<io::ReplayRecord> makeRecords(compress::ReplayReport&& report, const
         record.lostNonSink = std::move(result.lostNonSink);
         record.outputError = std::move(result.outputError);
         record.survival = std::move(result.survival);
-        record.meanLost = result.meanLost;
-        record.p95Lost = result.p95Lost;
-        record.maxLost = result.maxLost;
-        record.meanLostNonSink = result.meanLostNonSink;
-        record.meanOutputError = result.meanOutputError;
-        record.p95OutputError = result.p95OutputError;
+        record.intact = std::move(result.intact);
+        record.lostGenerated = std::move(result.lostGenerated);
+        record.runLengths = std::move(result.runLengths);
+        record.logprobDelta = std::move(result.logprobDelta);
+        record.kl = std::move(result.kl);
+        record.top1 = std::move(result.top1);
+        copyAggregates(record, result);
         records.push_back(std::move(record));
     }
     return records;

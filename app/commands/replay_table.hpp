@@ -17,12 +17,14 @@ struct ReplayAverage {
     double ratio = 0;          ///< nominal; the mean when budgets are in tokens
     std::int64_t budgetTokens = 0; ///< the largest
     std::int64_t captures = 0;
-    double actualRatio = 0, keptTokens = 0; ///< tokens per layer and KV head
+    std::string budgetUse = "follows"; ///< else the ratio is what the method took by itself
+    double actualRatio = 0, sizeRatio = 0, keptTokens = 0; ///< fractions of tokens, bytes; tokens per layer and KV head
     double lost = 0, lostNonSink = 0, outputError = 0; ///< outputError is NaN at depth mass
+    double logprobDelta = 0, kl = 0, top1 = 0;         ///< NaN but at depth decode
     std::vector<std::string> flags;
 };
 
-/// Best first within a budget, budgets from large to small. `byTokens`: budgets were given in tokens.
+/// Best first within a budget, budgets from large to small, last the methods that do not follow budgets. `byTokens`: budgets were given in tokens.
 [[nodiscard]] std::vector<ReplayAverage> averages(const std::vector<io::ReplayRecord>& records, bool byTokens);
 [[nodiscard]] std::string replayTable(const std::vector<ReplayAverage>& averages, bool byTokens);
 [[nodiscard]] Json toJson(const io::ReplayRecord& record);

@@ -4,7 +4,7 @@
 #include "app/commands.hpp"
 #include "app/console.hpp"
 #include "app/engine/capture_jobs.hpp"
-#include "app/engine/model_location.hpp"
+#include "app/engine/loaded_model.hpp"
 #include "app/json_output.hpp"
 #include "capture/gguf.hpp"
 #include "core/text.hpp"
@@ -24,33 +24,6 @@ namespace {
 
 using core::Error;
 using core::ErrorCode;
-
-struct LoadedModel {
-    std::shared_ptr<const capture::Model> model;
-    std::shared_ptr<const capture::Tokenizer> tokenizer;
-    double seconds = 0;
-};
-
-LoadedModel load(const CaptureOptions& options, const CommonOptions& common)
-{
-    if (options.device != "cpu")
-        throw Error(ErrorCode::device,
-                    fmt::format("--device {}: this build runs on the CPU only; use --device cpu", options.device));
-    if (options.dtype != "float32" && options.dtype != "bfloat16")
-        throw Error(ErrorCode::usage, fmt::format("--dtype {}: expected float32 or bfloat16", options.dtype));
-    const auto start = std::chrono::steady_clock::now();
-    capture::setThreads(common.threads);
-    const std::filesystem::path path = findModel(options.model);
-    const capture::GgufFile file(path);
-    const auto type = options.dtype == "float32" ? capture::WeightType::float32 : capture::WeightType::bfloat16;
-    LoadedModel loaded;
-    loaded.tokenizer = std::make_shared<capture::Tokenizer>(file);
-    const std::shared_ptr<capture::Model> model = capture::loadModel(file, type);
-    model->info.sha256 = capture::sha256OfFile(path);
-    loaded.model = model;
-    loaded.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    return loaded;
-}
 
 /// Sums of the estimates, for --dry-run and --max-bytes.
 struct Total {
@@ -287,7 +260,7 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
                             fmt::format("{} exists; use --resume to keep it, --force to write it anew",
                                         job.output.string()));
 
-    const LoadedModel loaded = load(options, common);
+    const LoadedModel loaded = loadModelFile(options.model, options.dtype, options.device, common.threads);
     capture::CaptureSettings settings = makeCaptureSettings(options, common, loaded.model->info);
     settings.created = utcNow();
     const capture::Session session(loaded.model, loaded.tokenizer, settings);
