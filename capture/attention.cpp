@@ -6,6 +6,7 @@
 
 #include "capture/cpu_kernels.hpp"
 #include "capture/linear.hpp"
+#include "core/capture_source.hpp"
 #include "core/parallel.hpp"
 
 #include <algorithm>
@@ -14,7 +15,8 @@
 namespace kvviz::capture {
 namespace {
 constexpr std::int64_t kPartRows = 64;
-}
+constexpr std::int64_t kSums = 4; ///< partial sums of a part, see BlockAttention::m_partial
+} // namespace
 
 struct BlockAttention::Task {
     const float *query, *key, *value;
@@ -34,14 +36,14 @@ void BlockAttention::run(const float* query, const float* key, const float* valu
     m_headStride = rows * m_rowStride;
     if (keepRows)
         m_rows.resize(static_cast<std::size_t>(heads * m_headStride));
-    m_partial.resize(static_cast<std::size_t>(heads * parts * 3 * keys));
+    m_partial.resize(static_cast<std::size_t>(heads * parts * kSums * keys));
     core::parallelFor(heads * parts, [&](std::int64_t i) {
         thread_local std::vector<float> scratch;
         // Long parts first: the last rows of a block see most keys.
         runTask({query, key, value, out, queryBegin, rows, i % heads, parts - 1 - i / heads, parts}, scratch, keepRows,
                 statistics);
     });
-    reduceSums(parts, keys, statistics);
+    reduceSums(parts, queryBegin, keys, statistics);
 }
 
 void BlockAttention::runTask(const Task& task, std::vector<float>& scratch, bool keepRows,
@@ -67,10 +69,11 @@ void BlockAttention::runTask(const Task& task, std::vector<float>& scratch, bool
     }
     multiplyBlock(true, rows, keys, d, query, heads * d, key, d, scores, m_rowStride);
 
-    float* const received = m_partial.data() + ((task.head * task.parts + task.part) * 3) * blockKeys;
-    float* const squares = received + blockKeys;
-    float* const window = squares + blockKeys;
-    std::fill_n(received, 3 * blockKeys, 0.0f);
+    float* const received = m_partial.data() + ((task.head * task.parts + task.part) * kSums) * blockKeys;
+    float* const farSquares = received + blockKeys;
+    float* const nearSquares = farSquares + blockKeys;
+    float* const window = nearSquares + blockKeys;
+    std::fill_n(received, kSums * blockKeys, 0.0f);
     const float scale = 1.0f / std::sqrt(static_cast<float>(d));
     for (std::int64_t i = 0; i < rows; ++i) {
         const std::int64_t position = task.queryBegin + first + i;
@@ -78,7 +81,9 @@ void BlockAttention::runTask(const Task& task, std::vector<float>& scratch, bool
         const RowSummary summary = softmaxRow(row, position + 1, keepRows ? m_rowStride : keys, scale, m_shape.sinks);
         statistics.entropy[static_cast<std::size_t>(task.head * statistics.stride + position)] = summary.entropy;
         statistics.sinkMass[static_cast<std::size_t>(task.head * statistics.stride + position)] = summary.sinkMass;
-        accumulateRow(row, position + 1, received, squares);
+        const std::int64_t far = std::max<std::int64_t>(0, position + 1 - core::kNearQueries);
+        accumulateRow(row, far, received, farSquares);
+        accumulateRow(row + far, position + 1 - far, received + far, nearSquares + far);
         if (position >= m_shape.windowBegin)
             accumulateRow(row, position + 1, window, nullptr);
     }
@@ -86,17 +91,23 @@ void BlockAttention::runTask(const Task& task, std::vector<float>& scratch, bool
                   heads * d);
 }
 
-void BlockAttention::reduceSums(std::int64_t parts, std::int64_t keys, AttentionStatistics& statistics)
+void BlockAttention::reduceSums(std::int64_t parts, std::int64_t queryBegin, std::int64_t keys,
+                                AttentionStatistics& statistics)
 {
     const std::int64_t heads = m_shape.heads.queryHeads();
 #pragma omp parallel for schedule(static)
     for (std::int64_t head = 0; head < heads; ++head)
         for (std::int64_t part = 0; part < parts; ++part) {
-            const float* const sums = m_partial.data() + (head * parts + part) * 3 * keys;
-            const std::size_t at = static_cast<std::size_t>(head * statistics.stride);
+            const float* const sums = m_partial.data() + (head * parts + part) * kSums * keys;
+            const std::int64_t at = head * statistics.stride;
             accumulateRow(sums, keys, statistics.received.data() + at, nullptr);
+            accumulateRow(sums + keys, keys, statistics.receivedSqFar.data() + at, nullptr);
             accumulateRow(sums + keys, keys, statistics.receivedSq.data() + at, nullptr);
-            accumulateRow(sums + 2 * keys, keys, statistics.receivedWindow.data() + at, nullptr);
+            // Only keys from the first row's neighbourhood on have near queries in this part.
+            const std::int64_t near =
+                std::max<std::int64_t>(0, queryBegin + part * kPartRows + 1 - core::kNearQueries);
+            accumulateRow(sums + 2 * keys + near, keys - near, statistics.receivedSq.data() + at + near, nullptr);
+            accumulateRow(sums + 3 * keys, keys, statistics.receivedWindow.data() + at, nullptr);
         }
 }
 

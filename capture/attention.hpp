@@ -34,11 +34,12 @@ public:
 private:
     struct Task;
     void runTask(const Task& task, std::vector<float>& scratch, bool keepRows, AttentionStatistics& statistics);
-    void reduceSums(std::int64_t tasks, std::int64_t keys, AttentionStatistics& statistics);
+    void reduceSums(std::int64_t parts, std::int64_t queryBegin, std::int64_t keys, AttentionStatistics& statistics);
 
     AttentionShape m_shape;
     std::vector<float> m_rows;     // [H, rows, rowStride] when rows are kept
-    std::vector<float> m_partial;  // [H, parts, 3, keys]: received, squares, window of each part of the block
+    /// [H, parts, kSums, keys]: received, far squares, near squares, window of each part of the block.
+    std::vector<float> m_partial;
     std::int64_t m_headStride = 0, m_rowStride = 0;
 };
 

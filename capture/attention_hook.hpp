@@ -36,14 +36,18 @@ struct LayerState {
     std::int64_t kvHeadStride = 0;
 };
 
-/// Sums over the queries of one layer, filled as rows are computed. All [H, capacity] with row length `stride`.
+/// Sums over the queries of one layer, filled as rows are computed. All [H, capacity] with row length `stride`, but for
+/// the last two, which need no rows.
 struct AttentionStatistics {
     std::int64_t stride = 0;
     std::vector<float> received;       ///< sum over prompt queries
     std::vector<float> receivedWindow; ///< sum over the last `window` prompt queries
     std::vector<float> receivedSq;     ///< sum of squares over prompt queries
+    std::vector<float> receivedSqFar;  ///< the same over queries kNearQueries or more positions after the key
     std::vector<float> entropy;        ///< of each query's row, nats
     std::vector<float> sinkMass;       ///< of each query on the first `sinks` keys
+    std::vector<float> queryMean;      ///< [H, d] see QueryMoments; empty unless DecoderOptions::queryStatistics
+    std::vector<float> queryCovariance; ///< [H, d, d] likewise
 };
 
 class AttentionHook {

@@ -119,6 +119,21 @@ KVVIZ_MULTIARCH void accumulateRow(const float* row, std::int64_t count, float* 
     }
 }
 
+KVVIZ_MULTIARCH void addOuterProducts(const float* rows, std::int64_t d, float* gram)
+{
+    const float* const a = rows;
+    const float* const b = rows + d;
+    const float* const c = rows + 2 * d;
+    const float* const e = rows + 3 * d;
+    for (std::int64_t i = 0; i < d; ++i) {
+        float* const out = gram + i * d;
+        const float ai = a[i], bi = b[i], ci = c[i], ei = e[i];
+#pragma omp simd
+        for (std::int64_t j = i / 16 * 16; j < d; ++j) // whole vectors; what is below the diagonal is not read
+            out[j] += ai * a[j] + bi * b[j] + ci * c[j] + ei * e[j];
+    }
+}
+
 KVVIZ_MULTIARCH void matrixVector(const float* weight, const float* x, float* y, std::int64_t begin, std::int64_t end,
                                   std::int64_t columns, bool accumulate)
 {

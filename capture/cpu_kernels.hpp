@@ -33,6 +33,9 @@ RowSummary softmaxRow(float* row, std::int64_t valid, std::int64_t padded, float
 /// sum[j] += row[j] and squares[j] += row[j]^2; `squares` may be null.
 void accumulateRow(const float* row, std::int64_t count, float* sum, float* squares);
 
+/// gram[i, j] += rows[0, i] rows[0, j] + ... + rows[3, i] rows[3, j] of rows [4, d]. Only j >= i is filled.
+void addOuterProducts(const float* rows, std::int64_t d, float* gram);
+
 /// y[r] (+)= dot(weight[r, :], x) for rows [begin, end) of a [.., columns] matrix.
 void matrixVector(const float* weight, const float* x, float* y, std::int64_t begin, std::int64_t end,
                   std::int64_t columns, bool accumulate);

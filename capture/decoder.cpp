@@ -39,6 +39,8 @@ Decoder::Decoder(std::shared_ptr<const Model> model, const DecoderOptions& optio
                                       options.capacity, info.contextLength, info.name));
     m_shape = {core::HeadMap(info.nHeads, info.nKvHeads), info.headDim, m_cache.headStride(), 0, options.sinks};
     m_attention = BlockAttention(m_shape);
+    if (options.queryStatistics)
+        m_moments = QueryMoments(info.nHeads, info.headDim);
     m_lastLogits.resize(static_cast<std::size_t>(info.vocabSize));
 }
 
@@ -148,6 +150,8 @@ void Decoder::projectQkv(int layer, std::int64_t begin, std::int64_t rows)
     const std::int64_t half = std::ssize(m_model->inverseFrequency);
     resizeFor(m_normed, std::min(rows, kChunk) * hidden);
     resizeFor(m_qkv, std::min(rows, kChunk) * outputs);
+    const bool wantsMoments = m_options.queryStatistics && begin == 0;
+    m_moments.reset();
     for (std::int64_t first = 0; first < rows; first += kChunk) {
         const std::int64_t count = std::min(kChunk, rows - first);
 #pragma omp parallel for schedule(static) if (count > 1)
@@ -155,6 +159,8 @@ void Decoder::projectQkv(int layer, std::int64_t begin, std::int64_t rows)
             rmsNorm(m_hidden.data() + (first + i) * hidden, weights.attentionNorm.data(), m_normed.data() + i * hidden,
                     hidden, m_model->normEps);
         weights.qkv.apply(m_normed.data(), count, m_qkv.data());
+        if (const std::int64_t skip = std::max<std::int64_t>(0, m_options.sinks - first); wantsMoments && skip < count)
+            m_moments.add(m_qkv.data() + skip * outputs, count - skip, outputs); // before they are rotated
 #pragma omp parallel for schedule(static) if (count > 1)
         for (std::int64_t i = 0; i < count; ++i) {
             const float* const cosine = m_cosine.data() + (first + i) * half;
@@ -176,8 +182,9 @@ void Decoder::resetStatistics()
     m_statistics.stride = m_cache.capacity();
     const auto count = static_cast<std::size_t>(m_model->info.nHeads * m_statistics.stride);
     for (std::vector<float>* array : {&m_statistics.received, &m_statistics.receivedWindow, &m_statistics.receivedSq,
-                                      &m_statistics.entropy, &m_statistics.sinkMass})
+                                      &m_statistics.receivedSqFar, &m_statistics.entropy, &m_statistics.sinkMass})
         array->assign(count, 0.0f);
+    m_moments.write(m_statistics.queryMean, m_statistics.queryCovariance);
 }
 
 void Decoder::attendPrompt(int layer, std::int64_t rows)

@@ -6,6 +6,7 @@
 #include "capture/attention.hpp"
 #include "capture/kv_cache.hpp"
 #include "capture/model.hpp"
+#include "capture/query_moments.hpp"
 #include "core/progress.hpp"
 
 #include <memory>
@@ -16,8 +17,9 @@ namespace kvviz::capture {
 struct DecoderOptions {
     std::int64_t capacity = 0;  ///< most tokens (prompt and continuation)
     std::int64_t window = 0;    ///< W of AttentionStatistics::receivedWindow
-    std::int64_t sinks = 4;     ///< k of AttentionStatistics::sinkMass
+    std::int64_t sinks = 4;     ///< k of AttentionStatistics::sinkMass; queryMean starts after them
     bool promptLogits = true;   ///< logits of every prompt position, or of the last only
+    bool queryStatistics = false; ///< fill AttentionStatistics::queryMean and queryCovariance
 };
 
 class Decoder {
@@ -55,6 +57,7 @@ private:
     KvCache m_cache;
     BlockAttention m_attention;
     AttentionStatistics m_statistics;
+    QueryMoments m_moments;
     std::vector<AttentionHook*> m_hooks;
     std::vector<LogitsHook*> m_logitsHooks;
 

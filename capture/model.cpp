@@ -166,6 +166,7 @@ std::shared_ptr<Model> loadModel(const GgufFile& file, WeightType type)
         model->output = readLinear(file, "output.weight", info.vocabSize, info.hiddenSize, type);
     for (int i = 0; i < info.ropeDim / 2; ++i)
         model->inverseFrequency.push_back(static_cast<float>(std::pow(info.ropeTheta, -2.0 * i / info.ropeDim)));
+    model->info.ropeFrequencies = model->inverseFrequency;
     file.dropPages();
     return model;
 }

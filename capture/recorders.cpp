@@ -92,16 +92,30 @@ void LayerRecorder::onLayer(const LayerState& state, const AttentionStatistics& 
         keep(layer.received, statistics.received);
         keep(layer.receivedWindow, statistics.receivedWindow);
         keep(layer.receivedSq, statistics.receivedSq);
+        keep(layer.receivedSqFar, statistics.receivedSqFar);
         keep(layer.entropy, statistics.entropy);
         keep(layer.sinkMass, statistics.sinkMass);
     }
     if (!m_exact)
         return;
+    if (state.phase == Phase::prefill)
+        keepQueryStatistics(layer, statistics);
     const std::int64_t stride = static_cast<std::int64_t>(state.queryHeads) * m_headDim;
     const std::int64_t first = state.phase == Phase::decode ? 0 : state.queries - m_window;
     for (std::int64_t i = first; i < state.queries; ++i)
         for (const int head : m_selection.heads)
             layer.queries.append(state.query + i * stride + head * m_headDim, m_headDim);
+}
+
+void LayerRecorder::keepQueryStatistics(Layer& layer, const AttentionStatistics& statistics) const
+{
+    const auto keep = [this](std::vector<float>& to, const std::vector<float>& from, std::int64_t size) {
+        for (const int head : m_selection.heads)
+            to.insert(to.end(), from.begin() + head * size, from.begin() + (head + 1) * size);
+    };
+    const std::int64_t d = m_headDim;
+    keep(layer.queryMean, statistics.queryMean, d);
+    keep(layer.queryCovariance, statistics.queryCovariance, d * d);
 }
 
 LayerRecorder::Arrays LayerRecorder::arrays(std::int64_t slot, std::int64_t t) const
@@ -123,10 +137,13 @@ LayerRecorder::Arrays LayerRecorder::arrays(std::int64_t slot, std::int64_t t) c
     out.received = padded(layer.received, nullptr);
     out.receivedWindow = padded(layer.receivedWindow, nullptr);
     out.receivedSq = padded(layer.receivedSq, nullptr);
+    out.receivedSqFar = padded(layer.receivedSqFar, nullptr);
     out.entropy = padded(layer.entropy, &layer.stepEntropy);
     out.sinkMass = padded(layer.sinkMass, &layer.stepSinkMass);
     if (!m_exact)
         return out;
+    out.queryMean = layer.queryMean;
+    out.queryCovariance = layer.queryCovariance;
     // Stored query by query, wanted head by head.
     out.windowRows.resize(static_cast<std::size_t>(heads * m_window * m_n));
     for (std::int64_t i = 0; i < m_window; ++i)

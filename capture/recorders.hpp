@@ -40,7 +40,7 @@ private:
     std::vector<float> m_float;
 };
 
-/// Statistics of every layer, and with `exact` the window rows, decode rows and queries.
+/// Statistics of every layer, and with `exact` the window rows, decode rows, queries and query statistics.
 class LayerRecorder final : public AttentionHook {
 public:
     LayerRecorder(CaptureSelection selection, std::int64_t n, std::int64_t window, int headDim, bool exact,
@@ -52,20 +52,23 @@ public:
 
     /// Everything of one slot as float32 arrays of the final shape (t decode steps); keys and values are not here.
     struct Arrays {
-        std::vector<float> received, receivedWindow, receivedSq, entropy, sinkMass; // [H, n+t]
-        std::vector<float> windowRows, decodeRows, query; // empty unless exact
+        std::vector<float> received, receivedWindow, receivedSq, receivedSqFar, entropy, sinkMass; // [H, n+t]
+        std::vector<float> windowRows, decodeRows, query, queryMean, queryCovariance; // empty unless exact
     };
     [[nodiscard]] Arrays arrays(std::int64_t slot, std::int64_t t) const;
 
 private:
     struct Layer {
-        std::vector<float> received, receivedWindow, receivedSq; // [H, n]
-        std::vector<float> entropy, sinkMass;                    // [H, n]
-        std::vector<float> stepEntropy, stepSinkMass;            // [t, H]
+        std::vector<float> received, receivedWindow, receivedSq, receivedSqFar; // [H, n]
+        std::vector<float> entropy, sinkMass;                                   // [H, n]
+        std::vector<float> queryMean, queryCovariance;                          // [H, d], [H, d, d]
+        std::vector<float> stepEntropy, stepSinkMass;                           // [t, H]
         PackedFloats windowRows; // query by query: [H, n]
         PackedFloats decodeRows; // step by step: [H, n + i + 1]
         PackedFloats queries;    // query by query: [H, d]
     };
+    void keepQueryStatistics(Layer& layer, const AttentionStatistics& statistics) const;
+
     CaptureSelection m_selection;
     std::int64_t m_n, m_window;
     int m_headDim;

@@ -178,7 +178,7 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
     MapRecorder maps(m_selection, writer, n, m_settings.tier >= core::Tier::map ? m_settings.mapCap : 0,
                      m_settings.tier == core::Tier::full);
     LogitsRecorder logitsRecorder(prompt.ids, m_settings.topK);
-    Decoder decoder(m_model, {n + prompt.mostGenerated, info.window, m_settings.sinkTokens, true});
+    Decoder decoder(m_model, {n + prompt.mostGenerated, info.window, m_settings.sinkTokens, true, exact});
     decoder.addHook(&layers);
     decoder.addHook(&maps);
     decoder.addHook(&logitsRecorder);
@@ -247,11 +247,14 @@ void Session::writeLayers(io::CaptureWriter& writer, const LayerRecorder& record
         views.received = arrays.received;
         views.receivedWindow = arrays.receivedWindow;
         views.receivedSq = arrays.receivedSq;
+        views.receivedSqFar = arrays.receivedSqFar;
         views.entropy = arrays.entropy;
         views.sinkMass = arrays.sinkMass;
         views.windowRows = arrays.windowRows;
         views.decodeRows = arrays.decodeRows;
         views.query = arrays.query;
+        views.queryMean = arrays.queryMean;
+        views.queryCovariance = arrays.queryCovariance;
         views.key = keys;
         views.value = values;
         views.nGenerated = t;

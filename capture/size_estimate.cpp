@@ -28,12 +28,13 @@ std::array<std::uint64_t, 4> estimateBytes(const SizeQuestion& q)
     const std::uint64_t maps = u(q.layers) * u(q.heads);
     const std::int64_t total = q.n + q.t;
     std::array<std::uint64_t, 4> bytes{};
-    // Five float32 statistics; per token the id, offset, some 24 bytes of text, and top-k ids and log-probabilities.
-    bytes[0] = maps * u(total) * 5 * 4 + u(total) * (4 + 8 + 24 + 4 + u(q.topK) * 8) + 20000;
+    // Six float32 statistics; per token the id, offset, some 24 bytes of text, and top-k ids and log-probabilities.
+    bytes[0] = maps * u(total) * 6 * 4 + u(total) * (4 + 8 + 24 + 4 + u(q.topK) * 8) + 20000;
     const std::uint64_t rows = maps * (u(q.window) * u(q.n) + u(q.t) * u(total));
     const std::uint64_t cache = u(q.layers) * 2 * u(q.kvHeads) * u(total) * u(q.headDim)
                                 + maps * u(q.window + q.t) * u(q.headDim);
-    bytes[1] = bytes[0] + rows * elementSize(q.rowsType) + cache * elementSize(q.cacheType);
+    const std::uint64_t queryStats = maps * u(q.headDim) * (1 + u(q.headDim)) * 4; // mean and covariance, float32
+    bytes[1] = bytes[0] + rows * elementSize(q.rowsType) + cache * elementSize(q.cacheType) + queryStats;
     std::uint64_t cells = 0;
     for (int level = 0; level < core::MapPyramid::levelCount(q.n, q.mapCap); ++level)
         cells += 2 * causalChunkElements(core::MapPyramid::levelCells(q.n, q.mapCap, level));

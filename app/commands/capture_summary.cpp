@@ -20,6 +20,10 @@ bool isThere(const io::CaptureReader& reader, const std::string& path)
 {
     const Need available = reader.available();
     const auto under = [&](std::string_view prefix) { return path.starts_with(prefix); };
+    if (path == io::path::receivedSqFar)
+        return includes(available, Need::farSquares);
+    if (path == io::path::queryMean || path == io::path::queryCovariance)
+        return includes(available, Need::queryStats);
     if (under("stats/"))
         return includes(available, Need::stats);
     if (path == io::path::windowRows)

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 namespace kvviz::io {
@@ -36,6 +37,8 @@ void writeModel(hid_t root, const core::ModelInfo& model)
     writeAttribute(root, "rope_theta", model.ropeTheta);
     integer("rope_dim", model.ropeDim);
     writeAttribute(root, "rope_scaling", model.ropeScaling);
+    if (!model.ropeFrequencies.empty())
+        writeAttribute(root, "rope_frequencies", std::span<const float>(model.ropeFrequencies));
     integer("sliding_window", model.slidingWindow);
 }
 
@@ -85,6 +88,19 @@ void writeSegments(hid_t root, const std::vector<core::Segment>& segments)
     writeDataset(root, "segments/label", labels);
 }
 
+std::vector<float> readFrequencies(hid_t root, int ropeDim, const std::string& where)
+{
+    std::vector<float> frequencies = readReals(root, "rope_frequencies", where);
+    if (std::ssize(frequencies) != ropeDim / 2)
+        throw Error(ErrorCode::badInput, fmt::format("{}: the attribute 'rope_frequencies' has {} values, expected {}",
+                                                     where, frequencies.size(), ropeDim / 2));
+    for (const float frequency : frequencies)
+        if (!std::isfinite(frequency))
+            throw Error(ErrorCode::badInput,
+                        fmt::format("{}: the attribute 'rope_frequencies' holds {}", where, frequency));
+    return frequencies;
+}
+
 core::ModelInfo readModel(hid_t root, const TextCopy& texts, const std::string& where)
 {
     core::ModelInfo model;
@@ -107,6 +123,8 @@ core::ModelInfo readModel(hid_t root, const TextCopy& texts, const std::string& 
     model.ropeTheta = readReal(root, "rope_theta", where);
     model.ropeDim = integer("rope_dim", 0);
     model.ropeScaling = texts.read("", "rope_scaling");
+    if (hasAttribute(root, "rope_frequencies"))
+        model.ropeFrequencies = readFrequencies(root, model.ropeDim, where);
     model.slidingWindow = integer("sliding_window", 0);
     return model;
 }
@@ -268,7 +286,7 @@ CaptureInfo readCaptureInfo(hid_t root, const std::string& where)
     return info;
 }
 
-void requireFormat(hid_t root, const char* expected, const std::string& where)
+int requireFormat(hid_t root, const char* expected, const std::string& where)
 {
     const TextCopy texts(root, where);
     if (!texts.has("", "format"))
@@ -277,9 +295,12 @@ void requireFormat(hid_t root, const char* expected, const std::string& where)
     if (const std::string format = texts.read("", "format"); format != expected)
         throw Error(ErrorCode::badInput, fmt::format("{}: the format is '{}', expected '{}'", where, format, expected));
     const std::string version = texts.read("", "format_version");
-    int major = -1;
-    const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), major);
-    if (error != std::errc() || major < 1 || end == version.data() + version.size() || *end != '.')
+    const char* const last = version.data() + version.size();
+    int major = -1, minor = -1;
+    const auto [point, error] = std::from_chars(version.data(), last, major);
+    const bool isVersion = error == std::errc() && major >= 1 && point != last && *point == '.'
+                           && std::from_chars(point + 1, last, minor).ec == std::errc() && minor >= 0;
+    if (!isVersion)
         throw Error(ErrorCode::badInput, fmt::format("{}: '{}' is no format version", where, version));
     if (major > kFormatMajor)
         throw Error(ErrorCode::badInput,
@@ -288,6 +309,7 @@ void requireFormat(hid_t root, const char* expected, const std::string& where)
     if (!hasAttribute(root, "complete") || readInteger(root, "complete", where) != 1)
         throw Error(ErrorCode::badInput,
                     fmt::format("{}: the file is incomplete (its writer was stopped); write it again", where));
+    return minor;
 }
 
 } // namespace kvviz::io

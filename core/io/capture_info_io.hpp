@@ -17,7 +17,7 @@ void writeCaptureInfo(hid_t root, const core::CaptureInfo& info);
 /// Throws Error(badInput). `where` is put before every message: "'file.kvh5': /".
 [[nodiscard]] core::CaptureInfo readCaptureInfo(hid_t root, const std::string& where);
 
-/// Checks format, format_version and complete; `expected` is kCaptureFormat or another.
-void requireFormat(hid_t root, const char* expected, const std::string& where);
+/// Checks format, format_version and complete; `expected` is kCaptureFormat or another. Returns the minor version.
+int requireFormat(hid_t root, const char* expected, const std::string& where);
 
 } // namespace kvviz::io

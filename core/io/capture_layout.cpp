@@ -27,10 +27,11 @@ void addMapArrays(std::vector<ArraySpec>& arrays, const Sizes& s, const Axis& la
         const std::int64_t cells = s.levelCells[static_cast<std::size_t>(k)];
         const std::string scale = fmt::format("cell_{}", k);
         for (const char* pooling : {"max", "mean"})
-            arrays.push_back({path::level(k, pooling), {layer, head, {"row", scale, cells}, {"column", scale, cells}}});
+            arrays.push_back({path::level(k, pooling), {layer, head, {"row", scale, cells}, {"column", scale, cells}},
+                              core::Tier::map});
     }
     const Axis query{"query", "full_query", std::ssize(s.fullQueries)};
-    arrays.push_back({path::full, {layer, head, query, {"key", "position", s.total()}}});
+    arrays.push_back({path::full, {layer, head, query, {"key", "position", s.total()}}, core::Tier::full});
 }
 
 void addTokenArrays(std::vector<ArraySpec>& arrays, const Sizes& s)
@@ -78,17 +79,23 @@ std::vector<ArraySpec> captureArrays(const Sizes& s)
     const Axis kvHead{"kv_head", "kv_head", s.kvHeads};
     const Axis key{"key", "position", s.total()}, query{"query", "position", s.total()};
     const Axis token{"token", "position", s.total()}, channel{"channel", "channel", s.headDim};
+    using core::Tier;
     std::vector<ArraySpec> arrays{
         {path::received, {layer, head, key}},
         {path::receivedWindow, {layer, head, key}},
         {path::receivedSq, {layer, head, key}},
+        {path::receivedSqFar, {layer, head, key}, Tier::stats, 1},
         {path::entropy, {layer, head, query}},
         {path::sinkMass, {layer, head, query}},
-        {path::windowRows, {layer, head, {"query", "window_query", s.window}, {"key", "prompt_position", s.n}}},
-        {path::decodeRows, {layer, head, {"query", "decode_query", s.t}, key}},
-        {path::key, {layer, kvHead, token, channel}},
-        {path::value, {layer, kvHead, token, channel}},
-        {path::query, {layer, head, {"query", "cache_query", s.window + s.t}, channel}},
+        {path::queryMean, {layer, head, channel}, Tier::cache, 1},
+        {path::queryCovariance, {layer, head, channel, channel}, Tier::cache, 1},
+        {path::windowRows,
+         {layer, head, {"query", "window_query", s.window}, {"key", "prompt_position", s.n}},
+         Tier::cache},
+        {path::decodeRows, {layer, head, {"query", "decode_query", s.t}, key}, Tier::cache},
+        {path::key, {layer, kvHead, token, channel}, Tier::cache},
+        {path::value, {layer, kvHead, token, channel}, Tier::cache},
+        {path::query, {layer, head, {"query", "cache_query", s.window + s.t}, channel}, Tier::cache},
     };
     addMapArrays(arrays, s, layer, head);
     addTokenArrays(arrays, s);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The arrays of format 1.0 as a table: path, axes, scales. Writer, reader and verifier all ask this one table, and
+// The arrays of format 1.1 as a table: path, axes, scales, tier. Writer, reader and verifier all ask this one table;
 // docs/format.md says the same in words.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace kvviz::io {
 inline constexpr const char* kCaptureFormat = "kvviz-capture";
 inline constexpr const char* kPackFormat = "kvviz-pack";
 inline constexpr const char* kResultsFormat = "kvviz-results";
-inline constexpr const char* kFormatVersion = "1.0";
+inline constexpr const char* kFormatVersion = "1.1";
 inline constexpr int kFormatMajor = 1;
 
 /// Every extent of a capture.
@@ -41,6 +41,8 @@ struct Axis {
 struct ArraySpec {
     std::string path; ///< "stats/received"
     std::vector<Axis> axes;
+    core::Tier tier = core::Tier::stats; ///< the first that promises it
+    int sinceMinor = 0;                  ///< 1: came with format 1.1, so a sound file of format 1.0 has none
 
     [[nodiscard]] std::vector<unsigned long long> shape() const; ///< as hsize_t
 };
@@ -50,6 +52,9 @@ namespace path {
 inline constexpr const char* received = "stats/received";
 inline constexpr const char* receivedWindow = "stats/received_window";
 inline constexpr const char* receivedSq = "stats/received_sq";
+inline constexpr const char* receivedSqFar = "stats/received_sq_far";
+inline constexpr const char* queryMean = "stats/query_mean";
+inline constexpr const char* queryCovariance = "stats/query_covariance";
 inline constexpr const char* entropy = "stats/entropy";
 inline constexpr const char* sinkMass = "stats/sink_mass";
 inline constexpr const char* windowRows = "rows/window";

@@ -54,6 +54,9 @@ core::LayerData CaptureReader::loadLayer(std::int64_t slot, Need needs) const
         read(Need::stats, path::receivedSq, layer.receivedSq);
         read(Need::stats, path::entropy, layer.entropy);
         read(Need::stats, path::sinkMass, layer.sinkMass);
+        read(Need::farSquares, path::receivedSqFar, layer.receivedSqFar);
+        read(Need::queryStats, path::queryMean, layer.queryMean);
+        read(Need::queryStats, path::queryCovariance, layer.queryCovariance);
         read(Need::windowRows, path::windowRows, layer.windowRows, layer.w);
         read(Need::decodeRows, path::decodeRows, layer.decodeRows, layer.t);
         read(Need::keys, path::key, layer.key);

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // The whole file against docs/format.md. Tolerances follow from the storage: a float16 keeps 11 bits (relative error
 // 2^-11) and steps of 2^-24 near 0, a float32 sum over a long prompt about 1e-4.
+#include "core/capture_source.hpp"
 #include "core/io/capture_reader.hpp"
 #include "core/io/capture_writer.hpp"
 #include "core/io/h5_values.hpp"
@@ -49,6 +50,10 @@ private:
     void checkTokens();
     void checkLayer(std::int64_t slot);
     void checkStats(std::int64_t slot);
+    void checkFarSquares(std::int64_t slot);
+    void checkQueryStats(std::int64_t slot);
+    /// Symmetric, variances >= 0, and no covariance larger than the variances allow.
+    void checkCovariance(const float* matrix, const std::string& place);
     void checkFinite(const char* path, std::int64_t slot);
     /// Rows sum to 1 and are 0 above the diagonal; adds them to column sums [H, n] when given.
     void checkRows(const char* path, std::int64_t slot, const std::vector<std::int64_t>& queries,
@@ -76,8 +81,7 @@ void Verifier::requireArrays()
     using core::Tier;
     const Tier tier = m_capture.info.tier;
     for (const ArraySpec& array : captureArrays(m_sizes)) {
-        const bool cache = array.path.starts_with("rows/") || array.path.starts_with("cache/");
-        const bool wanted = array.path == path::full ? tier >= Tier::full : !cache || tier >= Tier::cache;
+        const bool wanted = tier >= array.tier && m_capture.minorVersion >= array.sinceMinor;
         if (wanted && !has(array.path))
             problem(fmt::format("{}: the array is missing from a capture of tier {}", array.path, tierName(tier)));
         if (has(array.path))
@@ -186,6 +190,52 @@ void Verifier::checkStats(std::int64_t slot)
     range(path::sinkMass, [](std::int64_t) { return 1.0; });
 }
 
+void Verifier::checkFarSquares(std::int64_t slot)
+{
+    const std::vector<float> all = m_capture.readLayer(path::receivedSq, slot);
+    const std::vector<float> far = m_capture.readLayer(path::receivedSqFar, slot);
+    for (std::size_t i = 0; i < far.size(); ++i) {
+        const std::int64_t head = static_cast<std::int64_t>(i) / m_sizes.total();
+        const std::int64_t key = static_cast<std::int64_t>(i) % m_sizes.total();
+        const bool seen = key + core::kNearQueries < m_sizes.n; // by a prompt query that is far enough
+        if (!(far[i] >= 0 && far[i] <= (seen ? all[i] * 1.001f + 1e-6f : 0)))
+            return problem(fmt::format("{}: layer slot {}, head {}, key {} is {}, outside of [0, {}]",
+                                       path::receivedSqFar, slot, head, key, far[i], seen ? all[i] : 0));
+    }
+}
+
+void Verifier::checkCovariance(const float* matrix, const std::string& place)
+{
+    const std::int64_t d = m_sizes.headDim;
+    const auto at = [&](std::int64_t i, std::int64_t j) { return static_cast<double>(matrix[i * d + j]); };
+    double largest = 0;
+    for (std::int64_t i = 0; i < d; ++i) {
+        if (!(at(i, i) >= 0))
+            return problem(fmt::format("{}: the variance of channel {} is {}", place, i, at(i, i)));
+        largest = std::max(largest, at(i, i));
+    }
+    for (std::int64_t i = 0; i < d; ++i)
+        for (std::int64_t j = 0; j < i; ++j) {
+            const double bound = std::sqrt(at(i, i) * at(j, j)), rounding = 1e-4 * bound + 1e-6 * largest;
+            if (!(std::abs(at(i, j) - at(j, i)) <= rounding))
+                return problem(fmt::format("{}: [{}, {}] is {} but [{}, {}] is {}", place, i, j, at(i, j), j, i,
+                                           at(j, i)));
+            if (!(std::abs(at(i, j)) <= bound + rounding))
+                return problem(fmt::format("{}: [{}, {}] is {}, but the variances allow {} at most", place, i, j,
+                                           at(i, j), bound));
+        }
+}
+
+void Verifier::checkQueryStats(std::int64_t slot)
+{
+    checkFinite(path::queryMean, slot);
+    checkFinite(path::queryCovariance, slot);
+    const std::vector<float> values = m_capture.readLayer(path::queryCovariance, slot);
+    for (std::int64_t head = 0; head < m_sizes.heads; ++head)
+        checkCovariance(values.data() + head * m_sizes.headDim * m_sizes.headDim,
+                        fmt::format("{}: layer slot {}, head {}", path::queryCovariance, slot, head));
+}
+
 void Verifier::checkFinite(const char* path, std::int64_t slot)
 {
     const std::vector<float> values = m_capture.readLayer(path, slot);
@@ -222,6 +272,9 @@ void Verifier::checkLayer(std::int64_t slot)
             attempt(work);
     };
     onceThere(path::received, [&] { checkStats(slot); });
+    onceThere(path::receivedSqFar, [&] { checkFarSquares(slot); });
+    if (includes(m_capture.available, Need::queryStats))
+        attempt([&] { checkQueryStats(slot); });
     onceThere(path::windowRows, [&] {
         checkRows(path::windowRows, slot, queriesFrom(n - m_sizes.window, n), &sums);
         compareSums(path::receivedWindow, slot, sums, m_sizes.window);

@@ -31,15 +31,9 @@ constexpr std::size_t kQueueBytes = std::size_t{64} << 20;
 constexpr float kMasked = std::numeric_limits<float>::quiet_NaN();
 
 /// Whether a capture of this tier has the array in every layer. What belongs to no layer is written by finish.
-bool promisedBy(core::Tier tier, std::string_view path)
+bool promisedBy(core::Tier tier, const ArraySpec& array)
 {
-    if (path.starts_with("stats/"))
-        return true;
-    if (path.starts_with("rows/") || path.starts_with("cache/"))
-        return tier >= core::Tier::cache;
-    if (path == path::full)
-        return tier >= core::Tier::full;
-    return path.starts_with("map/") && tier >= core::Tier::map;
+    return tier >= array.tier && array.axes.front().label == "layer";
 }
 
 /// Rows of the full tier's chosen queries, gathered until a chunk row is full.
@@ -213,7 +207,7 @@ void CaptureWriter::Impl::requireAllWritten(const core::CaptureInfo& finalInfo) 
     if (arrays.contains(path::full) && !written.contains(path::full))
         throw Error(ErrorCode::failure, name + ": rows of /map/full are missing");
     for (const ArraySpec& array : captureArrays(sizes))
-        if (promisedBy(finalInfo.tier, array.path) && !written.contains(array.path))
+        if (promisedBy(finalInfo.tier, array) && !written.contains(array.path))
             throw Error(ErrorCode::failure, fmt::format("{}: /{} is missing, which tier {} promises", name, array.path,
                                                         core::tierName(finalInfo.tier)));
 }
@@ -293,6 +287,9 @@ void CaptureWriter::writeLayer(std::int64_t slot, const LayerArrays& arrays)
     impl.writeArray(slot, path::received, arrays.received, kExact);
     impl.writeArray(slot, path::receivedWindow, arrays.receivedWindow, kExact);
     impl.writeArray(slot, path::receivedSq, arrays.receivedSq, kExact);
+    impl.writeArray(slot, path::receivedSqFar, arrays.receivedSqFar, kExact);
+    impl.writeArray(slot, path::queryMean, arrays.queryMean, kExact);
+    impl.writeArray(slot, path::queryCovariance, arrays.queryCovariance, kExact);
     impl.writeArray(slot, path::entropy, arrays.entropy, kExact);
     impl.writeArray(slot, path::sinkMass, arrays.sinkMass, kExact);
     impl.writeArray(slot, path::windowRows, arrays.windowRows, impl.options.rowsType);

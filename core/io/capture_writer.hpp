@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Writes one capture file (format 1.0, docs/format.md) while the model runs: map chunks as they come, the rest at the
+// Writes one capture file (format 1.1, docs/format.md) while the model runs: map chunks as they come, the rest at the
 // end. Everything goes to PATH.part, which is renamed to PATH only by finish(); the destructor removes an unfinished
 // .part. All HDF5 calls are made by one thread of the writer's own; chunks are converted and compressed in parallel by
 // the caller's OpenMP team, so compute and write overlap.
@@ -67,7 +67,9 @@ private:
 
 /// What writeLayer takes; views into the caller's memory, shapes as in core::LayerData.
 struct LayerArrays {
-    std::span<const float> received, receivedWindow, receivedSq, entropy, sinkMass; // [H, T]
+    std::span<const float> received, receivedWindow, receivedSq, receivedSqFar, entropy, sinkMass; // [H, T]
+    std::span<const float> queryMean;       // [H, d]
+    std::span<const float> queryCovariance; // [H, d, d]
     std::span<const float> windowRows; // [H, W, n]
     std::span<const float> decodeRows; // [H, t, T]
     std::span<const float> key, value; // [G, T, d]

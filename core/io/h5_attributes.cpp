@@ -63,6 +63,19 @@ void readNumber(hid_t object, const char* name, const std::string& where, hid_t 
           fmt::format("{}: cannot read the attribute '{}'", where, name));
 }
 
+template <typename T>
+std::vector<T> readList(hid_t object, const char* name, const std::string& where, hid_t memoryType, H5T_class_t kind,
+                        const char* what)
+{
+    const OpenAttribute open = openAttribute(object, name, where);
+    if (H5Tget_class(open.type.get()) != kind || open.count == 0 || open.count > 100000)
+        throw Error(ErrorCode::badInput, fmt::format("{}: the attribute '{}' is not a list of {}", where, name, what));
+    std::vector<T> values(open.count);
+    check(H5Aread(open.attribute.get(), memoryType, values.data()), ErrorCode::badInput,
+          fmt::format("{}: cannot read the attribute '{}'", where, name));
+    return values;
+}
+
 std::string readFixedText(const OpenAttribute& open, const std::string& what)
 {
     const std::size_t size = H5Tget_size(open.type.get());
@@ -133,6 +146,13 @@ void writeAttribute(hid_t object, const char* name, std::span<const std::int32_t
     writeAttributeRaw(object, name, H5T_STD_I32LE, H5T_NATIVE_INT32, space.get(), values.data());
 }
 
+void writeAttribute(hid_t object, const char* name, std::span<const float> values)
+{
+    const hsize_t count = values.size();
+    const Handle space(H5Screate_simple(1, &count, nullptr));
+    writeAttributeRaw(object, name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, space.get(), values.data());
+}
+
 bool hasAttribute(hid_t object, const char* name) { return H5Aexists(object, name) > 0; }
 
 std::string readText(hid_t object, const char* name, const std::string& where)
@@ -175,13 +195,12 @@ double readReal(hid_t object, const char* name, const std::string& where)
 
 std::vector<std::int32_t> readIntegers(hid_t object, const char* name, const std::string& where)
 {
-    const OpenAttribute open = openAttribute(object, name, where);
-    if (H5Tget_class(open.type.get()) != H5T_INTEGER || open.count == 0 || open.count > 100000)
-        throw Error(ErrorCode::badInput, fmt::format("{}: the attribute '{}' is not a list of integers", where, name));
-    std::vector<std::int32_t> values(open.count);
-    check(H5Aread(open.attribute.get(), H5T_NATIVE_INT32, values.data()), ErrorCode::badInput,
-          fmt::format("{}: cannot read the attribute '{}'", where, name));
-    return values;
+    return readList<std::int32_t>(object, name, where, H5T_NATIVE_INT32, H5T_INTEGER, "integers");
+}
+
+std::vector<float> readReals(hid_t object, const char* name, const std::string& where)
+{
+    return readList<float>(object, name, where, H5T_NATIVE_FLOAT, H5T_FLOAT, "floating-point numbers");
 }
 
 std::vector<std::string> attributeNames(hid_t object, const std::string& where)

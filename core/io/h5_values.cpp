@@ -73,6 +73,11 @@ void writeDataset(hid_t parent, const char* path, std::span<const float> values,
     writeRaw(parent, path, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, dims, values.data());
 }
 
+void writeDataset(hid_t parent, const char* path, std::span<const double> values, const std::vector<hsize_t>& dims)
+{
+    writeRaw(parent, path, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, dims, values.data());
+}
+
 void writeDataset(hid_t parent, const char* path, std::span<const std::int32_t> values,
                   const std::vector<hsize_t>& dims)
 {
@@ -169,6 +174,12 @@ std::vector<float> readFloats(hid_t parent, const std::string& path, const std::
                               const std::string& where)
 {
     return readWhole<float>(parent, path, shape, where, H5T_NATIVE_FLOAT, H5T_FLOAT, "floating-point numbers");
+}
+
+std::vector<double> readDoubles(hid_t parent, const std::string& path, const std::vector<hsize_t>& shape,
+                                const std::string& where)
+{
+    return readWhole<double>(parent, path, shape, where, H5T_NATIVE_DOUBLE, H5T_FLOAT, "floating-point numbers");
 }
 
 std::vector<std::int32_t> readInt32s(hid_t parent, const std::string& path, const std::vector<hsize_t>& shape,

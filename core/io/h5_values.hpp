@@ -21,6 +21,7 @@ void writeAttribute(hid_t object, const char* name, std::int64_t value);
 void writeAttribute(hid_t object, const char* name, std::uint64_t value);
 void writeAttribute(hid_t object, const char* name, double value);
 void writeAttribute(hid_t object, const char* name, std::span<const std::int32_t> values);
+void writeAttribute(hid_t object, const char* name, std::span<const float> values);
 
 [[nodiscard]] bool hasAttribute(hid_t object, const char* name);
 [[nodiscard]] std::string readText(hid_t object, const char* name, const std::string& where);
@@ -28,11 +29,13 @@ void writeAttribute(hid_t object, const char* name, std::span<const std::int32_t
 [[nodiscard]] std::uint64_t readUnsigned(hid_t object, const char* name, const std::string& where);
 [[nodiscard]] double readReal(hid_t object, const char* name, const std::string& where);
 [[nodiscard]] std::vector<std::int32_t> readIntegers(hid_t object, const char* name, const std::string& where);
+[[nodiscard]] std::vector<float> readReals(hid_t object, const char* name, const std::string& where);
 /// Names of all attributes.
 [[nodiscard]] std::vector<std::string> attributeNames(hid_t object, const std::string& where);
 
 // Small compressed datasets, written whole; `dims` is the shape.
 void writeDataset(hid_t parent, const char* path, std::span<const float> values, const std::vector<hsize_t>& dims);
+void writeDataset(hid_t parent, const char* path, std::span<const double> values, const std::vector<hsize_t>& dims);
 void writeDataset(hid_t parent, const char* path, std::span<const std::int32_t> values,
                   const std::vector<hsize_t>& dims);
 void writeDataset(hid_t parent, const char* path, std::span<const std::int64_t> values,
@@ -56,6 +59,8 @@ void requireStored(hid_t dataset, const std::string& where);
 // Whole datasets; the shape is checked before anything is allocated.
 [[nodiscard]] std::vector<float> readFloats(hid_t parent, const std::string& path, const std::vector<hsize_t>& shape,
                                             const std::string& where);
+[[nodiscard]] std::vector<double> readDoubles(hid_t parent, const std::string& path, const std::vector<hsize_t>& shape,
+                                              const std::string& where);
 [[nodiscard]] std::vector<std::int32_t> readInt32s(hid_t parent, const std::string& path,
                                                    const std::vector<hsize_t>& shape, const std::string& where);
 [[nodiscard]] std::vector<std::int64_t> readInt64s(hid_t parent, const std::string& path,

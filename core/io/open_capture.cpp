@@ -33,7 +33,7 @@ OpenCapture::OpenCapture(const CaptureRef& captureRef)
     if (ref.group != "/")
         requireFormat(top.get(), kPackFormat, fmt::format("'{}'", ref.file.string()));
     root = openGroup(file.get(), ref.group, fmt::format("'{}': ", ref.file.string()));
-    requireFormat(root.get(), kCaptureFormat, where);
+    minorVersion = requireFormat(root.get(), kCaptureFormat, where);
     info = readCaptureInfo(root.get(), where);
     sizes = sizesOf(info);
     findArrays();
@@ -81,6 +81,9 @@ void OpenCapture::findArrays()
     offer(Need::keys, path::key, 1);
     offer(Need::values, path::value, 1);
     offer(Need::queries, path::query, cache ? sizes.window + sizes.t : 1);
+    offer(Need::farSquares, path::receivedSqFar, 1);
+    if (hasDataset(root.get(), path::queryMean))
+        offer(Need::queryStats, path::queryCovariance, 1);
 }
 
 void OpenCapture::requireSlot(std::int64_t slot, std::int64_t head) const

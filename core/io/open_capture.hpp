@@ -38,6 +38,7 @@ struct OpenCapture {
     CaptureRef ref;
     std::string where; ///< "'run.kvh5': /"
     Handle file, root;
+    int minorVersion = 0; ///< of the format, 1.x
     core::CaptureInfo info;
     Sizes sizes;
     core::Need available = core::Need::none;

@@ -38,9 +38,11 @@ std::string firstDifference(const std::string& a, const std::string& b)
     for (std::int64_t slot = 0; slot < std::ssize(left.info().layers); ++slot) {
         const core::LayerData x = left.loadLayer(slot, left.available()), y = right.loadLayer(slot, left.available());
         for (const auto member : {&core::LayerData::received, &core::LayerData::receivedWindow,
-                                  &core::LayerData::receivedSq, &core::LayerData::entropy, &core::LayerData::sinkMass,
-                                  &core::LayerData::windowRows, &core::LayerData::decodeRows, &core::LayerData::key,
-                                  &core::LayerData::value, &core::LayerData::query})
+                                  &core::LayerData::receivedSq, &core::LayerData::receivedSqFar,
+                                  &core::LayerData::entropy, &core::LayerData::sinkMass, &core::LayerData::queryMean,
+                                  &core::LayerData::queryCovariance, &core::LayerData::windowRows,
+                                  &core::LayerData::decodeRows, &core::LayerData::key, &core::LayerData::value,
+                                  &core::LayerData::query})
             if (!sameBits(x.*member, y.*member))
                 return fmt::format("an array of slot {}", slot);
         for (std::int64_t head = 0; head < std::ssize(left.info().heads); ++head)

@@ -34,7 +34,8 @@ TEST_CASE("h5py alone reads a capture, and the example of docs/format.md runs", 
         return;
     }
     const TemporaryFolder folder;
-    const SyntheticCapture capture({.n = 300, .t = 5});
+    SyntheticCapture capture({.n = 300, .t = 5});
+    capture.mutableInfo().model.ropeFrequencies = {1.0f, 0.1f, 0.01f, 0.001f};
     test::writeSynthetic(capture, folder / "a.kvh5");
     CHECK(pythonReads(folder / "a.kvh5"));
     io::packCaptures({{folder / "a.kvh5", "/"}}, folder / "pack.kvh5", false);
@@ -65,7 +66,9 @@ TEST_CASE("a pack gives back its captures, and packs can be packed again", "[io]
 {
     const TemporaryFolder folder;
     std::filesystem::create_directory(folder / "sub");
-    const SyntheticCapture one({.seed = 1}), two({.n = 90, .seed = 2});
+    const SyntheticCapture one({.seed = 1});
+    SyntheticCapture two({.n = 90, .seed = 2});
+    two.mutableInfo().model.ropeFrequencies = {1.0f, 0.1f, 0.01f, 0.001f};
     test::writeSynthetic(one, folder / "a.kvh5");
     test::writeSynthetic(two, folder / "sub/a.kvh5"); // the same name
     CHECK(io::packCaptures(io::findCaptures({folder.path()}), folder / "p.kvh5", false) == 2);
@@ -78,6 +81,12 @@ TEST_CASE("a pack gives back its captures, and packs can be packed again", "[io]
     const io::CaptureReader reader(members[1]);
     CHECK(reader.info().prompt == two.info().prompt);
     CHECK(reader.loadLayer(1, core::Need::stats).received == two.layer(1).received);
+    CHECK(reader.available() == two.available());
+    const core::LayerData layer = reader.loadLayer(1, core::Need::queryStats | core::Need::farSquares);
+    CHECK(layer.receivedSqFar == two.layer(1).receivedSqFar);
+    CHECK(layer.queryMean == two.layer(1).queryMean);
+    CHECK(layer.queryCovariance == two.layer(1).queryCovariance);
+    CHECK(reader.info().model == two.info().model);
     CHECK(reader.name() == "p.kvh5:/captures/a-2");
     for (const io::CaptureRef& member : members)
         CHECK(io::verifyCapture(member).empty());

@@ -279,6 +279,90 @@ TEST_CASE("a wrong array is refused when it is touched, and the verifier names i
                Contains("logits/logprob"));
 }
 
+TEST_CASE("the verifier names damaged squares and query statistics", "[io]")
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "a.kvh5";
+    SyntheticCapture capture;
+    capture.mutableInfo().model.ropeFrequencies = {1.0f, 0.1f, 0.01f, 0.001f};
+    /// What the verifier says when one value of an array has been replaced.
+    const auto problems = [&](const char* name, std::size_t index, float value) {
+        io::WriterOptions options;
+        options.force = true;
+        test::writeSynthetic(capture, path, options);
+        tamper(path, [&](hid_t file) {
+            const io::Handle dataset = io::openDataset(file, name, "");
+            const std::vector<hsize_t> shape = io::datasetShape(dataset.get());
+            std::vector<float> values = io::readFloats(file, name, shape, "");
+            values.at(index) = value;
+            io::check(H5Dwrite(dataset.get(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()),
+                      core::ErrorCode::failure, "tamper");
+        });
+        std::string all;
+        for (const std::string& problem : io::verifyCapture({path, "/"}))
+            all += problem + "\n";
+        return all;
+    };
+    using Catch::Contains;
+    const float squares = capture.layer(0).receivedSq[75 + 7];
+    const char* const far = "stats/received_sq_far";
+    CHECK(problems(far, 75 + 7, squares).empty());
+    CHECK_THAT(problems(far, 75 + 7, squares * 1.1f), Contains(far) && Contains("head 1, key 7"));
+    CHECK_THAT(problems(far, 59, -0.01f), Contains(far) && Contains("key 59"));
+    CHECK_THAT(problems(far, 60, 0.01f), Contains(far) && Contains("key 60")); // the last query is 9 after it
+    CHECK_THAT(problems(far, 0, std::nanf("")), Contains(far) && Contains("nan"));
+    const char* const covariance = "stats/query_covariance"; // [2, 4, 8, 8]
+    CHECK_THAT(problems("stats/query_mean", 9, std::nanf("")), Contains("query_mean") && Contains("not finite"));
+    CHECK_THAT(problems(covariance, 64 + 9, -1.0f), Contains("head 1: the variance of channel 1 is -1"));
+    CHECK_THAT(problems(covariance, 256 + 1, 0.5f), Contains("slot 1, head 0: [1, 0] is") && Contains("[0, 1] is 0.5"));
+    CHECK_THAT(problems(covariance, 9, 1e-9f), Contains("the variances allow"));
+    CHECK_THAT(problems(covariance, 9, INFINITY), Contains("not finite"));
+
+    tamper(path, [](hid_t file) {
+        const std::vector<float> three(3, 0.5f);
+        io::writeAttribute(file, "rope_frequencies", std::span<const float>(three));
+    });
+    CHECK_THAT(openError(path), Contains("'rope_frequencies' has 3 values, expected 4"));
+    tamper(path, [](hid_t file) {
+        const std::vector<float> broken{1.0f, std::nanf(""), 0.1f, 0.1f};
+        io::writeAttribute(file, "rope_frequencies", std::span<const float>(broken));
+    });
+    CHECK_THAT(openError(path), Contains("'rope_frequencies' holds nan"));
+    tamper(path, [](hid_t file) { io::writeAttribute(file, "rope_frequencies", "one"); });
+    CHECK_THAT(openError(path), Contains("not a list of floating-point numbers"));
+}
+
+TEST_CASE("a capture of format 1.0 is read without the arrays of 1.1, and a later one must have them", "[io]")
+{
+    using core::Need;
+    const TemporaryFolder folder;
+    const auto path = folder / "a.kvh5";
+    const SyntheticCapture capture;
+    test::writeSynthetic(capture, path);
+    tamper(path, [](hid_t file) {
+        for (const char* name : {"stats/received_sq_far", "stats/query_mean", "stats/query_covariance"})
+            H5Ldelete(file, name, H5P_DEFAULT);
+        setVersion(file, "1.0");
+    });
+    {
+        const io::CaptureReader reader(path);
+        CHECK(reader.available() == without(capture.available(), Need::farSquares | Need::queryStats));
+        CHECK(reader.info().model.ropeFrequencies.empty());
+        const core::LayerData layer = reader.loadLayer(1, reader.available());
+        CHECK(layer.receivedSq == capture.layer(1).receivedSq);
+        CHECK(layer.receivedSqFar.empty());
+        CHECK(layer.queryCovariance.empty());
+        using Catch::Contains;
+        CHECK_THROWS_WITH((void)reader.loadLayer(0, Need::queryStats), Contains("query statistics needed"));
+        CHECK_THROWS_WITH((void)reader.loadLayer(0, Need::farSquares), Contains("squared sums of far queries needed"));
+    }
+    CHECK(io::verifyCapture({path, "/"}).empty());
+    tamper(path, [](hid_t file) { io::writeAttribute(file, "format_version", "1.1"); });
+    const std::vector<std::string> problems = io::verifyCapture({path, "/"});
+    REQUIRE(problems.size() == 3);
+    CHECK_THAT(problems[0], Catch::Contains("stats/received_sq_far") && Catch::Contains("missing"));
+}
+
 TEST_CASE("no damage to a file's bytes brings a reader down", "[io][slow]")
 {
     const TemporaryFolder folder;

@@ -70,6 +70,9 @@ TEST_CASE("a capture comes back exactly, float16 arrays as their rounded values"
         CHECK(read.received == made.received);
         CHECK(read.receivedWindow == made.receivedWindow);
         CHECK(read.receivedSq == made.receivedSq);
+        CHECK(read.receivedSqFar == made.receivedSqFar);
+        CHECK(read.queryMean == made.queryMean);
+        CHECK(read.queryCovariance == made.queryCovariance);
         CHECK(read.entropy == made.entropy);
         CHECK(read.sinkMass == made.sinkMass);
         CHECK(read.windowRows == throughHalf(made.windowRows));
@@ -118,7 +121,8 @@ TEST_CASE("each tier holds what it promises", "[io]")
         test::writeSynthetic(capture, path);
         const io::CaptureReader reader(path);
         CHECK(reader.info().tier == tier);
-        CHECK(includes(reader.available(), Need::stats));
+        CHECK(includes(reader.available(), Need::stats | Need::farSquares));
+        CHECK(includes(reader.available(), Need::queryStats) == (tier != core::Tier::stats));
         CHECK(includes(reader.available(), Need::keys | Need::windowRows) == (tier != core::Tier::stats));
         CHECK((reader.mapLevels() > 0) == (tier >= core::Tier::map));
         CHECK(reader.hasFullMap() == (tier == core::Tier::full));
@@ -175,6 +179,7 @@ TEST_CASE("any bytes survive in the texts of a capture", "[io]")
     info.extra = {{"slurm job/1", "a\nb"}, {"empty", ""}};
     info.seed = std::numeric_limits<std::uint64_t>::max();
     info.model.ropeTheta = 0.1;
+    info.model.ropeFrequencies = {1.0f, 0.31622776f, 1e-30f, 0.0f};
     test::writeSynthetic(capture, folder / "a.kvh5");
     requireSameInfo(io::CaptureReader(folder / "a.kvh5").info(), info);
 }
@@ -250,6 +255,12 @@ TEST_CASE("a capture without what its tier promises is refused by the name of wh
     some = all;
     some.decodeRows = {};
     CHECK_THROWS_WITH(finished(some, 0), Catch::Contains("/rows/decode"));
+    some = all;
+    some.queryCovariance = {};
+    CHECK_THROWS_WITH(finished(some, 0), Catch::Contains("/stats/query_covariance") && Catch::Contains("tier cache"));
+    some = all;
+    some.receivedSqFar = {};
+    CHECK_THROWS_WITH(finished(some, 0), Catch::Contains("/stats/received_sq_far"));
     capture.mutableInfo().tier = core::Tier::map;
     options.mapLevels = 1;
     options.mapCells = 35;
@@ -263,7 +274,9 @@ TEST_CASE("a capture without what its tier promises is refused by the name of wh
     capture.mutableInfo().tier = core::Tier::stats;
     options = {};
     options.force = true;
-    some.windowRows = some.key = some.value = some.query = {};
+    some = all;
+    some.windowRows = some.decodeRows = some.key = some.value = some.query = {};
+    some.queryMean = some.queryCovariance = {};
     finished(some, 0);
     CHECK(io::CaptureReader(folder / "a.kvh5").info().tier == core::Tier::stats);
 }
@@ -311,6 +324,9 @@ TEST_CASE("arguments that contradict each other are refused", "[io]")
     writer.writeLayer(0, arrays);
     arrays.key = arrays.key.first(arrays.key.size() - 1);
     CHECK_THROWS_WITH(writer.writeLayer(1, arrays), Catch::Contains("/cache/key"));
+    arrays = test::arraysOf(capture.layer(1));
+    arrays.queryCovariance = arrays.queryMean;
+    CHECK_THROWS_WITH(writer.writeLayer(1, arrays), Catch::Contains("/stats/query_covariance"));
     arrays = test::arraysOf(capture.layer(1));
     arrays.nGenerated = 4;
     CHECK_THROWS_WITH(writer.writeLayer(1, arrays), Catch::Contains("decode steps"));

@@ -18,7 +18,10 @@ import numpy as np
 HALF = ["rows/window", "rows/decode", "cache/key", "cache/value", "cache/query", "map/full", "map/level_0/max"]
 LABELS = {
     "stats/received": ["layer", "head", "key"],
+    "stats/received_sq_far": ["layer", "head", "key"],
     "stats/entropy": ["layer", "head", "query"],
+    "stats/query_mean": ["layer", "head", "channel"],
+    "stats/query_covariance": ["layer", "head", "channel", "channel"],
     "rows/window": ["layer", "head", "query", "key"],
     "rows/decode": ["layer", "head", "query", "key"],
     "cache/key": ["layer", "kv_head", "token", "channel"],
@@ -32,11 +35,12 @@ LABELS = {
 
 
 def check_file(file):
-    assert file.attrs["format"] == "kvviz-capture" and file.attrs["format_version"] == "1.0"
+    assert file.attrs["format"] == "kvviz-capture" and file.attrs["format_version"] == "1.1"
     assert file.attrs["complete"] == 1
     layers, heads = len(file.attrs["layers"]), len(file.attrs["heads"])
     n, t = int(file["prompt"].attrs["n_prompt"]), int(file["prompt"].attrs["n_generated"])
     w = int(file.attrs["window"])
+    assert file.attrs["rope_frequencies"].shape == (file.attrs["rope_dim"] // 2,)
     for path in HALF:
         assert file[path].dtype == np.float16, (path, file[path].dtype)
         assert file[path].compression == "gzip" and file[path].shuffle
@@ -71,6 +75,10 @@ def check_numbers(file):
     assert np.all(full[..., :n][..., np.triu_indices(n, 1)[0], np.triu_indices(n, 1)[1]] == 0)
     assert np.allclose(full.sum(axis=2), file["stats/received"], rtol=1e-3, atol=1e-3)
     assert np.array_equal(full[:, :, n - int(file.attrs["window"]):, :n], file["rows/window"])
+    squares = np.tril(full[..., :n], -10) ** 2
+    assert np.allclose(squares.sum(axis=2), file["stats/received_sq_far"][..., :n], rtol=2e-3, atol=1e-3)
+    covariance = file["stats/query_covariance"][()]
+    assert np.array_equal(covariance, covariance.swapaxes(2, 3)) and (np.linalg.eigvalsh(covariance) > -1e-4).all()
     level = file["map/level_0/max"][()]
     cell = int(file["map/level_0"].attrs["cell_size"])
     row, column = level.shape[2] - 1, 0

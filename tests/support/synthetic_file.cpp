@@ -65,6 +65,9 @@ io::LayerArrays arraysOf(const core::LayerData& layer)
     arrays.received = layer.received;
     arrays.receivedWindow = layer.receivedWindow;
     arrays.receivedSq = layer.receivedSq;
+    arrays.receivedSqFar = layer.receivedSqFar;
+    arrays.queryMean = layer.queryMean;
+    arrays.queryCovariance = layer.queryCovariance;
     arrays.entropy = layer.entropy;
     arrays.sinkMass = layer.sinkMass;
     arrays.windowRows = layer.windowRows;
@@ -99,8 +102,10 @@ void writeSynthetic(const SyntheticCapture& capture, const std::filesystem::path
     }
     for (std::int64_t slot = 0; slot < std::ssize(info.layers); ++slot) {
         io::LayerArrays arrays = arraysOf(capture.layer(slot));
-        if (info.tier == core::Tier::stats)
+        if (info.tier == core::Tier::stats) {
             arrays.windowRows = arrays.decodeRows = arrays.key = arrays.value = arrays.query = {};
+            arrays.queryMean = arrays.queryCovariance = {};
+        }
         writer.writeLayer(slot, arrays);
     }
     writeLogits(writer, capture);
