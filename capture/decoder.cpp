@@ -1,36 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The transformer, layer by layer. Projections run over chunks of rows, so that memory beside the cache stays small
-// at any length; attention runs over blocks of query rows.
+// The transformer, layer by layer. The row-wise parts are LayerMath's; attention runs over blocks of query rows.
 #include "capture/decoder.hpp"
 
-#include "capture/cpu_kernels.hpp"
 #include "core/io/capture_writer.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace kvviz::capture {
 namespace {
 
-constexpr std::int64_t kChunk = 512;     ///< rows of one projection
 constexpr std::int64_t kLogitChunk = 512; ///< rows of one product with the vocabulary
 constexpr std::int64_t kBlock = io::kMapChunk; ///< query rows of one attention block: a row of map chunks
-
-void resizeFor(std::vector<float>& buffer, std::int64_t count)
-{
-    if (std::ssize(buffer) < count)
-        buffer.resize(static_cast<std::size_t>(count));
-}
 
 } // namespace
 
 Decoder::Decoder(std::shared_ptr<const Model> model, const DecoderOptions& options)
     : m_model(std::move(model)), m_options(options),
       m_cache(m_model->info.nLayers, m_model->info.nKvHeads, options.capacity, m_model->info.headDim),
-      m_attention({})
+      m_attention({}), m_math(m_model)
 {
     const core::ModelInfo& info = m_model->info;
     if (options.capacity > info.contextLength)
@@ -44,13 +34,9 @@ Decoder::Decoder(std::shared_ptr<const Model> model, const DecoderOptions& optio
     m_lastLogits.resize(static_cast<std::size_t>(info.vocabSize));
 }
 
-void Decoder::checkIds(std::span<const std::int32_t> ids) const
+void Decoder::checkFits(std::span<const std::int32_t> ids) const
 {
-    for (const std::int32_t id : ids)
-        if (id < 0 || id >= m_model->info.vocabSize)
-            throw core::Error(
-                core::ErrorCode::badInput,
-                fmt::format("token id {} is outside the vocabulary of {} tokens", id, m_model->info.vocabSize));
+    checkIds(*m_model, ids);
     if (m_cache.size() + std::ssize(ids) > m_cache.capacity())
         throw core::Error(core::ErrorCode::badInput, fmt::format("{} tokens do not fit into a cache of {}",
                                                                  m_cache.size() + std::ssize(ids), m_cache.capacity()));
@@ -62,14 +48,13 @@ std::span<const float> Decoder::prefill(std::span<const std::int32_t> ids, const
         throw core::Error(core::ErrorCode::badInput, "the prompt has no tokens");
     if (m_cache.size() != 0)
         throw core::Error(core::ErrorCode::failure, "a decoder prefills one prompt only");
-    checkIds(ids);
+    checkFits(ids);
     const std::int64_t n = std::ssize(ids);
     const std::int64_t hidden = m_model->info.hiddenSize;
     m_attention.setWindow(n - m_options.window);
     resizeFor(m_hidden, n * hidden);
-    for (std::int64_t i = 0; i < n; ++i)
-        m_model->embedding.copyRow(ids[static_cast<std::size_t>(i)], m_hidden.data() + i * hidden);
-    prepareRotations(0, n);
+    m_math.embed(ids, m_hidden.data());
+    m_math.setPositions(0, n);
     for (int layer = 0; layer < m_model->info.nLayers; ++layer) {
         progress.throwIfStopped();
         progress("prefill", layer, m_model->info.nLayers);
@@ -86,10 +71,10 @@ std::span<const float> Decoder::prefill(std::span<const std::int32_t> ids, const
 
 std::span<const float> Decoder::step(std::int32_t id)
 {
-    checkIds({&id, 1});
+    checkFits({&id, 1});
     const std::int64_t position = m_cache.size();
-    m_model->embedding.copyRow(id, m_hidden.data());
-    prepareRotations(position, 1);
+    m_math.embed({&id, 1}, m_hidden.data());
+    m_math.setPositions(position, 1);
     for (int layer = 0; layer < m_model->info.nLayers; ++layer)
         runLayer(layer, position, 1);
     m_cache.setSize(position + 1);
@@ -99,12 +84,14 @@ std::span<const float> Decoder::step(std::int32_t id)
 
 void Decoder::runLayer(int layer, std::int64_t begin, std::int64_t rows)
 {
-    const std::int64_t hidden = m_model->info.hiddenSize;
     const std::int64_t width = static_cast<std::int64_t>(m_model->info.nHeads) * m_model->info.headDim;
     const bool isPrompt = begin == 0;
     resizeFor(m_query, rows * width);
     resizeFor(m_attended, rows * width);
-    projectQkv(layer, begin, rows);
+    m_math.projectQkv(layer, m_hidden.data(), rows,
+                      {m_query.data(), m_cache.key(layer, 0, begin), m_cache.value(layer, 0, begin),
+                       m_model->info.headDim, m_cache.headStride()},
+                      isPrompt ? promptWatch(layer) : ProjectionWatch());
     if (isPrompt)
         attendPrompt(layer, rows);
     else
@@ -120,61 +107,25 @@ void Decoder::runLayer(int layer, std::int64_t begin, std::int64_t rows)
                            m_cache.headStride()};
     for (AttentionHook* hook : m_hooks)
         hook->onLayer(state, m_statistics);
-    for (std::int64_t first = 0; first < rows; first += kChunk)
-        m_model->layers[static_cast<std::size_t>(layer)].attentionOutput.apply(
-            m_attended.data() + first * width, std::min(kChunk, rows - first), m_hidden.data() + first * hidden, true);
-    feedForward(layer, rows);
+    m_math.addAttentionOutput(layer, m_attended.data(), rows, m_hidden.data());
+    m_math.addFeedForward(layer, rows, m_hidden.data());
 }
 
-void Decoder::prepareRotations(std::int64_t begin, std::int64_t rows)
+/// Whoever wants to see the projections of a prompt; empty when nobody does, and then nothing is called.
+ProjectionWatch Decoder::promptWatch(int layer)
 {
-    const std::int64_t half = std::ssize(m_model->inverseFrequency);
-    resizeFor(m_cosine, rows * half);
-    resizeFor(m_sine, rows * half);
-    // Angles in float32, as transformers computes them: at position 8000 the rounding of a float64 angle differs.
-    for (std::int64_t i = 0; i < rows; ++i)
-        for (std::int64_t c = 0; c < half; ++c) {
-            const float angle = static_cast<float>(begin + i) * m_model->inverseFrequency[static_cast<std::size_t>(c)];
-            m_cosine[static_cast<std::size_t>(i * half + c)] = std::cos(angle);
-            m_sine[static_cast<std::size_t>(i * half + c)] = std::sin(angle);
-        }
-}
-
-void Decoder::projectQkv(int layer, std::int64_t begin, std::int64_t rows)
-{
-    const core::ModelInfo& info = m_model->info;
-    const LayerWeights& weights = m_model->layers[static_cast<std::size_t>(layer)];
-    const std::int64_t hidden = info.hiddenSize;
-    const std::int64_t d = info.headDim;
-    const std::int64_t outputs = weights.qkv.outputs();
-    const std::int64_t half = std::ssize(m_model->inverseFrequency);
-    resizeFor(m_normed, std::min(rows, kChunk) * hidden);
-    resizeFor(m_qkv, std::min(rows, kChunk) * outputs);
-    const bool wantsMoments = m_options.queryStatistics && begin == 0;
     m_moments.reset();
-    for (std::int64_t first = 0; first < rows; first += kChunk) {
-        const std::int64_t count = std::min(kChunk, rows - first);
-#pragma omp parallel for schedule(static) if (count > 1)
-        for (std::int64_t i = 0; i < count; ++i)
-            rmsNorm(m_hidden.data() + (first + i) * hidden, weights.attentionNorm.data(), m_normed.data() + i * hidden,
-                    hidden, m_model->normEps);
-        weights.qkv.apply(m_normed.data(), count, m_qkv.data());
-        if (const std::int64_t skip = std::max<std::int64_t>(0, m_options.sinks - first); wantsMoments && skip < count)
-            m_moments.add(m_qkv.data() + skip * outputs, count - skip, outputs); // before they are rotated
-#pragma omp parallel for schedule(static) if (count > 1)
-        for (std::int64_t i = 0; i < count; ++i) {
-            const float* const cosine = m_cosine.data() + (first + i) * half;
-            const float* const sine = m_sine.data() + (first + i) * half;
-            float* const row = m_qkv.data() + i * outputs;
-            for (int head = 0; head < info.nHeads + info.nKvHeads; ++head)
-                rotate(row + head * d, cosine, sine, info.ropeDim);
-            std::copy_n(row, info.nHeads * d, m_query.data() + (first + i) * info.nHeads * d);
-            for (int g = 0; g < info.nKvHeads; ++g) {
-                std::copy_n(row + (info.nHeads + g) * d, d, m_cache.key(layer, g, begin + first + i));
-                std::copy_n(row + (info.nHeads + info.nKvHeads + g) * d, d, m_cache.value(layer, g, begin + first + i));
-            }
-        }
-    }
+    if (!m_options.queryStatistics && m_projectionHooks.empty())
+        return {};
+    return [this, layer](std::int64_t first, std::int64_t rows, const float* inputs, const float* projected) {
+        const core::ModelInfo& info = m_model->info;
+        const std::int64_t outputs = std::int64_t{info.nHeads + 2 * info.nKvHeads} * info.headDim;
+        const std::int64_t skip = std::max<std::int64_t>(0, m_options.sinks - first);
+        if (m_options.queryStatistics && skip < rows)
+            m_moments.add(projected + skip * outputs, rows - skip, outputs);
+        for (ProjectionHook* hook : m_projectionHooks)
+            hook->onProjectionInputs(layer, first, rows, inputs, info.hiddenSize);
+    };
 }
 
 void Decoder::resetStatistics()
@@ -221,40 +172,11 @@ void Decoder::attendStep(int layer, std::int64_t position)
             hook->onRows(view);
 }
 
-void Decoder::feedForward(int layer, std::int64_t rows)
-{
-    const LayerWeights& weights = m_model->layers[static_cast<std::size_t>(layer)];
-    const std::int64_t hidden = m_model->info.hiddenSize;
-    const std::int64_t ffn = m_model->ffnSize;
-    resizeFor(m_gateUp, std::min(rows, kChunk) * 2 * ffn);
-    resizeFor(m_gate, std::min(rows, kChunk) * ffn);
-    for (std::int64_t first = 0; first < rows; first += kChunk) {
-        const std::int64_t count = std::min(kChunk, rows - first);
-#pragma omp parallel for schedule(static) if (count > 1)
-        for (std::int64_t i = 0; i < count; ++i)
-            rmsNorm(m_hidden.data() + (first + i) * hidden, weights.ffnNorm.data(), m_normed.data() + i * hidden,
-                    hidden, m_model->normEps);
-        weights.gateUp.apply(m_normed.data(), count, m_gateUp.data());
-#pragma omp parallel for schedule(static) if (count > 1)
-        for (std::int64_t i = 0; i < count; ++i) {
-            float* const row = m_gateUp.data() + i * 2 * ffn;
-            siluMultiply(row, row + ffn, ffn);
-            std::copy_n(row, ffn, m_gate.data() + i * ffn);
-        }
-        weights.down.apply(m_gate.data(), count, m_hidden.data() + first * hidden, true);
-    }
-}
-
 void Decoder::emitLogits(std::int64_t begin, std::int64_t rows, const float* stream)
 {
-    const std::int64_t hidden = m_model->info.hiddenSize;
     const std::int64_t vocab = m_model->info.vocabSize;
-    resizeFor(m_normed, rows * hidden);
     resizeFor(m_logits, rows * vocab);
-    for (std::int64_t i = 0; i < rows; ++i)
-        rmsNorm(stream + i * hidden, m_model->outputNorm.data(), m_normed.data() + i * hidden,
-                hidden, m_model->normEps);
-    m_model->head().apply(m_normed.data(), rows, m_logits.data());
+    m_math.logits(stream, rows, m_logits.data());
     for (LogitsHook* hook : m_logitsHooks)
         hook->onLogits(begin, rows, m_logits.data(), vocab);
     std::copy_n(m_logits.data() + (rows - 1) * vocab, vocab, m_lastLogits.data());

@@ -5,6 +5,7 @@
 
 #include "capture/attention.hpp"
 #include "capture/kv_cache.hpp"
+#include "capture/layer_math.hpp"
 #include "capture/model.hpp"
 #include "capture/query_moments.hpp"
 #include "core/progress.hpp"
@@ -40,15 +41,13 @@ public:
     [[nodiscard]] std::int64_t size() const { return m_cache.size(); }
 
 private:
-    void checkIds(std::span<const std::int32_t> ids) const;
+    void checkFits(std::span<const std::int32_t> ids) const;
     void runLayer(int layer, std::int64_t begin, std::int64_t rows);
-    void projectQkv(int layer, std::int64_t begin, std::int64_t rows);
     void attendPrompt(int layer, std::int64_t rows);
     void attendStep(int layer, std::int64_t position);
-    void feedForward(int layer, std::int64_t rows);
     /// `stream`: residual stream [rows, hidden] of positions [begin, begin + rows).
     void emitLogits(std::int64_t begin, std::int64_t rows, const float* stream);
-    void prepareRotations(std::int64_t begin, std::int64_t rows);
+    ProjectionWatch promptWatch(int layer);
     void resetStatistics();
 
     std::shared_ptr<const Model> m_model;
@@ -56,22 +55,18 @@ private:
     AttentionShape m_shape;
     KvCache m_cache;
     BlockAttention m_attention;
+    LayerMath m_math;
     AttentionStatistics m_statistics;
     QueryMoments m_moments;
     std::vector<AttentionHook*> m_hooks;
     std::vector<LogitsHook*> m_logitsHooks;
 
     std::vector<float> m_hidden;    // [rows, hidden] residual stream
-    std::vector<float> m_normed;    // [chunk, hidden]
-    std::vector<float> m_qkv;       // [chunk, (H + 2 G) d]
     std::vector<float> m_query;     // [rows, H, d]
     std::vector<float> m_attended;  // [rows, H, d]
-    std::vector<float> m_gateUp;    // [chunk, 2 ffn]
-    std::vector<float> m_gate;      // [chunk, ffn]
     std::vector<float> m_logits;    // [chunk, vocab]
     std::vector<float> m_lastLogits; // [vocab]
     std::vector<float> m_stepRows;  // [H, keys]
-    std::vector<float> m_cosine, m_sine; // [rows, ropeDim / 2]
 };
 
 } // namespace kvviz::capture
