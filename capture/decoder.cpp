@@ -154,6 +154,8 @@ void Decoder::projectQkv(int layer, std::int64_t begin, std::int64_t rows)
         for (std::int64_t i = 0; i < count; ++i)
             rmsNorm(m_hidden.data() + (first + i) * hidden, weights.attentionNorm.data(), m_normed.data() + i * hidden,
                     hidden, m_model->normEps);
+        for (ProjectionHook* hook : m_projectionHooks)
+            hook->onProjectionInputs(layer, begin + first, count, m_normed.data(), hidden);
         weights.qkv.apply(m_normed.data(), count, m_qkv.data());
 #pragma omp parallel for schedule(static) if (count > 1)
         for (std::int64_t i = 0; i < count; ++i) {
