@@ -60,6 +60,16 @@ public:
     virtual void onLayer(const LayerState& state, const AttentionStatistics& statistics) = 0;
 };
 
+/// What a layer's projections read.
+class ProjectionHook {
+public:
+    virtual ~ProjectionHook() = default;
+    /// inputs[rows, hidden] of positions [begin, begin + rows): the normed residual stream, on which W_Q, W_K and W_V
+    /// act.
+    virtual void onProjectionInputs(int layer, std::int64_t begin, std::int64_t rows, const float* inputs,
+                                    std::int64_t hidden) = 0;
+};
+
 /// Logits of consecutive positions, in blocks.
 class LogitsHook {
 public:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The only file of the decoder that sees LibTorch: matrix products.
+// The only file of the decoder that sees LibTorch: matrix products and the singular value decomposition.
 #include "capture/linear.hpp"
 
 #include "capture/cpu_kernels.hpp"
@@ -14,6 +14,9 @@
 #include <torch/headeronly/version.h>
 
 #include <omp.h>
+
+#include <algorithm>
+#include <cmath>
 
 namespace kvviz::capture {
 namespace {
@@ -53,7 +56,7 @@ void atTorchBoundary(Work&& work)
         work();
     } catch (const c10::Error& error) {
         throw core::Error(core::ErrorCode::device,
-                          std::string("a matrix product failed: ") + error.what_without_backtrace());
+                          std::string("a matrix computation failed: ") + error.what_without_backtrace());
     }
 }
 
@@ -137,6 +140,31 @@ void multiplyBlock(bool transposeB, std::int64_t m, std::int64_t n, std::int64_t
         at::Tensor out = strided(c, m, n, ldc, 1);
         at::mm_out(out, strided(a, m, k, lda, 1), transposeB ? strided(b, k, n, 1, ldb) : strided(b, k, n, ldb, 1));
     });
+}
+
+LeftSingular leftSingular(std::span<const double> matrix, std::int64_t rows, std::int64_t columns)
+{
+    if (std::ssize(matrix) != rows * columns)
+        throw core::Error(core::ErrorCode::failure, "a matrix to be factored has the wrong number of values");
+    if (!std::all_of(matrix.begin(), matrix.end(), [](double value) { return std::isfinite(value); }))
+        throw core::Error(core::ErrorCode::failure, "a matrix to be factored holds values that are not finite");
+    LeftSingular result{std::vector<double>(static_cast<std::size_t>(rows * rows)),
+                        std::vector<double>(static_cast<std::size_t>(rows), 0.0)};
+    atTorchBoundary([&] {
+        const auto [u, s, vt] =
+            at::linalg_svd(view(matrix.data(), rows, columns, at::kDouble), /*full_matrices=*/rows > columns);
+        view(result.directions.data(), rows, rows, at::kDouble).copy_(u.t());
+        std::copy_n(s.contiguous().const_data_ptr<double>(), s.numel(), result.values.begin());
+    });
+    for (std::int64_t i = 0; i < rows; ++i) {
+        const std::span<double> row = std::span(result.directions).subspan(static_cast<std::size_t>(i * rows),
+                                                                          static_cast<std::size_t>(rows));
+        const auto smaller = [](double a, double b) { return std::abs(a) < std::abs(b); };
+        if (*std::max_element(row.begin(), row.end(), smaller) < 0)
+            for (double& value : row)
+                value = -value;
+    }
+    return result;
 }
 
 void setThreads(int threads)

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // A weight matrix and its two products: many rows (prefill, through LibTorch) and one row (decode, where reading the
-// weights is all that counts, through our own kernel). No LibTorch in this header.
+// weights is all that counts, through our own kernel). And a factorisation for low-rank tables. No LibTorch in this
+// header.
 #pragma once
 
 #include "core/half.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace kvviz::capture {
@@ -43,6 +45,15 @@ private:
 /// thread (call it from inside a parallel loop).
 void multiplyBlock(bool transposeB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
                    const float* b, std::int64_t ldb, float* c, std::int64_t ldc);
+
+/// Left singular vectors and singular values of a matrix [rows, columns].
+struct LeftSingular {
+    std::vector<double> directions; // [rows, rows] row i: unit vector that belongs to the i-th largest singular value
+    std::vector<double> values;     // [rows] descending; 0 beyond the number of columns
+};
+/// Computed in double. Of each direction and its negative, the one whose largest component is positive, so that the
+/// result does not depend on the linear algebra library. Throws Error(failure) for values that are not finite.
+[[nodiscard]] LeftSingular leftSingular(std::span<const double> matrix, std::int64_t rows, std::int64_t columns);
 
 /// Threads for LibTorch and for our own OpenMP loops; 0 = all cores.
 void setThreads(int threads);
