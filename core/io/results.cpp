@@ -15,6 +15,8 @@
 #include <fmt/format.h>
 
 #include <numeric>
+#include <type_traits>
+#include <utility>
 
 namespace kvviz::io {
 
@@ -41,6 +43,20 @@ void visitScalars(Record& r, Visit&& visit)
     visit("mean_output_error", r.meanOutputError), visit("p95_output_error", r.p95OutputError);
 }
 
+/// Scalars that came with format 1.1; a reader leaves those that a file does not hold as they are.
+template <typename Record, typename Visit>
+void visitLaterScalars(Record& r, Visit&& visit)
+{
+    visit("budget_use", r.budgetUse), visit("facts", r.facts), visit("draws", r.draws);
+    visit("std_lost", r.stdLost), visit("mean_lost_generated", r.meanLostGenerated);
+    visit("mean_concat_error", r.meanConcatError), visit("mean_block_error", r.meanBlockError);
+    visit("adjacent_jaccard", r.adjacentJaccard), visit("mean_run", r.meanRun);
+    visit("key_error", r.keyError), visit("value_error", r.valueError);
+    visit("key_cosine", r.keyCosine), visit("value_cosine", r.valueCosine);
+    visit("mean_logprob_delta", r.meanLogprobDelta), visit("mean_kl", r.meanKl);
+    visit("top1_agreement", r.top1Agreement), visit("size_ratio", r.sizeRatio);
+}
+
 /// Every array with its shape and axis labels; empty arrays are not in the file.
 template <typename Record, typename Visit>
 void visitArrays(Record& r, Visit&& visit)
@@ -53,6 +69,12 @@ void visitArrays(Record& r, Visit&& visit)
     visit("lost_non_sink", r.lostNonSink, dims(r.layers, r.heads, r.t), lossLabels);
     visit("output_error", r.outputError, dims(r.layers, r.heads, r.t), lossLabels);
     visit("survival", r.survival, dims(r.layers, r.segments), {"layer", "segment"});
+    visit("lost_generated", r.lostGenerated, dims(r.layers, r.heads, r.t), lossLabels);
+    visit("intact", r.intact, dims(r.layers, r.segments), {"layer", "segment"});
+    visit("run_lengths", r.runLengths, dims(kRunLengthBins), {"power"});
+    visit("logprob_delta", r.logprobDelta, dims(r.t), {"query"});
+    visit("kl", r.kl, dims(r.t), {"query"});
+    visit("top1", r.top1, dims(r.t), {"query"});
 }
 
 hsize_t product(const std::vector<hsize_t>& dims)
@@ -60,8 +82,13 @@ hsize_t product(const std::vector<hsize_t>& dims)
     return std::accumulate(dims.begin(), dims.end(), hsize_t{1}, std::multiplies<>());
 }
 
-/// One compressed chunk for each layer.
-void writeArray(hid_t group, const char* name, hid_t fileType, hid_t memoryType, const std::vector<hsize_t>& dims,
+/// Type of an element in the file and in memory.
+std::pair<hid_t, hid_t> typesOf(float) { return {H5T_IEEE_F32LE, H5T_NATIVE_FLOAT}; }
+std::pair<hid_t, hid_t> typesOf(std::uint8_t) { return {H5T_STD_U8LE, H5T_NATIVE_UINT8}; }
+std::pair<hid_t, hid_t> typesOf(std::int64_t) { return {H5T_STD_I64LE, H5T_NATIVE_INT64}; }
+
+/// One compressed chunk for each layer; lists are one.
+void writeArray(hid_t group, const char* name, std::pair<hid_t, hid_t> types, const std::vector<hsize_t>& dims,
                 const void* data, const std::vector<const char*>& labels)
 {
     const std::string what = fmt::format("cannot write '{}'", name);
@@ -69,14 +96,15 @@ void writeArray(hid_t group, const char* name, hid_t fileType, hid_t memoryType,
                                  ErrorCode::failure, what);
     const Handle creation(H5Pcreate(H5P_DATASET_CREATE));
     std::vector<hsize_t> chunk = dims;
-    chunk[0] = 1;
+    if (chunk.size() > 1)
+        chunk[0] = 1;
     check(H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data()), ErrorCode::failure, what);
     check(H5Pset_shuffle(creation.get()), ErrorCode::failure, what);
     check(H5Pset_deflate(creation.get(), 1), ErrorCode::failure, what);
     const Handle dataset =
-        checked(H5Dcreate2(group, name, fileType, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+        checked(H5Dcreate2(group, name, types.first, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
                 ErrorCode::failure, what);
-    check(H5Dwrite(dataset.get(), memoryType, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), ErrorCode::failure, what);
+    check(H5Dwrite(dataset.get(), types.second, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), ErrorCode::failure, what);
     labelAxes(dataset.get(), labels);
 }
 
@@ -97,12 +125,20 @@ struct ScalarReader {
     void operator()(const char* name, std::int64_t& value) const { value = readInteger(group, name, where); }
     void operator()(const char* name, std::uint64_t& value) const { value = readUnsigned(group, name, where); }
     void operator()(const char* name, double& value) const { value = readReal(group, name, where); }
+
+    [[nodiscard]] bool has(const char* name, const std::string&) const { return texts.has(path, name); }
+    template <typename T>
+    [[nodiscard]] bool has(const char* name, const T&) const
+    {
+        return hasAttribute(group, name);
+    }
 };
 
 void writeRecord(hid_t replay, std::size_t index, const ReplayRecord& record)
 {
     const Handle group = createGroup(replay, std::to_string(index).c_str());
     visitScalars(record, ScalarWriter{group.get()});
+    visitLaterScalars(record, ScalarWriter{group.get()});
     std::string flags;
     for (const std::string& flag : record.flags)
         flags += (flags.empty() ? "" : "\n") + flag;
@@ -114,9 +150,7 @@ void writeRecord(hid_t replay, std::size_t index, const ReplayRecord& record)
         if (values.size() != product(dims))
             throw Error(ErrorCode::failure, fmt::format("/replay/{}/{}: {} values do not fill the shape {}", index,
                                                         name, values.size(), shapeText(dims)));
-        constexpr bool bytes = sizeof(values[0]) == 1;
-        writeArray(group.get(), name, bytes ? H5T_STD_U8LE : H5T_IEEE_F32LE,
-                   bytes ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT, dims, values.data(), labels);
+        writeArray(group.get(), name, typesOf(values[0]), dims, values.data(), labels);
     });
 }
 
@@ -126,7 +160,12 @@ ReplayRecord readRecord(hid_t root, const TextCopy& texts, const std::string& pa
     const std::string where = fileWhere + path;
     const Handle group = openGroup(root, path, fileWhere);
     ReplayRecord record;
-    visitScalars(record, ScalarReader{group.get(), texts, path, where});
+    const ScalarReader reader{group.get(), texts, path, where};
+    visitScalars(record, reader);
+    visitLaterScalars(record, [&](const char* name, auto& value) {
+        if (reader.has(name, value))
+            reader(name, value);
+    });
     const std::string flags = texts.read(path, "flags");
     for (std::size_t begin = 0; begin < flags.size();) {
         const std::size_t end = std::min(flags.find('\n', begin), flags.size());
@@ -143,8 +182,10 @@ ReplayRecord readRecord(hid_t root, const TextCopy& texts, const std::string& pa
                                         const std::vector<const char*>&) {
         if (!hasDataset(group.get(), array))
             return;
-        if constexpr (sizeof(T) == 1)
+        if constexpr (std::is_same_v<T, std::uint8_t>)
             values = readBytes(group.get(), array, dims, where + "/");
+        else if constexpr (std::is_same_v<T, std::int64_t>)
+            values = readInt64s(group.get(), array, dims, where + "/");
         else
             values = readFloats(group.get(), array, dims, where + "/");
     });

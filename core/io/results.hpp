@@ -6,11 +6,17 @@
 #include "core/capture_info.hpp"
 
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace kvviz::io {
+
+/// Bins of ReplayRecord::runLengths.
+inline constexpr std::int64_t kRunLengthBins = 16;
+/// A number that does not apply to a replay, or that its file does not hold.
+inline constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
 
 /// One (capture, method, budget) replay. Arrays cover the captured layers and heads.
 struct ReplayRecord {
@@ -19,7 +25,7 @@ struct ReplayRecord {
     std::string promptId;
     std::string modelName;
     std::string method, variant, params; ///< params: JSON object of the resolved parameters
-    std::string depth;     ///< "mass" or "output"
+    std::string depth;     ///< "mass", "output" or "decode"
     std::string assumption; ///< what this depth assumes, for readers of the number
     double ratio = 1.0;            ///< nominal fraction of prompt tokens kept
     std::int64_t budgetTokens = 0; ///< nominal tokens per layer and KV head; may be more than the prompt has
@@ -40,6 +46,27 @@ struct ReplayRecord {
     std::vector<float> survival;          // [L, S] fraction of each segment's prompt tokens kept (mean over KV heads)
     // Aggregates over layers, heads and decode queries:
     double meanLost = 0, p95Lost = 0, maxLost = 0, meanLostNonSink = 0, meanOutputError = 0, p95OutputError = 0;
+
+    // From here on since format 1.1; what an older file does not hold keeps these values.
+    std::string budgetUse;            ///< "follows", "fixed" or "finds": does the budget change what the method does?
+    std::string facts;                ///< JSON object of numbers that the method shows
+    std::int64_t draws = 1;           ///< random draws that were averaged
+    double stdLost = kNotKnown;       ///< standard deviation of meanLost over the draws
+    double meanLostGenerated = kNotKnown; ///< of lostGenerated
+    double meanConcatError = kNotKnown;   ///< relative error of a layer's outputs of all heads joined
+    double meanBlockError = kNotKnown;    ///< relative error (Frobenius) of a head's outputs of all queries joined
+    double adjacentJaccard = kNotKnown;   ///< of the kept sets of neighbouring captured layers, mean
+    double meanRun = kNotKnown;           ///< length of a run of consecutive kept prompt positions, mean
+    double keyError = kNotKnown, valueError = kNotKnown;   ///< relative error (Frobenius) of changed keys and values
+    double keyCosine = kNotKnown, valueCosine = kNotKnown; ///< of each token's changed and captured vector, mean
+    double meanLogprobDelta = kNotKnown, meanKl = kNotKnown, top1Agreement = kNotKnown; ///< of the arrays below
+    double sizeRatio = kNotKnown;           ///< bytes / bytes of the whole prompt cache
+    std::vector<float> lostGenerated;       // [L, H, t] the part of lostMass that was on generated keys
+    std::vector<float> intact;              // [L, S] fraction of KV heads that keep all of a segment's prompt tokens
+    std::vector<std::int64_t> runLengths;   // [kRunLengthBins] runs of 2^i to 2^(i+1) - 1 kept positions, last: or more
+    std::vector<float> logprobDelta;        // [t] log-probability of the continuation token, compressed - captured
+    std::vector<float> kl;                  // [t] KL of the next token's distribution, full cache to compressed, nats
+    std::vector<std::uint8_t> top1;         // [t] 1: the most likely next token is the same
 };
 
 /// Writes a results file record by record, so that no more than one of them need be in memory.

@@ -2,10 +2,12 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // Replay results come back as they were.
 #include "core/error.hpp"
+#include "core/io/h5_values.hpp"
 #include "core/io/results.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/synthetic_file.hpp"
 
+#include <cmath>
 #include <numeric>
 
 using namespace kvviz;
@@ -48,6 +50,24 @@ ReplayRecord makeRecord(int i)
     r.survival.assign(2 * 5, 0.75f);
     r.meanLost = 0.1, r.p95Lost = 0.2, r.maxLost = 0.3, r.meanLostNonSink = 0.4;
     r.meanOutputError = 0.5, r.p95OutputError = 0.6;
+    r.budgetUse = "finds";
+    r.facts = R"({"head_budget_min":12})";
+    r.draws = 20;
+    r.sizeRatio = 0.125;
+    r.stdLost = 1.5, r.meanLostGenerated = 2.5, r.meanConcatError = 3.5, r.meanBlockError = 4.5;
+    r.adjacentJaccard = 5.5, r.meanRun = 6.5;
+    r.runLengths.resize(16);
+    std::iota(r.runLengths.begin(), r.runLengths.end(), std::int64_t{1} << 40);
+    r.intact.assign(2 * 5, 0.5f);
+    if (i % 3 == 0) { // what applies to some methods and to depth decode only
+        r.keyError = 7.5, r.valueError = 8.5, r.keyCosine = 9.5, r.valueCosine = 10.5;
+        r.depth = "decode";
+        r.meanLogprobDelta = -11.5, r.meanKl = 12.5, r.top1Agreement = 0.875;
+        r.lostGenerated = r.lostMass;
+        r.logprobDelta = {-0.5f, 0.25f, -3.0f};
+        r.kl = {0.0f, 1.0f, 2.0f};
+        r.top1 = {1, 0, 1};
+    }
     return r;
 }
 
@@ -61,12 +81,25 @@ void requireSame(const ReplayRecord& a, const ReplayRecord& b, bool arrays)
                                    r.meanOutputError, r.p95OutputError));
     };
     CHECK(scalars(a) == scalars(b));
+    CHECK(std::tie(a.budgetUse, a.facts, a.draws) == std::tie(b.budgetUse, b.facts, b.draws));
+    for (const auto member : {&ReplayRecord::stdLost, &ReplayRecord::meanLostGenerated, &ReplayRecord::meanConcatError,
+                              &ReplayRecord::meanBlockError, &ReplayRecord::adjacentJaccard, &ReplayRecord::meanRun,
+                              &ReplayRecord::keyError, &ReplayRecord::valueError, &ReplayRecord::keyCosine,
+                              &ReplayRecord::valueCosine, &ReplayRecord::meanLogprobDelta, &ReplayRecord::meanKl,
+                              &ReplayRecord::top1Agreement, &ReplayRecord::sizeRatio})
+        CHECK((a.*member == b.*member || (std::isnan(a.*member) && std::isnan(b.*member))));
     CHECK(a.kept == (arrays ? b.kept : std::vector<std::uint8_t>{}));
     CHECK(a.keptDecode == (arrays ? b.keptDecode : std::vector<std::uint8_t>{}));
     CHECK(a.lostMass == (arrays ? b.lostMass : std::vector<float>{}));
     CHECK(a.lostNonSink == (arrays ? b.lostNonSink : std::vector<float>{}));
     CHECK(a.outputError == (arrays ? b.outputError : std::vector<float>{}));
     CHECK(a.survival == (arrays ? b.survival : std::vector<float>{}));
+    CHECK(a.lostGenerated == (arrays ? b.lostGenerated : std::vector<float>{}));
+    CHECK(a.intact == (arrays ? b.intact : std::vector<float>{}));
+    CHECK(a.runLengths == (arrays ? b.runLengths : std::vector<std::int64_t>{}));
+    CHECK(a.logprobDelta == (arrays ? b.logprobDelta : std::vector<float>{}));
+    CHECK(a.kl == (arrays ? b.kl : std::vector<float>{}));
+    CHECK(a.top1 == (arrays ? b.top1 : std::vector<std::uint8_t>{}));
 }
 
 } // namespace
@@ -109,6 +142,48 @@ TEST_CASE("results that are written one by one are a file only when they are fin
     CHECK_FALSE(std::filesystem::exists(folder / "r.kvres.h5.part"));
 }
 
+TEST_CASE("results of format 1.0 are read with what came later not known", "[io]")
+{
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "r.kvres.h5";
+    io::writeReplayResults(path, {makeRecord(0)}, "kvviz", "kvviz replay", false);
+    const char* const laterArrays[] = {"lost_generated", "intact", "run_lengths", "logprob_delta", "kl", "top1"};
+    const char* const laterScalars[] = {"budget_use", "facts", "draws", "std_lost", "mean_lost_generated",
+                                        "mean_concat_error", "mean_block_error", "adjacent_jaccard", "mean_run",
+                                        "key_error", "value_error", "key_cosine", "value_cosine", "mean_logprob_delta",
+                                        "mean_kl", "top1_agreement", "size_ratio"};
+    {
+        const io::H5Lock lock;
+        const io::Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT));
+        REQUIRE(file);
+        const io::Handle record = io::openGroup(file.get(), "replay/0", "");
+        for (const char* name : laterArrays)
+            REQUIRE(H5Ldelete(record.get(), name, H5P_DEFAULT) >= 0);
+        for (const char* name : laterScalars)
+            REQUIRE(H5Adelete(record.get(), name) >= 0);
+        H5Ldelete(file.get(), "texts", H5P_DEFAULT);
+        io::writeAttribute(file.get(), "format_version", "1.0");
+    }
+    ReplayRecord expected = makeRecord(0);
+    const ReplayRecord none;
+    expected.budgetUse = expected.facts = "";
+    expected.draws = 1;
+    for (const auto member : {&ReplayRecord::stdLost, &ReplayRecord::meanLostGenerated, &ReplayRecord::meanConcatError,
+                              &ReplayRecord::meanBlockError, &ReplayRecord::adjacentJaccard, &ReplayRecord::meanRun,
+                              &ReplayRecord::keyError, &ReplayRecord::valueError, &ReplayRecord::keyCosine,
+                              &ReplayRecord::valueCosine, &ReplayRecord::meanLogprobDelta, &ReplayRecord::meanKl,
+                              &ReplayRecord::top1Agreement, &ReplayRecord::sizeRatio}) {
+        CHECK(std::isnan(none.*member));
+        expected.*member = std::nan("");
+    }
+    expected.lostGenerated = expected.intact = expected.logprobDelta = expected.kl = {};
+    expected.runLengths.clear();
+    expected.top1.clear();
+    const auto read = io::readReplayResults(path, true);
+    REQUIRE(read.size() == 1);
+    requireSame(read[0], expected, true);
+}
+
 TEST_CASE("results files are protected and checked like captures", "[io]")
 {
     const TemporaryFolder folder;
@@ -119,6 +194,10 @@ TEST_CASE("results files are protected and checked like captures", "[io]")
     ReplayRecord wrong = makeRecord(0);
     wrong.kept.pop_back();
     CHECK_THROWS_WITH(io::writeReplayResults(folder / "r.kvres.h5", {wrong}, "", "", true), Catch::Contains("kept"));
+    wrong = makeRecord(0);
+    wrong.runLengths.push_back(1);
+    CHECK_THROWS_WITH(io::writeReplayResults(folder / "r.kvres.h5", {wrong}, "", "", true),
+                      Catch::Contains("run_lengths: 17 values do not fill the shape [16]"));
     CHECK(io::readReplayResults(folder / "r.kvres.h5", true).empty()); // the old file is still there
     CHECK_FALSE(std::filesystem::exists(folder / "r.kvres.h5.part"));
     test::writeSynthetic(test::SyntheticCapture(), folder / "a.kvh5");
