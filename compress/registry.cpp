@@ -23,8 +23,15 @@ const std::vector<MethodEntry>& entries()
         snapkvEntry(),
         chunkkvEntry(),
         shotkvEntry(),
+        knormEntry(),
+        keydiffEntry(),
+        expectedAttentionEntry(),
+        lagkvEntry(),
         randomEntry(),
+        randomShotEntry(),
         oracleMassEntry(),
+        kvDistillEntry(),
+        tokenScorerEntry(),
     };
     return list;
 }
@@ -109,7 +116,8 @@ std::vector<std::string> defaultReplaySet()
     // ShotKV's paper does not say which queries accumulate: the window reading is always shown beside the default. Its
     // prefill-only form is the paper's own ablation.
     return {"fullkv", "streaming_noshift", "h2o",           "snapkv", "chunkkv", "shotkv", "shotkv:window",
-            "shotkv:prefill_only", "random", "oracle_mass"};
+            "shotkv:prefill_only", "knorm", "keydiff", "expected_attention", "lagkv", "random", "random_shot",
+            "oracle_mass", "kv_distill", "token_scorer"};
 }
 
 } // namespace kvviz::compress

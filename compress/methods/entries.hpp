@@ -29,7 +29,15 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 [[nodiscard]] MethodEntry snapkvEntry();
 [[nodiscard]] MethodEntry chunkkvEntry();
 [[nodiscard]] MethodEntry shotkvEntry();
+[[nodiscard]] MethodEntry knormEntry();
+[[nodiscard]] MethodEntry keydiffEntry();
+[[nodiscard]] MethodEntry expectedAttentionEntry();
+[[nodiscard]] MethodEntry lagkvEntry();
 [[nodiscard]] MethodEntry randomEntry();
+[[nodiscard]] MethodEntry randomShotEntry();
+// Trained
+[[nodiscard]] MethodEntry kvDistillEntry();
+[[nodiscard]] MethodEntry tokenScorerEntry();
 // Oracles
 [[nodiscard]] MethodEntry oracleMassEntry();
 

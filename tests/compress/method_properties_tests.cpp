@@ -2,9 +2,12 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // Properties that hold for every method of the registry. A new method adds its row to kRows; a test fails until it
 // does.
+#include "compress/memo.hpp"
 #include "compress/metrics.hpp"
+#include "core/error.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/synthetic_capture.hpp"
+#include "tests/support/synthetic_scorer.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -42,10 +45,46 @@ const std::vector<Row> kRows{
     {"shotkv:prefill_only", Spends::freely},
     {"shotkv:frame=as_unit,overflow=skip,decode=false", Spends::atMost},
     {"shotkv:acc=seen_mean,frame=keep_free,min_one=true,recall=true", Spends::freely},
+    {"knorm", Spends::exactly},
+    {"knorm:paper", Spends::freely}, // layers that keep everything
+    {"knorm:kvpress", Spends::atMost},
+    {"knorm:compat=original", Spends::freely}, // rounds up
+    {"keydiff", Spends::exactly},
+    {"keydiff:paper", Spends::exactly},
+    {"keydiff:block=7", Spends::exactly},
+    {"keydiff:kvpress", Spends::atMost},
+    {"expected_attention", Spends::exactly},
+    {"expected_attention:kvpress", Spends::atMost},
+    {"expected_attention:covariance=false,value_norm=false,sinks=0,future=1", Spends::exactly},
+    {"lagkv", Spends::exactly},
+    {"lagkv:kvpress,lag=8", Spends::atMost},
+    {"lagkv:lag=5,sinks=0,cross_scoring=true", Spends::exactly},
     {"random", Spends::exactly, true, false},
     {"random:protected", Spends::exactly, true, false},
+    {"random:kvpress", Spends::atMost, true, false},
+    {"random_shot", Spends::freely}, // keeps the frame even above the budget
+    {"random_shot:overflow=skip,frame=as_unit,shared_layers=true", Spends::atMost},
     {"oracle_mass", Spends::exactly, false},
+    {"token_scorer", Spends::exactly, true, false}, // features are in the order of the heads
 };
+
+/// Methods that are listed, and refused with the reason.
+const std::vector<std::string> kNotReplayable{"kv_distill"};
+
+core::ModelTables tablesOf(const core::CaptureInfo& info)
+{
+    core::ModelTables tables;
+    tables.scorer = test::syntheticScorer(info);
+    return tables;
+}
+
+LayerInput inputOf(const core::LayerData& data, const test::SyntheticCapture& capture, const core::ModelTables& tables)
+{
+    LayerInput input{data, capture.info().segments};
+    input.info = &capture.info();
+    input.tables = &tables;
+    return input;
+}
 
 struct Edge {
     std::string what;
@@ -161,6 +200,14 @@ const test::SyntheticCapture& sharedCapture()
     return capture;
 }
 
+const core::ModelTables& sharedTables()
+{
+    static const core::ModelTables tables = tablesOf(sharedCapture().info());
+    return tables;
+}
+
+LayerInput sharedInput() { return inputOf(sharedCapture().layer(0), sharedCapture(), sharedTables()); }
+
 double lostOf(const core::LayerData& data, const LayerMetrics& metrics, int kvHead)
 {
     const auto first = metrics.lostMass.begin() + data.heads.firstQueryHead(kvHead) * data.t;
@@ -174,9 +221,29 @@ TEST_CASE("every method of the registry has a row in the property table", "[unit
     std::set<std::string> covered;
     for (const Row& row : kRows)
         covered.insert(makeMethod(row.specification)->info().name);
+    covered.insert(kNotReplayable.begin(), kNotReplayable.end());
     for (const MethodInfo& info : methodList()) {
         CAPTURE(info.name);
         CHECK(covered.count(info.name) == 1);
+    }
+}
+
+TEST_CASE("methods that cannot be replayed say why before and when they are asked to", "[unit]")
+{
+    for (const std::string& name : kNotReplayable) {
+        CAPTURE(name);
+        const auto method = makeMethod(name);
+        const std::string reason = method->obstacle(sharedCapture().info(), &sharedTables());
+        REQUIRE_FALSE(reason.empty());
+        CHECK(reason == method->obstacle(sharedCapture().info(), nullptr));
+        for (const double ratio : {0.1, 1.0})
+            try {
+                (void)method->plan(sharedInput(), {ratio, {}});
+                FAIL("it was planned");
+            } catch (const core::Error& error) {
+                CHECK(error.code() == core::ErrorCode::badInput);
+                CHECK(error.what() == name + ": " + reason);
+            }
     }
 }
 
@@ -186,12 +253,14 @@ TEST_CASE("every method plans every edge prompt at every edge budget", "[unit]")
         test::SyntheticCapture capture(edge.options);
         if (edge.change)
             edge.change(capture.mutableLayer(0));
+        if (!edge.segments.empty())
+            capture.mutableInfo().segments = edge.segments;
         const core::LayerData& data = capture.layer(0);
-        const auto& segments = edge.segments.empty() ? capture.info().segments : edge.segments;
+        const core::ModelTables tables = tablesOf(capture.info());
         for (const Row& row : kRows)
             for (const Budget& budget : edgeBudgets(data.n)) {
                 INFO(row.specification << " on " << edge.what << ", capacity " << budget.capacity(data.n));
-                const LayerInput input{data, segments};
+                const LayerInput input = inputOf(data, capture, tables);
                 const LayerPlan plan = makeMethod(row.specification)->plan(input, budget);
                 checkPlan(row, data, plan, budget);
                 checkMetrics(data, evaluate(input, plan, Depth::output, 4), budget.capacity(data.n) == data.n);
@@ -201,7 +270,7 @@ TEST_CASE("every method plans every edge prompt at every edge budget", "[unit]")
 
 TEST_CASE("ratio 1 keeps what FullKV keeps and loses exactly 0", "[unit]")
 {
-    const LayerInput input{sharedCapture().layer(0), sharedCapture().info().segments};
+    const LayerInput input = sharedInput();
     const auto full = makeMethod("fullkv")->plan(input, {0.1, {}});
     for (const Row& row : kRows) {
         CAPTURE(row.specification);
@@ -211,9 +280,26 @@ TEST_CASE("ratio 1 keeps what FullKV keeps and loses exactly 0", "[unit]")
     }
 }
 
+TEST_CASE("results shared between methods and budgets change no plan", "[unit]")
+{
+    LayerMemo memo; // one for all, so that two meanings of a key would meet
+    LayerInput sharing = sharedInput();
+    sharing.memo = &memo;
+    for (const Row& row : kRows)
+        for (const double ratio : {0.8, 0.3}) {
+            CAPTURE(row.specification, ratio);
+            const auto method = makeMethod(row.specification);
+            const LayerPlan own = method->plan(sharedInput(), {ratio, {}});
+            const LayerPlan shared = method->plan(sharing, {ratio, {}});
+            CHECK(shared.kept == own.kept);
+            CHECK(shared.tiesAtCut == own.tiesAtCut);
+            CHECK(shared.keptDecode == own.keptDecode);
+        }
+}
+
 TEST_CASE("no method with one set per KV head beats the mass oracle", "[unit]")
 {
-    const LayerInput input{sharedCapture().layer(0), sharedCapture().info().segments};
+    const LayerInput input = sharedInput();
     const core::LayerData& data = input.data;
     for (const Row& row : kRows)
         for (const double ratio : {0.1, 0.35, 0.6, 0.9}) {
@@ -237,11 +323,14 @@ TEST_CASE("plans of all but oracles ignore what happens after the eviction", "[u
     test::SyntheticCapture changed = sharedCapture();
     core::LayerData& data = changed.mutableLayer(0);
     std::reverse(data.decodeRows.begin(), data.decodeRows.end());
+    for (auto* cache : {&data.key, &data.value})
+        for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead)
+            std::fill_n(cache->begin() + (kvHead * data.total() + data.n) * data.headDim, data.t * data.headDim, 9.0f);
     for (const Row& row : kRows) {
         CAPTURE(row.specification);
         const auto method = makeMethod(row.specification);
-        const auto before = method->plan({sharedCapture().layer(0), changed.info().segments}, {0.4, {}});
-        const auto after = method->plan({data, changed.info().segments}, {0.4, {}});
+        const auto before = method->plan(sharedInput(), {0.4, {}});
+        const auto after = method->plan(inputOf(data, changed, sharedTables()), {0.4, {}});
         CHECK((before.kept == after.kept) == row.causal);
     }
 }
@@ -260,14 +349,17 @@ TEST_CASE("permuting KV heads permutes the plan", "[unit]")
     permute(data.received, permuted.received);
     permute(data.windowRows, permuted.windowRows);
     permute(data.decodeRows, permuted.decodeRows);
+    permute(data.key, permuted.key);
     permute(data.value, permuted.value);
+    permute(data.queryMean, permuted.queryMean);
+    permute(data.queryCovariance, permuted.queryCovariance);
     for (const Row& row : kRows) {
         if (!row.headwise)
             continue;
         CAPTURE(row.specification);
         const auto method = makeMethod(row.specification);
-        const auto before = method->plan({data, sharedCapture().info().segments}, {0.4, {}});
-        const auto after = method->plan({permuted, sharedCapture().info().segments}, {0.4, {}});
+        const auto before = method->plan(sharedInput(), {0.4, {}});
+        const auto after = method->plan(inputOf(permuted, sharedCapture(), sharedTables()), {0.4, {}});
         for (std::size_t g = 0; g < order.size(); ++g)
             CHECK(after.kept[g] == before.kept[static_cast<std::size_t>(order[g])]);
     }
