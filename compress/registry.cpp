@@ -25,6 +25,12 @@ const std::vector<MethodEntry>& entries()
         shotkvEntry(),
         randomEntry(),
         oracleMassEntry(),
+        kvsharerEntry(),
+        minicacheEntry(),
+        lorcEntry(),
+        cskvEntry(),
+        thinkEntry(),
+        kiviEntry(),
     };
     return list;
 }
@@ -109,7 +115,8 @@ std::vector<std::string> defaultReplaySet()
     // ShotKV's paper does not say which queries accumulate: the window reading is always shown beside the default. Its
     // prefill-only form is the paper's own ablation.
     return {"fullkv", "streaming_noshift", "h2o",           "snapkv", "chunkkv", "shotkv", "shotkv:window",
-            "shotkv:prefill_only", "random", "oracle_mass"};
+            "shotkv:prefill_only", "random", "oracle_mass",
+            "kvsharer", "minicache", "lorc", "cskv", "think", "kivi", "kivi:bits4"};
 }
 
 } // namespace kvviz::compress

@@ -30,6 +30,14 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 [[nodiscard]] MethodEntry chunkkvEntry();
 [[nodiscard]] MethodEntry shotkvEntry();
 [[nodiscard]] MethodEntry randomEntry();
+// Sharing and merging of layers
+[[nodiscard]] MethodEntry kvsharerEntry();
+[[nodiscard]] MethodEntry minicacheEntry();
+// Low rank, channels, quantization
+[[nodiscard]] MethodEntry lorcEntry();
+[[nodiscard]] MethodEntry cskvEntry();
+[[nodiscard]] MethodEntry thinkEntry();
+[[nodiscard]] MethodEntry kiviEntry();
 // Oracles
 [[nodiscard]] MethodEntry oracleMassEntry();
 
