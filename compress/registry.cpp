@@ -32,6 +32,12 @@ const std::vector<MethodEntry>& entries()
         oracleMassEntry(),
         kvDistillEntry(),
         tokenScorerEntry(),
+        kvsharerEntry(),
+        minicacheEntry(),
+        lorcEntry(),
+        cskvEntry(),
+        thinkEntry(),
+        kiviEntry(),
     };
     return list;
 }
@@ -118,6 +124,8 @@ std::vector<std::string> defaultReplaySet()
     return {"fullkv", "streaming_noshift", "h2o",           "snapkv", "chunkkv", "shotkv", "shotkv:window",
             "shotkv:prefill_only", "knorm", "keydiff", "expected_attention", "lagkv", "random", "random_shot",
             "oracle_mass", "kv_distill", "token_scorer"};
+            "shotkv:prefill_only", "random", "oracle_mass",
+            "kvsharer", "minicache", "lorc", "cskv", "think", "kivi", "kivi:bits4"};
 }
 
 } // namespace kvviz::compress

@@ -38,6 +38,14 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 // Trained
 [[nodiscard]] MethodEntry kvDistillEntry();
 [[nodiscard]] MethodEntry tokenScorerEntry();
+// Sharing and merging of layers
+[[nodiscard]] MethodEntry kvsharerEntry();
+[[nodiscard]] MethodEntry minicacheEntry();
+// Low rank, channels, quantization
+[[nodiscard]] MethodEntry lorcEntry();
+[[nodiscard]] MethodEntry cskvEntry();
+[[nodiscard]] MethodEntry thinkEntry();
+[[nodiscard]] MethodEntry kiviEntry();
 // Oracles
 [[nodiscard]] MethodEntry oracleMassEntry();
 
