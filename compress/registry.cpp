@@ -19,12 +19,17 @@ const std::vector<MethodEntry>& entries()
     static const std::vector<MethodEntry> list{
         fullkvEntry(),
         streamingNoshiftEntry(),
+        streamingEntry(),
         h2oEntry(),
+        h2oOnlineEntry(),
+        tovaOnlineEntry(),
         snapkvEntry(),
         chunkkvEntry(),
         shotkvEntry(),
+        pyramidinferEntry(),
         randomEntry(),
         oracleMassEntry(),
+        oracleStepEntry(),
     };
     return list;
 }
@@ -109,7 +114,12 @@ std::vector<std::string> defaultReplaySet()
     // ShotKV's paper does not say which queries accumulate: the window reading is always shown beside the default. Its
     // prefill-only form is the paper's own ablation.
     return {"fullkv", "streaming_noshift", "h2o",           "snapkv", "chunkkv", "shotkv", "shotkv:window",
-            "shotkv:prefill_only", "random", "oracle_mass"};
+            "shotkv:prefill_only", "random", "oracle_mass",
+            "streaming",
+            "h2o_online",
+            "tova_online",
+            "pyramidinfer",
+            "oracle_step"};
 }
 
 } // namespace kvviz::compress

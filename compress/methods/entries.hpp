@@ -25,12 +25,17 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 // Eviction
 [[nodiscard]] MethodEntry fullkvEntry();
 [[nodiscard]] MethodEntry streamingNoshiftEntry();
+[[nodiscard]] MethodEntry streamingEntry();
 [[nodiscard]] MethodEntry h2oEntry();
+[[nodiscard]] MethodEntry h2oOnlineEntry();
+[[nodiscard]] MethodEntry tovaOnlineEntry();
 [[nodiscard]] MethodEntry snapkvEntry();
 [[nodiscard]] MethodEntry chunkkvEntry();
 [[nodiscard]] MethodEntry shotkvEntry();
+[[nodiscard]] MethodEntry pyramidinferEntry();
 [[nodiscard]] MethodEntry randomEntry();
 // Oracles
 [[nodiscard]] MethodEntry oracleMassEntry();
+[[nodiscard]] MethodEntry oracleStepEntry();
 
 } // namespace kvviz::compress
