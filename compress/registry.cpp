@@ -19,7 +19,10 @@ const std::vector<MethodEntry>& entries()
     static const std::vector<MethodEntry> list{
         fullkvEntry(),
         streamingNoshiftEntry(),
+        streamingEntry(),
         h2oEntry(),
+        h2oOnlineEntry(),
+        tovaOnlineEntry(),
         snapkvEntry(),
         chunkkvEntry(),
         shotkvEntry(),
@@ -27,6 +30,7 @@ const std::vector<MethodEntry>& entries()
         keydiffEntry(),
         expectedAttentionEntry(),
         lagkvEntry(),
+        pyramidinferEntry(),
         randomEntry(),
         randomShotEntry(),
         oracleMassEntry(),
@@ -38,6 +42,7 @@ const std::vector<MethodEntry>& entries()
         cskvEntry(),
         thinkEntry(),
         kiviEntry(),
+        oracleStepEntry(),
     };
     return list;
 }
@@ -126,6 +131,12 @@ std::vector<std::string> defaultReplaySet()
             "oracle_mass", "kv_distill", "token_scorer"};
             "shotkv:prefill_only", "random", "oracle_mass",
             "kvsharer", "minicache", "lorc", "cskv", "think", "kivi", "kivi:bits4"};
+            "shotkv:prefill_only", "random", "oracle_mass",
+            "streaming",
+            "h2o_online",
+            "tova_online",
+            "pyramidinfer",
+            "oracle_step"};
 }
 
 } // namespace kvviz::compress

@@ -25,7 +25,10 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 // Eviction
 [[nodiscard]] MethodEntry fullkvEntry();
 [[nodiscard]] MethodEntry streamingNoshiftEntry();
+[[nodiscard]] MethodEntry streamingEntry();
 [[nodiscard]] MethodEntry h2oEntry();
+[[nodiscard]] MethodEntry h2oOnlineEntry();
+[[nodiscard]] MethodEntry tovaOnlineEntry();
 [[nodiscard]] MethodEntry snapkvEntry();
 [[nodiscard]] MethodEntry chunkkvEntry();
 [[nodiscard]] MethodEntry shotkvEntry();
@@ -33,6 +36,7 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 [[nodiscard]] MethodEntry keydiffEntry();
 [[nodiscard]] MethodEntry expectedAttentionEntry();
 [[nodiscard]] MethodEntry lagkvEntry();
+[[nodiscard]] MethodEntry pyramidinferEntry();
 [[nodiscard]] MethodEntry randomEntry();
 [[nodiscard]] MethodEntry randomShotEntry();
 // Trained
@@ -48,5 +52,6 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 [[nodiscard]] MethodEntry kiviEntry();
 // Oracles
 [[nodiscard]] MethodEntry oracleMassEntry();
+[[nodiscard]] MethodEntry oracleStepEntry();
 
 } // namespace kvviz::compress

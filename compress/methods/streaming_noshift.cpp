@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// methods.md 5.2, without the re-indexing of positions: that needs keys before RoPE.
+// methods.md 5.2, without the re-indexing of positions: captured attention stays valid.
 #include "compress/methods/entries.hpp"
 
 #include "compress/method_base.hpp"
+#include "compress/online_steps.hpp"
+#include "compress/sink_recents.hpp"
 
 #include <algorithm>
 
@@ -14,7 +16,7 @@ class StreamingNoshift final : public MethodBase {
 public:
     StreamingNoshift(const MethodInfo& info, Params resolved)
         : MethodBase(info, std::move(resolved)), m_sinks(params().integer("sinks", 0)),
-          m_compat(compatKvpress(params()))
+          m_eachStep(params().text("when") == "each_step"), m_compat(compatKvpress(params()))
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::none; }
@@ -22,21 +24,19 @@ public:
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
     {
-        const std::int64_t n = input.data.n;
-        const std::int64_t capacity = budget.capacity(n, m_compat);
-        // A budget below the sinks keeps the first of them: they tie in kvpress, and ties go to the lowest position.
-        const std::int64_t sinks = std::min(m_sinks, capacity);
-        TopK chosen{positionRange(0, sinks), 0};
-        for (const std::int32_t recent : positionRange(n - (capacity - sinks), n))
-            chosen.positions.push_back(recent);
-        LayerPlan plan = sharedPlan(input, chosen);
-        addFlag(plan, "sinks_exceed_budget", capacity < std::min(m_sinks, n));
+        const core::LayerData& data = input.data;
+        const std::int64_t capacity = budget.capacity(data.n, m_compat);
+        const SinkRecents sizes = sinkRecents(capacity, m_sinks);
+        LayerPlan plan = sharedPlan(input, promptCut(data.n, sizes));
+        addFlag(plan, "sinks_exceed_budget", capacity < std::min(m_sinks, data.n));
+        if (m_eachStep && capacity < data.n)
+            setSharedMask(plan, data, streamingMask(data, sizes));
         return plan;
     }
 
 private:
     std::int64_t m_sinks;
-    bool m_compat;
+    bool m_eachStep, m_compat;
 };
 
 const MethodInfo& streamingNoshiftInfo()
@@ -45,12 +45,15 @@ const MethodInfo& streamingNoshiftInfo()
         .name = "streaming_noshift",
         .title = "StreamingLLM (no shift)",
         .klass = "E",
-        .acts = "prefill end",
+        .acts = "prefill end; when=each_step: each step too",
         .idea = "Keeps the first tokens (attention sinks) and the most recent ones; the same set in every layer and "
                 "head. Keys keep their true positions.",
         .equation = "S = {0..s-1} + {n-(C-s)..n-1}",
         .source = "Xiao et al. 2023, arXiv 2309.17453; without position shift as in kvpress and KVCache-Factory",
-        .params = {{"sinks", "4", "first tokens that are always kept", {}}, compatParam()},
+        .params = {{"sinks", "4", "first tokens that are always kept", {}},
+                   {"when", "prefill_end", "one cut of the prompt, or a sliding window during decoding as well",
+                    {"prefill_end", "each_step"}},
+                   compatParam()},
         .presets = {{"kvpress", {{"compat", "kvpress"}}}}};
     return info;
 }
