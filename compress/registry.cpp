@@ -26,23 +26,23 @@ const std::vector<MethodEntry>& entries()
         snapkvEntry(),
         chunkkvEntry(),
         shotkvEntry(),
+        pyramidinferEntry(),
         knormEntry(),
         keydiffEntry(),
         expectedAttentionEntry(),
         lagkvEntry(),
-        pyramidinferEntry(),
         randomEntry(),
         randomShotEntry(),
         oracleMassEntry(),
-        kvDistillEntry(),
-        tokenScorerEntry(),
+        oracleStepEntry(),
         kvsharerEntry(),
         minicacheEntry(),
         lorcEntry(),
         cskvEntry(),
         thinkEntry(),
         kiviEntry(),
-        oracleStepEntry(),
+        kvDistillEntry(),
+        tokenScorerEntry(),
     };
     return list;
 }
@@ -124,19 +124,21 @@ std::unique_ptr<Method> makeMethod(const std::string& specification)
 
 std::vector<std::string> defaultReplaySet()
 {
-    // ShotKV's paper does not say which queries accumulate: the window reading is always shown beside the default. Its
-    // prefill-only form is the paper's own ablation.
-    return {"fullkv", "streaming_noshift", "h2o",           "snapkv", "chunkkv", "shotkv", "shotkv:window",
-            "shotkv:prefill_only", "knorm", "keydiff", "expected_attention", "lagkv", "random", "random_shot",
-            "oracle_mass", "kv_distill", "token_scorer"};
-            "shotkv:prefill_only", "random", "oracle_mass",
-            "kvsharer", "minicache", "lorc", "cskv", "think", "kivi", "kivi:bits4"};
-            "shotkv:prefill_only", "random", "oracle_mass",
-            "streaming",
-            "h2o_online",
-            "tova_online",
-            "pyramidinfer",
-            "oracle_step"};
+    // Every method of the registry with its defaults, and the variants that answer a question of their own: ShotKV's
+    // paper does not say which queries accumulate, so the window reading stands beside the default, and its prefill-only
+    // form is the paper's ablation; quantization is shown at both of its widths and behind an eviction.
+    static const std::map<std::string, std::vector<std::string>> kVariants{
+        {"shotkv", {"window", "prefill_only"}}, {"random", {"protected"}}, {"kivi", {"bits4"}}};
+    std::vector<std::string> set;
+    for (const MethodEntry& entry : entries()) {
+        const std::string& name = entry.info().name;
+        set.push_back(name);
+        if (const auto found = kVariants.find(name); found != kVariants.end())
+            for (const std::string& variant : found->second)
+                set.push_back(fmt::format("{}:{}", name, variant));
+    }
+    set.insert(set.end(), {"snapkv+kivi", "snapkv+think"});
+    return set;
 }
 
 } // namespace kvviz::compress
