@@ -20,7 +20,12 @@ const std::vector<MethodEntry>& entries()
         fullkvEntry(),
         streamingNoshiftEntry(),
         h2oEntry(),
+        observedAttentionEntry(),
+        tovaEntry(),
         snapkvEntry(),
+        pyramidkvEntry(),
+        adakvEntry(),
+        headkvEntry(),
         chunkkvEntry(),
         shotkvEntry(),
         randomEntry(),
@@ -108,8 +113,21 @@ std::vector<std::string> defaultReplaySet()
 {
     // ShotKV's paper does not say which queries accumulate: the window reading is always shown beside the default. Its
     // prefill-only form is the paper's own ablation.
-    return {"fullkv", "streaming_noshift", "h2o",           "snapkv", "chunkkv", "shotkv", "shotkv:window",
-            "shotkv:prefill_only", "random", "oracle_mass"};
+    return {"fullkv",
+            "streaming_noshift",
+            "h2o",
+            "observed_attention",
+            "tova",
+            "snapkv",
+            "pyramidkv",
+            "adakv",
+            "headkv",
+            "chunkkv",
+            "shotkv",
+            "shotkv:window",
+            "shotkv:prefill_only",
+            "random",
+            "oracle_mass"};
 }
 
 } // namespace kvviz::compress

@@ -26,7 +26,12 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 [[nodiscard]] MethodEntry fullkvEntry();
 [[nodiscard]] MethodEntry streamingNoshiftEntry();
 [[nodiscard]] MethodEntry h2oEntry();
+[[nodiscard]] MethodEntry observedAttentionEntry();
+[[nodiscard]] MethodEntry tovaEntry();
 [[nodiscard]] MethodEntry snapkvEntry();
+[[nodiscard]] MethodEntry pyramidkvEntry();
+[[nodiscard]] MethodEntry adakvEntry();
+[[nodiscard]] MethodEntry headkvEntry();
 [[nodiscard]] MethodEntry chunkkvEntry();
 [[nodiscard]] MethodEntry shotkvEntry();
 [[nodiscard]] MethodEntry randomEntry();
