@@ -29,7 +29,12 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 [[nodiscard]] MethodEntry h2oEntry();
 [[nodiscard]] MethodEntry h2oOnlineEntry();
 [[nodiscard]] MethodEntry tovaOnlineEntry();
+[[nodiscard]] MethodEntry observedAttentionEntry();
+[[nodiscard]] MethodEntry tovaEntry();
 [[nodiscard]] MethodEntry snapkvEntry();
+[[nodiscard]] MethodEntry pyramidkvEntry();
+[[nodiscard]] MethodEntry adakvEntry();
+[[nodiscard]] MethodEntry headkvEntry();
 [[nodiscard]] MethodEntry chunkkvEntry();
 [[nodiscard]] MethodEntry shotkvEntry();
 [[nodiscard]] MethodEntry knormEntry();

@@ -5,7 +5,7 @@
 
 #include "compress/kept_sets.hpp"
 #include "compress/online_steps.hpp"
-#include "compress/pyramid_schedule.hpp"
+#include "compress/pyramidinfer_schedule.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -35,10 +35,27 @@ const std::vector<Row> kRows{
     {"streaming_noshift:kvpress", Spends::atMost},
     {"h2o", Spends::exactly},
     {"h2o:reduce=max", Spends::exactly},
+    {"observed_attention", Spends::exactly},
+    {"observed_attention:kvpress", Spends::atMost},
+    {"tova", Spends::exactly},
+    {"tova:protect_last=true", Spends::exactly},
+    {"tova:kvpress", Spends::atMost},
     {"snapkv", Spends::exactly},
     {"snapkv:factory", Spends::exactly},
     {"snapkv:kvpress", Spends::atMost},
     {"snapkv:window=4,order=pool_reduce", Spends::exactly},
+    {"pyramidkv", Spends::exactly}, // one layer is planned as SnapKV does
+    {"pyramidkv:factory", Spends::exactly},
+    {"pyramidkv:adakv", Spends::exactly},
+    {"pyramidkv:kvpress,window=8", Spends::freely}, // rounds to nearest
+    {"adakv", Spends::freely},                      // heads differ
+    {"adakv:factory", Spends::freely},
+    {"adakv:kvpress,window=8", Spends::freely},
+    {"adakv:alloc=guard,scorer=tova", Spends::freely},
+    {"adakv:scorer=h2o,schedule=pyramid", Spends::freely},
+    {"adakv:alpha=1", Spends::exactly},
+    {"headkv", Spends::exactly}, // without a table
+    {"headkv:window=32,beta=2", Spends::exactly},
     {"chunkkv", Spends::atMost},
     {"chunkkv:chunk=4,window=4", Spends::atMost},
     {"chunkkv:kvpress,window=8,chunk=5", Spends::freely}, // at least one chunk, and whole chunks
@@ -412,7 +429,8 @@ TEST_CASE("equal attention ties at the cut, and the tie is reported", "[unit]")
 {
     test::SyntheticCapture capture(shape(40, 8));
     makeEven(capture.mutableLayer(0));
-    for (const char* specification : {"h2o", "snapkv:window=8", "chunkkv:window=8,chunk=4", "oracle_mass"}) {
+    for (const char* specification : {"h2o", "snapkv:window=8", "tova", "pyramidkv:window=8", "headkv", "adakv:window=8",
+                                      "adakv:alloc=guard,window=8", "chunkkv:window=8,chunk=4", "oracle_mass"}) {
         CAPTURE(specification);
         const LayerInput input{capture.layer(0), capture.info().segments};
         const LayerPlan plan = makeMethod(specification)->plan(input, {0.5, {}});
