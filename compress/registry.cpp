@@ -23,8 +23,15 @@ const std::vector<MethodEntry>& entries()
         snapkvEntry(),
         chunkkvEntry(),
         shotkvEntry(),
+        dbudgetkvEntry(),
+        kvcompressEntry(),
         randomEntry(),
         oracleMassEntry(),
+        oracleLayerEntry(),
+        oracleGlobalEntry(),
+        oracleTokenEntry(),
+        oracleShotEntry(),
+        oracleOutEntry(),
     };
     return list;
 }

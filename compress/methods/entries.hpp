@@ -29,8 +29,15 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 [[nodiscard]] MethodEntry snapkvEntry();
 [[nodiscard]] MethodEntry chunkkvEntry();
 [[nodiscard]] MethodEntry shotkvEntry();
+[[nodiscard]] MethodEntry dbudgetkvEntry();
+[[nodiscard]] MethodEntry kvcompressEntry();
 [[nodiscard]] MethodEntry randomEntry();
 // Oracles
 [[nodiscard]] MethodEntry oracleMassEntry();
+[[nodiscard]] MethodEntry oracleLayerEntry();
+[[nodiscard]] MethodEntry oracleGlobalEntry();
+[[nodiscard]] MethodEntry oracleTokenEntry();
+[[nodiscard]] MethodEntry oracleShotEntry();
+[[nodiscard]] MethodEntry oracleOutEntry();
 
 } // namespace kvviz::compress

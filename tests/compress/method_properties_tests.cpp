@@ -15,7 +15,12 @@ using namespace kvviz::compress;
 
 namespace {
 
-enum class Spends { exactly, atMost, freely };
+enum class Spends {
+    exactly,
+    inLayer, ///< exactly in the sum over the heads of the layer
+    atMost,
+    freely
+};
 
 struct Row {
     std::string specification;
@@ -42,9 +47,26 @@ const std::vector<Row> kRows{
     {"shotkv:prefill_only", Spends::freely},
     {"shotkv:frame=as_unit,overflow=skip,decode=false", Spends::atMost},
     {"shotkv:acc=seen_mean,frame=keep_free,min_one=true,recall=true", Spends::freely},
+    {"dbudgetkv", Spends::freely}, // the first layers stay whole
+    {"dbudgetkv:full_layers=0", Spends::freely},
+    {"dbudgetkv:paper,full_layers=0", Spends::freely},
+    {"dbudgetkv:code", Spends::freely},
+    {"dbudgetkv:code,include_sinks=true,scope=head", Spends::freely},
+    {"kvcompress", Spends::inLayer},
+    {"kvcompress:full,protect=4,sinks=2", Spends::inLayer},
+    {"kvcompress:power=l1,scope=layer,kernel=1,protect=0", Spends::inLayer},
+    {"kvcompress:paper", Spends::freely}, // the budget is rounded up to whole blocks
+    {"kvcompress:paper,full,block=5,scope=layer", Spends::freely},
     {"random", Spends::exactly, true, false},
     {"random:protected", Spends::exactly, true, false},
     {"oracle_mass", Spends::exactly, false},
+    {"oracle_layer", Spends::inLayer, false},
+    {"oracle_global", Spends::inLayer, false},
+    {"oracle_token", Spends::exactly, false},
+    {"oracle_shot", Spends::freely, false}, // keeps the frame even above the budget
+    {"oracle_shot:frame=as_unit", Spends::atMost, false},
+    {"oracle_out", Spends::exactly, false},
+    {"oracle_out:step=0", Spends::exactly, false},
 };
 
 struct Edge {
@@ -118,24 +140,30 @@ std::vector<Budget> edgeBudgets(std::int64_t n)
     return budgets;
 }
 
+bool followsBudget(const Row& row) { return makeMethod(row.specification)->budgetUse() == BudgetUse::follows; }
+
 void checkPlan(const Row& row, const core::LayerData& data, const LayerPlan& plan, const Budget& budget)
 {
     const std::int64_t capacity = budget.capacity(data.n);
     REQUIRE(std::ssize(plan.kept) == data.heads.kvHeads());
     CHECK(plan.layer == data.layer);
     CHECK(plan.tiesAtCut >= 0);
+    std::int64_t total = 0;
     for (const auto& kept : plan.kept) {
         REQUIRE(std::is_sorted(kept.begin(), kept.end()));
         REQUIRE(std::adjacent_find(kept.begin(), kept.end()) == kept.end());
         REQUIRE((kept.empty() || (kept.front() >= 0 && kept.back() < data.n)));
+        total += std::ssize(kept);
         if (row.spends == Spends::exactly)
             REQUIRE(std::ssize(kept) == capacity);
         // A prompt without shots is kept whole and flagged.
         if (row.spends == Spends::atMost && plan.flags != std::vector<std::string>{"no_shots"})
             REQUIRE(std::ssize(kept) <= capacity);
-        if (capacity == data.n)
+        if (capacity == data.n && followsBudget(row))
             REQUIRE(std::ssize(kept) == data.n);
     }
+    if (row.spends == Spends::inLayer)
+        REQUIRE(total == capacity * data.heads.kvHeads());
     if (!plan.keptDecode.empty())
         REQUIRE(std::ssize(plan.keptDecode) == data.heads.kvHeads() * data.t * data.total());
 }
@@ -194,7 +222,8 @@ TEST_CASE("every method plans every edge prompt at every edge budget", "[unit]")
                 const LayerInput input{data, segments};
                 const LayerPlan plan = makeMethod(row.specification)->plan(input, budget);
                 checkPlan(row, data, plan, budget);
-                checkMetrics(data, evaluate(input, plan, Depth::output, 4), budget.capacity(data.n) == data.n);
+                checkMetrics(data, evaluate(input, plan, Depth::output, 4),
+                             budget.capacity(data.n) == data.n && followsBudget(row));
             }
     }
 }
@@ -205,6 +234,8 @@ TEST_CASE("ratio 1 keeps what FullKV keeps and loses exactly 0", "[unit]")
     const auto full = makeMethod("fullkv")->plan(input, {0.1, {}});
     for (const Row& row : kRows) {
         CAPTURE(row.specification);
+        if (!followsBudget(row))
+            continue;
         const LayerPlan plan = makeMethod(row.specification)->plan(input, {1.0, {}});
         CHECK(plan.kept == full.kept);
         checkMetrics(input.data, evaluate(input, plan, Depth::output, 4), true);
@@ -240,9 +271,13 @@ TEST_CASE("plans of all but oracles ignore what happens after the eviction", "[u
     for (const Row& row : kRows) {
         CAPTURE(row.specification);
         const auto method = makeMethod(row.specification);
-        const auto before = method->plan({sharedCapture().layer(0), changed.info().segments}, {0.4, {}});
-        const auto after = method->plan({data, changed.info().segments}, {0.4, {}});
-        CHECK((before.kept == after.kept) == row.causal);
+        bool same = true;
+        for (const double ratio : {0.4, 0.7}) {
+            const auto before = method->plan({sharedCapture().layer(0), changed.info().segments}, {ratio, {}});
+            const auto after = method->plan({data, changed.info().segments}, {ratio, {}});
+            same = same && before.kept == after.kept;
+        }
+        CHECK(same == row.causal);
     }
 }
 
@@ -258,6 +293,7 @@ TEST_CASE("permuting KV heads permutes the plan", "[unit]")
                         to.begin() + static_cast<std::ptrdiff_t>(g * block));
     };
     permute(data.received, permuted.received);
+    permute(data.receivedSqFar, permuted.receivedSqFar);
     permute(data.windowRows, permuted.windowRows);
     permute(data.decodeRows, permuted.decodeRows);
     permute(data.value, permuted.value);
@@ -277,7 +313,8 @@ TEST_CASE("equal attention ties at the cut, and the tie is reported", "[unit]")
 {
     test::SyntheticCapture capture(shape(40, 8));
     makeEven(capture.mutableLayer(0));
-    for (const char* specification : {"h2o", "snapkv:window=8", "chunkkv:window=8,chunk=4", "oracle_mass"}) {
+    for (const char* specification : {"h2o", "snapkv:window=8", "chunkkv:window=8,chunk=4", "oracle_mass", "oracle_layer",
+                                      "oracle_global", "oracle_token"}) {
         CAPTURE(specification);
         const LayerInput input{capture.layer(0), capture.info().segments};
         const LayerPlan plan = makeMethod(specification)->plan(input, {0.5, {}});
