@@ -106,7 +106,8 @@ std::unique_ptr<Method> compose(std::unique_ptr<Method> first, std::unique_ptr<M
                           fmt::format("'{}' cannot follow '+': it does not change what another method keeps; "
                                       "quantization and channel pruning do, as in snapkv+kivi",
                                       second->info().name));
-    if (first->info().klass != "E" && first->info().klass != "E+")
+    const std::string& klass = first->info().klass;
+    if (klass != "E" && klass != "E+" && klass != "T")
         throw core::Error(core::ErrorCode::usage,
                           fmt::format("'{}' cannot stand before '+': only evictions that leave keys and values as they "
                                       "are can",

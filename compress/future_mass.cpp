@@ -3,9 +3,20 @@
 // Sums in double, row after row, so that the result does not depend on threads.
 #include "compress/future_mass.hpp"
 
+#include "core/error.hpp"
+
 #include <fmt/format.h>
 
 namespace kvviz::compress {
+
+void requireFuture(const core::LayerData& data, std::string_view who)
+{
+    if (data.t == 0)
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("{} looks at the decode rows of layer {}, but there are none; capture with decode "
+                                      "steps",
+                                      who, data.layer));
+}
 
 std::vector<double> futureMass(const core::LayerData& data, int kvHead)
 {
@@ -24,6 +35,19 @@ std::vector<double> futureMass(const core::LayerData& data, int kvHead)
 std::shared_ptr<const Ranking> futureRanking(const LayerInput& input, int kvHead)
 {
     return memoised(input, fmt::format("future/{}", kvHead), [&] { return rank(futureMass(input.data, kvHead)); });
+}
+
+LayerPlan futurePlan(const LayerInput& input, const PooledScores::Shares& shares, std::int64_t firstUnit)
+{
+    LayerPlan plan;
+    plan.layer = input.data.layer;
+    for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead) {
+        const auto unit = static_cast<std::size_t>(firstUnit + kvHead);
+        plan.kept.push_back(topOf(*futureRanking(input, kvHead), shares.counts.at(unit)).positions);
+        plan.tiesAtCut += shares.ties.at(unit);
+    }
+    noteHeadBudgets(plan);
+    return plan;
 }
 
 } // namespace kvviz::compress

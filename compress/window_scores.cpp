@@ -27,6 +27,19 @@ std::vector<double> windowScores(const core::LayerData& data, int head, std::int
     return scores;
 }
 
+std::vector<double> windowSquares(const core::LayerData& data, int head, std::int64_t window, std::int64_t keys)
+{
+    std::vector<double> squares(static_cast<std::size_t>(std::max<std::int64_t>(0, keys)), 0.0);
+    double* const out = squares.data();
+    for (std::int64_t i = data.w - window; i < data.w; ++i) {
+        const float* const row = data.windowRow(head, i);
+#pragma omp simd
+        for (std::int64_t key = 0; key < keys; ++key)
+            out[key] += static_cast<double>(row[key]) * row[key];
+    }
+    return squares;
+}
+
 std::vector<double> snapScores(const core::LayerData& data, int kvHead, const SnapOptions& options)
 {
     std::vector<std::vector<double>> heads;

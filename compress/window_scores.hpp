@@ -21,6 +21,10 @@ struct ObservationWindow {
 [[nodiscard]] std::vector<double> windowScores(const core::LayerData& data, int head, std::int64_t window,
                                                std::int64_t keys);
 
+/// The same of the squares.
+[[nodiscard]] std::vector<double> windowSquares(const core::LayerData& data, int head, std::int64_t window,
+                                                std::int64_t keys);
+
 struct SnapOptions {
     std::int64_t window = 32;
     int kernel = 7;

@@ -42,6 +42,8 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 [[nodiscard]] MethodEntry expectedAttentionEntry();
 [[nodiscard]] MethodEntry lagkvEntry();
 [[nodiscard]] MethodEntry pyramidinferEntry();
+[[nodiscard]] MethodEntry dbudgetkvEntry();
+[[nodiscard]] MethodEntry kvcompressEntry();
 [[nodiscard]] MethodEntry randomEntry();
 [[nodiscard]] MethodEntry randomShotEntry();
 // Trained
@@ -58,5 +60,10 @@ MethodEntry entryOf(const MethodInfo& (*info)())
 // Oracles
 [[nodiscard]] MethodEntry oracleMassEntry();
 [[nodiscard]] MethodEntry oracleStepEntry();
+[[nodiscard]] MethodEntry oracleLayerEntry();
+[[nodiscard]] MethodEntry oracleGlobalEntry();
+[[nodiscard]] MethodEntry oracleTokenEntry();
+[[nodiscard]] MethodEntry oracleShotEntry();
+[[nodiscard]] MethodEntry oracleOutEntry();
 
 } // namespace kvviz::compress

@@ -5,9 +5,6 @@
 #include "compress/methods/entries.hpp"
 
 #include "compress/method_base.hpp"
-#include "core/error.hpp"
-
-#include <fmt/format.h>
 
 namespace kvviz::compress {
 namespace {
@@ -21,11 +18,7 @@ protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
     {
         const core::LayerData& data = input.data;
-        if (data.t == 0)
-            throw core::Error(core::ErrorCode::badInput,
-                              fmt::format("oracle_mass looks at the decode rows of layer {}, but there are none; "
-                                          "capture with decode steps",
-                                          data.layer));
+        requireFuture(data, info().name);
         const std::int64_t capacity = budget.capacity(data.n);
         LayerPlan plan;
         plan.layer = data.layer;

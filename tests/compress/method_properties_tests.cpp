@@ -19,7 +19,12 @@ using namespace kvviz::compress;
 
 namespace {
 
-enum class Spends { exactly, atMost, freely };
+enum class Spends {
+    exactly,
+    inLayer, ///< exactly in the sum over the heads of the layer
+    atMost,
+    freely
+};
 
 struct Row {
     std::string specification;
@@ -78,6 +83,16 @@ const std::vector<Row> kRows{
     {"lagkv", Spends::exactly},
     {"lagkv:kvpress,lag=8", Spends::atMost},
     {"lagkv:lag=5,sinks=0,cross_scoring=true", Spends::exactly},
+    {"dbudgetkv", Spends::freely}, // the first layers stay whole
+    {"dbudgetkv:full_layers=0", Spends::freely},
+    {"dbudgetkv:paper,full_layers=0", Spends::freely},
+    {"dbudgetkv:code", Spends::freely},
+    {"dbudgetkv:code,include_sinks=true,scope=head", Spends::freely},
+    {"kvcompress", Spends::inLayer},
+    {"kvcompress:full,protect=4,sinks=2", Spends::inLayer},
+    {"kvcompress:power=l1,scope=layer,kernel=1,protect=0", Spends::inLayer},
+    {"kvcompress:paper", Spends::freely}, // the budget is rounded up to whole blocks
+    {"kvcompress:paper,full,block=5,scope=layer", Spends::freely},
     {"random", Spends::exactly, true, false},
     {"random:protected", Spends::exactly, true, false},
     {"random:kvpress", Spends::atMost, true, false},
@@ -100,6 +115,13 @@ const std::vector<Row> kRows{
     {"snapkv:window=8+kivi:group=2,residual=8", Spends::exactly, true, true, false},
     {"h2o+think:recent=4", Spends::exactly, true, true, false},
     {"shotkv+kivi:readme", Spends::freely, true, true, false},
+    {"oracle_layer", Spends::inLayer, false},
+    {"oracle_global", Spends::inLayer, false},
+    {"oracle_token", Spends::exactly, false},
+    {"oracle_shot", Spends::freely, false}, // keeps the frame even above the budget
+    {"oracle_shot:frame=as_unit", Spends::atMost, false},
+    {"oracle_out", Spends::exactly, false},
+    {"oracle_out:step=0", Spends::exactly, false},
 };
 
 /// Methods that are listed, and refused with the reason.
@@ -195,7 +217,6 @@ std::vector<Budget> edgeBudgets(std::int64_t n)
     return budgets;
 }
 
-/// With the capture's description and the way to its other layers.
 void checkChange(const core::LayerData& data, const ChangedCache& change)
 {
     const auto check = [&](const std::vector<float>& forms, const std::vector<std::int32_t>& from) {
@@ -211,22 +232,26 @@ void checkChange(const core::LayerData& data, const ChangedCache& change)
     check(change.value, change.valueFrom);
 }
 
+bool followsBudget(const Row& row) { return makeMethod(row.specification)->budgetUse() == BudgetUse::follows; }
+
 void checkPlan(const Row& row, const core::LayerData& data, const LayerPlan& plan, const Budget& budget)
 {
     const std::int64_t capacity = budget.capacity(data.n);
     REQUIRE(std::ssize(plan.kept) == data.heads.kvHeads());
     CHECK(plan.layer == data.layer);
     CHECK(plan.tiesAtCut >= 0);
+    std::int64_t total = 0;
     for (const auto& kept : plan.kept) {
         REQUIRE(std::is_sorted(kept.begin(), kept.end()));
         REQUIRE(std::adjacent_find(kept.begin(), kept.end()) == kept.end());
         REQUIRE((kept.empty() || (kept.front() >= 0 && kept.back() < data.n)));
+        total += std::ssize(kept);
         if (row.spends == Spends::exactly)
             REQUIRE(std::ssize(kept) == capacity);
         // A prompt without shots is kept whole and flagged.
         if (row.spends == Spends::atMost && plan.flags != std::vector<std::string>{"no_shots"})
             REQUIRE(std::ssize(kept) <= capacity);
-        if (capacity == data.n)
+        if (capacity == data.n && followsBudget(row))
             REQUIRE(std::ssize(kept) == data.n);
     }
     if (plan.changed)
@@ -234,6 +259,8 @@ void checkPlan(const Row& row, const core::LayerData& data, const LayerPlan& pla
     CHECK(plan.bytes.value_or(0) >= 0);
     if (row.lossless && capacity == data.n)
         CHECK_FALSE(plan.changed);
+    if (row.spends == Spends::inLayer)
+        REQUIRE(total == capacity * data.heads.kvHeads());
     if (!plan.keptDecode.empty())
         REQUIRE(std::ssize(plan.keptDecode) == data.heads.kvHeads() * data.t * data.total());
 }
@@ -323,7 +350,7 @@ TEST_CASE("every method plans every edge prompt at every edge budget", "[unit]")
                 const LayerPlan plan = makeMethod(row.specification)->plan(input, budget);
                 checkPlan(row, data, plan, budget);
                 checkMetrics(data, evaluate(input, plan, Depth::output, 4),
-                             row.lossless && budget.capacity(data.n) == data.n);
+                             row.lossless && budget.capacity(data.n) == data.n && followsBudget(row));
             }
     }
 }
@@ -334,6 +361,8 @@ TEST_CASE("ratio 1 keeps what FullKV keeps and loses exactly 0", "[unit]")
     const auto full = makeMethod("fullkv")->plan(input, {0.1, {}});
     for (const Row& row : kRows) {
         CAPTURE(row.specification);
+        if (!followsBudget(row))
+            continue;
         const LayerPlan plan = makeMethod(row.specification)->plan(input, {1.0, {}});
         CHECK(plan.kept == full.kept);
         checkMetrics(input.data, evaluate(input, plan, Depth::output, 4), row.lossless);
@@ -389,9 +418,13 @@ TEST_CASE("plans of all but oracles ignore what happens after the eviction", "[u
     for (const Row& row : kRows) {
         CAPTURE(row.specification);
         const auto method = makeMethod(row.specification);
-        const auto before = method->plan(sharedInput(), {0.4, {}});
-        const auto after = method->plan(inputOf(data, changed, sharedTables()), {0.4, {}});
-        CHECK((before.kept == after.kept) == row.causal);
+        bool same = true;
+        for (const double ratio : {0.4, 0.7}) {
+            const auto before = method->plan(sharedInput(), {ratio, {}});
+            const auto after = method->plan(inputOf(data, changed, sharedTables()), {ratio, {}});
+            same = same && before.kept == after.kept;
+        }
+        CHECK(same == row.causal);
     }
 }
 
@@ -407,6 +440,7 @@ TEST_CASE("permuting KV heads permutes the plan", "[unit]")
                         to.begin() + static_cast<std::ptrdiff_t>(g * block));
     };
     permute(data.received, permuted.received);
+    permute(data.receivedSqFar, permuted.receivedSqFar);
     permute(data.windowRows, permuted.windowRows);
     permute(data.decodeRows, permuted.decodeRows);
     permute(data.key, permuted.key);
@@ -430,7 +464,8 @@ TEST_CASE("equal attention ties at the cut, and the tie is reported", "[unit]")
     test::SyntheticCapture capture(shape(40, 8));
     makeEven(capture.mutableLayer(0));
     for (const char* specification : {"h2o", "snapkv:window=8", "tova", "pyramidkv:window=8", "headkv", "adakv:window=8",
-                                      "adakv:alloc=guard,window=8", "chunkkv:window=8,chunk=4", "oracle_mass"}) {
+                                      "adakv:alloc=guard,window=8", "chunkkv:window=8,chunk=4", "oracle_mass",
+                                      "oracle_layer", "oracle_global", "oracle_token"}) {
         CAPTURE(specification);
         const LayerInput input{capture.layer(0), capture.info().segments};
         const LayerPlan plan = makeMethod(specification)->plan(input, {0.5, {}});

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// methods.md 5.17, O-out. The order of elimination does not depend on the budget: found once, cut for each.
+#include "compress/methods/entries.hpp"
+
+#include "compress/future_mass.hpp"
+#include "compress/method_base.hpp"
+#include "compress/output_elimination.hpp"
+
+#include <fmt/format.h>
+
+namespace kvviz::compress {
+namespace {
+
+class OracleOut final : public MethodBase {
+public:
+    OracleOut(const MethodInfo& info, Params resolved)
+        : MethodBase(info, std::move(resolved)), m_step(params().real("step", 0.0, 0.5))
+    {
+    }
+    [[nodiscard]] core::Need needs() const override { return core::Need::decodeRows | core::Need::values; }
+
+protected:
+    [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
+    {
+        requireFuture(input.data, info().name);
+        const std::int64_t capacity = budget.capacity(input.data.n);
+        if (capacity >= input.data.n)
+            return keepAll(input);
+        LayerPlan plan;
+        plan.layer = input.data.layer;
+        for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead) {
+            const auto ranking = memoised(input, fmt::format("output_elimination/{}/{}", kvHead, m_step),
+                                          [&] { return outputElimination(input.data, kvHead, m_step); });
+            TopK chosen = topOf(*ranking, capacity);
+            plan.tiesAtCut += chosen.tiesAtCut;
+            plan.kept.push_back(std::move(chosen.positions));
+        }
+        return plan;
+    }
+
+private:
+    double m_step;
+};
+
+const MethodInfo& oracleOutInfo()
+{
+    static const MethodInfo info{
+        .name = "oracle_out",
+        .title = "Oracle (output error, greedy)",
+        .klass = "E",
+        .acts = "prefill end, uses the future",
+        .idea = "Removes, again and again, the keys whose loss adds least to the output error of the queries to come. "
+                "It sees values, which the mass oracle does not. A heuristic: it shows what is within reach, it is "
+                "not a proven bound.",
+        .equation = "remove argmin_j sum_{future q, h in g} |o - o'_{S without j}| / |o|, in rounds of step |S| keys",
+        .source = "defined in docs/methods.md",
+        .params = {{"step", "0.125", "fraction of the remaining keys removed in a round, at least one key; 0: one by one",
+                    {}}},
+        .presets = {}};
+    return info;
+}
+
+} // namespace
+
+MethodEntry oracleOutEntry() { return entryOf<OracleOut>(oracleOutInfo); }
+
+} // namespace kvviz::compress
