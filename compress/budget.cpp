@@ -19,7 +19,9 @@ std::int64_t keepCount(std::int64_t n, double ratio, bool compatKvpress)
         return std::clamp(static_cast<std::int64_t>(std::floor(length * ratio + 1e-9)), std::int64_t{0}, n);
     // kvpress users type the removed fraction as a decimal number (0.9), so that is what we recover first.
     const double removed = std::round((1.0 - ratio) * 1e9) / 1e9;
-    return std::clamp(static_cast<std::int64_t>(length * (1.0 - removed)), std::int64_t{0}, n);
+    // It keeps at least one key unless everything is to go.
+    const std::int64_t least = removed < 1 ? 1 : 0;
+    return std::clamp(std::max(least, static_cast<std::int64_t>(length * (1.0 - removed))), std::int64_t{0}, n);
 }
 
 void Budget::validate() const

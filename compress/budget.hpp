@@ -8,8 +8,8 @@
 
 namespace kvviz::compress {
 
-/// floor(n * ratio + 1e-9), clamped to [0, n]; `compatKvpress` gives kvpress's int(n * (1 - removed)) with
-/// removed = 1 - ratio in double precision, which loses one token for common ratios.
+/// floor(n * ratio + 1e-9), clamped to [0, n]; `compatKvpress` gives kvpress's max(1, int(n * (1 - removed)))
+/// with removed = 1 - ratio in double precision, which loses one token for common ratios.
 [[nodiscard]] std::int64_t keepCount(std::int64_t n, double ratio, bool compatKvpress = false);
 
 /// Either a fraction of the prompt tokens kept (the paper's convention) or tokens per layer and KV head.
