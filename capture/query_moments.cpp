@@ -12,7 +12,10 @@
 namespace kvviz::capture {
 
 QueryMoments::QueryMoments(std::int64_t heads, std::int64_t headDim)
-    : m_heads(heads), m_headDim(headDim), m_shift(static_cast<std::size_t>(heads * headDim)), m_sums(m_shift.size()),
+    : m_heads(heads),
+      m_headDim(headDim),
+      m_shift(static_cast<std::size_t>(heads * headDim)),
+      m_sums(m_shift.size()),
       m_products(static_cast<std::size_t>(heads * headDim * headDim))
 {
 }
@@ -21,9 +24,7 @@ void QueryMoments::add(const float* queries, std::int64_t count, std::int64_t st
 {
     if (count <= 0)
         return;
-    core::parallelFor(m_heads, [&](std::int64_t head) {
-        addHead(head, queries + head * m_headDim, count, stride);
-    });
+    core::parallelFor(m_heads, [&](std::int64_t head) { addHead(head, queries + head * m_headDim, count, stride); });
     m_count += count;
 }
 

@@ -27,9 +27,9 @@ private:
     void addHead(std::int64_t head, const float* queries, std::int64_t count, std::int64_t stride);
 
     std::int64_t m_heads = 0, m_headDim = 0, m_count = 0;
-    std::vector<float> m_shift;      // [H, d] mean of the first chunk: sums of differences from it lose no digits
-    std::vector<double> m_sums;      // [H, d] of query - shift
-    std::vector<double> m_products;  // [H, d, d] of (query - shift)(query - shift)^T, upper triangle
+    std::vector<float> m_shift;     // [H, d] mean of the first chunk: sums of differences from it lose no digits
+    std::vector<double> m_sums;     // [H, d] of query - shift
+    std::vector<double> m_products; // [H, d, d] of (query - shift)(query - shift)^T, upper triangle
 };
 
 } // namespace kvviz::capture

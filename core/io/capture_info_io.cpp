@@ -188,17 +188,6 @@ std::vector<core::Segment> readSegments(hid_t root, const std::string& where)
     return segments;
 }
 
-std::map<std::string, std::string> readProvenance(hid_t root, const TextCopy& texts, const std::string& where)
-{
-    std::map<std::string, std::string> extra;
-    if (!hasGroup(root, "provenance"))
-        return extra;
-    const Handle group = openGroup(root, "provenance", where);
-    for (const std::string& name : attributeNames(group.get(), where + "provenance"))
-        extra[name] = texts.read("provenance", name.c_str());
-    return extra;
-}
-
 bool strictlyAscendingBelow(const std::vector<int>& values, int end)
 {
     return !values.empty() && values.front() >= 0 && values.back() < end
@@ -246,9 +235,7 @@ void writeCaptureInfo(hid_t root, const CaptureInfo& info)
     writePrompt(root, info.prompt);
     writeTokens(root, info.tokens);
     writeSegments(root, info.segments);
-    const Handle provenance = createGroup(root, "provenance");
-    for (const auto& [name, value] : info.extra)
-        writeAttribute(provenance.get(), name.c_str(), value);
+    writeProvenance(root, info.extra);
     writeTextCopy(root, {"", "prompt", "provenance"});
 }
 
@@ -284,6 +271,24 @@ CaptureInfo readCaptureInfo(hid_t root, const std::string& where)
                                                          segment.span.begin, segment.span.end, info.nTokens()));
     info.extra = readProvenance(root, texts, where);
     return info;
+}
+
+void writeProvenance(hid_t root, const std::map<std::string, std::string>& extra)
+{
+    const Handle provenance = createGroup(root, "provenance");
+    for (const auto& [name, value] : extra)
+        writeAttribute(provenance.get(), name.c_str(), value);
+}
+
+std::map<std::string, std::string> readProvenance(hid_t root, const TextCopy& texts, const std::string& where)
+{
+    std::map<std::string, std::string> extra;
+    if (!hasGroup(root, "provenance"))
+        return extra;
+    const Handle group = openGroup(root, "provenance", where);
+    for (const std::string& name : attributeNames(group.get(), where + "provenance"))
+        extra[name] = texts.read("provenance", name.c_str());
+    return extra;
 }
 
 int requireFormat(hid_t root, const char* expected, const std::string& where)

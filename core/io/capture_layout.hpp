@@ -14,6 +14,7 @@ namespace kvviz::io {
 inline constexpr const char* kCaptureFormat = "kvviz-capture";
 inline constexpr const char* kPackFormat = "kvviz-pack";
 inline constexpr const char* kResultsFormat = "kvviz-results";
+inline constexpr const char* kTableFormat = "kvviz-table";
 inline constexpr const char* kFormatVersion = "1.1";
 inline constexpr int kFormatMajor = 1;
 
