@@ -3,7 +3,7 @@
 // Rows of the vocabulary are independent: one task each.
 #include "capture/continuation_score.hpp"
 
-#include "capture/cpu_kernels.hpp"
+#include "capture/divergence.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 

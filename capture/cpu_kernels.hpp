@@ -48,21 +48,6 @@ void weightedSum(const float* p, const float* rows, float* out, std::int64_t cou
 /// log(sum(exp(x))) of `size` values.
 [[nodiscard]] double logSumExp(const float* x, std::int64_t size);
 
-/// The same in double throughout, for values that are compared with one another.
-[[nodiscard]] double preciseLogSumExp(const float* x, std::int64_t size);
-
-/// From logits `full` (distribution p) to logits `other` (distribution q) of the same vocabulary.
-struct Divergence {
-    double meanChange = 0; ///< m = sum_k p_k (other_k - full_k)
-    double nats = 0;       ///< KL(p || q), >= 0
-};
-
-/// `logSum`: log(sum(exp(full))). With x_k = other_k - full_k - m, sum_k p_k x_k = 0 and
-///     KL(p || q) = log(sum_k p_k e^x_k) = log1p(sum_k p_k (e^x_k - 1 - x_k)),
-/// a sum without negative terms: nothing cancels, so a tiny divergence is as exact as a large one, and equal logits
-/// give exactly 0. Also log(sum(exp(other))) = logSum + m + KL.
-[[nodiscard]] Divergence divergeFrom(const float* full, double logSum, const float* other, std::int64_t size);
-
 /// Bulk conversion to bfloat16 (round to nearest even) and back.
 void toBFloat16(const float* from, core::BFloat16* to, std::int64_t count);
 void toFloat(const core::BFloat16* from, float* to, std::int64_t count);

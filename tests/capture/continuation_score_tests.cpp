@@ -2,7 +2,6 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // Scores of a continuation against their definitions in long double.
 #include "capture/continuation_score.hpp"
-#include "capture/cpu_kernels.hpp"
 #include "core/error.hpp"
 #include "tests/support/catch.hpp"
 
