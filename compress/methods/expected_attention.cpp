@@ -160,10 +160,10 @@ const MethodInfo& expectedAttentionInfo()
         .title = "ExpectedAttention",
         .klass = "E",
         .acts = "prefill end",
-        .idea = "Keeps the keys that future queries are expected to attend to, if these are distributed as the prompt's "
-                "queries and stand at the next positions; weighs them by the norm of their values.",
-        .equation = "mu' = Rbar mu, Sigma' = Rbar Sigma Rbar^T; z_j = mu'.k_j/sqrt(d) + k_j.Sigma'k_j/(2d); e = mean_{h in "
-                    "g} softmax_{j>=s} z; score_j = (e_j + eps) |v_j|; S = sinks + top-(C-s)",
+        .idea = "Keeps the keys that future queries are expected to attend to, if these are distributed as the "
+                "prompt's queries and stand at the next positions; weighs them by the norm of their values.",
+        .equation = "mu' = Rbar mu, Sigma' = Rbar Sigma Rbar^T; z_j = mu'.k_j/sqrt(d) + k_j.Sigma'k_j/(2d); e = "
+                    "mean_{h in g} softmax_{j>=s} z; score_j = (e_j + eps) |v_j|; S = sinks + top-(C-s)",
         .source = "Devoto et al. 2025, arXiv 2510.00636; kvpress",
         .params = {{"future", "512", "positions after the prompt over which the rotation is averaged", {}},
                    {"sinks", "4", "first tokens that are always kept and left out of the softmax", {}},

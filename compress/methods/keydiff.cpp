@@ -41,7 +41,7 @@ std::vector<double> differences(const std::vector<double>& units, std::span<cons
     double square = 0;
     for (const double value : anchor)
         square += value * value;
-    const double scale = square > 0 ? 1 / std::sqrt(square) : 0; // the mean's length does not matter, its direction does
+    const double scale = square > 0 ? 1 / std::sqrt(square) : 0; // sum or mean: only the direction matters
     std::vector<double> scores;
     scores.reserve(positions.size());
     for (const std::int32_t position : positions) {
@@ -130,11 +130,11 @@ const MethodInfo& keydiffInfo()
         .acts = "prefill end",
         .idea = "Keeps the keys that differ most from the mean direction of all keys. Looks at no attention and "
                 "protects nothing.",
-        .equation = "anchor = mean_j k_j/|k_j|; score_j = -cos(k_j, anchor) per KV head; S = top-C; block > 0: after the "
-                    "first C keys, the top-C of (kept + next block), again and again",
+        .equation = "anchor = mean_j k_j/|k_j|; score_j = -cos(k_j, anchor) per KV head; S = top-C; block > 0: after "
+                    "the first C keys, the top-C of (kept + next block), again and again",
         .source = "Park et al. 2025, arXiv 2504.15364; kvpress",
-        .params = {{"block", "0", "tokens that enter the cache at a time before it is cut again; 0: the whole prompt at "
-                                  "once",
+        .params = {{"block", "0", "tokens that enter the cache at a time before it is cut again; 0: the whole prompt "
+                                  "at once",
                     {}},
                    compatParam()},
         .presets = {{"paper", {{"block", "128"}}}, {"kvpress", {{"compat", "kvpress"}}}}};

@@ -9,8 +9,8 @@ namespace kvviz::compress {
 namespace {
 
 constexpr const char* kReason =
-    "cannot be replayed: the keys and values it keeps are written by adapters trained for it, so no capture of the plain "
-    "model holds them; see oracle_token for what pure selection of as many tokens would lose";
+    "cannot be replayed: the keys and values it keeps are written by adapters trained for it, so no capture of the "
+    "plain model holds them; see oracle_token for what pure selection of as many tokens would lose";
 
 class KvDistill final : public MethodBase {
 public:
@@ -38,8 +38,8 @@ const MethodInfo& kvDistillInfo()
         .idea = "A trained scorer picks the same few tokens for all layers and heads, and trained adapters write the "
                 "whole context into their keys and values. Not replayable: the bound to look at is oracle_token, the "
                 "best selection of as many tokens.",
-        .equation = "S = top-C of FFN(hidden state of an early layer); K, V of S by adapted projections; trained on 0.6 "
-                    "KL(p||q) + 0.4 KL(q||p)",
+        .equation = "S = top-C of FFN(hidden state of an early layer); K, V of S by adapted projections; trained on "
+                    "0.6 KL(p||q) + 0.4 KL(q||p)",
         .source = "Chari et al. 2025, arXiv 2503.10337; no code was published",
         .params = {},
         .presets = {}};

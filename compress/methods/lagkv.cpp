@@ -137,10 +137,11 @@ const MethodInfo& lagkvInfo()
         .title = "LagKV",
         .klass = "E",
         .acts = "prefill end",
-        .idea = "Judges each stretch of the prompt by the range of the next one: keeps tokens whose keys and values lie "
-                "unevenly in it. Sinks, the last full stretch and what follows it stay first of all.",
-        .equation = "z = (x - min_next)/(max_next - min_next) per channel; y = softmax_j(std over channels of z), x in {K,V}; "
-                    "score = rank of (y_K + y_V)/2 within the stretch / g; sinks and the tail score highest; S = top-C",
+        .idea = "Judges each stretch of the prompt by the range of the next one: keeps tokens whose keys and values "
+                "lie unevenly in it. Sinks, the last full stretch and what follows it stay first of all.",
+        .equation = "z = (x - min_next)/(max_next - min_next) per channel; y = softmax_j(std over channels of z), x in "
+                    "{K,V}; score = rank of (y_K + y_V)/2 within the stretch / g; sinks and the tail score highest; S "
+                    "= top-C",
         .source = "Liang et al. 2025, arXiv 2504.04704; kvpress",
         .params = {{"sinks", "4", "first tokens that are kept before others", {}},
                    {"lag", "128", "tokens in a stretch", {}},

@@ -81,8 +81,8 @@ const MethodInfo& randomShotInfo()
         .title = "Random shots",
         .klass = "E",
         .acts = "prefill end",
-        .idea = "Keeps whole few-shot examples in a random order, by ShotKV's budget rule and for all heads of a layer. "
-                "What ShotKV's choice of shots must beat.",
+        .idea = "Keeps whole few-shot examples in a random order, by ShotKV's budget rule and for all heads of a "
+                "layer. What ShotKV's choice of shots must beat.",
         .equation = "shots in uniformly random order while sum k_i <= r n - frame; S = frame + their tokens",
         .source = "baseline of Liu et al. 2025, arXiv 2502.01941 (v4)",
         .params = {{"seeds", "20", "draws that a replay averages", {}},

@@ -140,8 +140,8 @@ const MethodInfo& tokenScorerInfo()
         .idea = "A small network, trained on captures of the same model, gives each token one score from its keys and "
                 "values in an early layer; the same tokens stay in every layer and head. Not KV-Distill: nothing is "
                 "trained but the choice.",
-        .equation = "f = [k~ of all KV heads, v of all KV heads] of one layer, x = (f - mean) * scale; s = w2.silu(W1 x + "
-                    "b1) + b2; S = sinks + window + top-(C - both) of s",
+        .equation = "f = [k~ of all KV heads, v of all KV heads] of one layer, x = (f - mean) * scale; s = "
+                    "w2.silu(W1 x + b1) + b2; S = sinks + window + top-(C - both) of s",
         .source = "kvviz; the idea of one learned score a token is KV-Distill's (arXiv 2503.10337)",
         .params = {{"sinks", "4", "first tokens that are always kept", {}},
                    {"window", "8", "last tokens that are always kept", {}}},

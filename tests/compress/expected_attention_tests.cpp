@@ -75,7 +75,7 @@ struct Definition {
     double epsilon = 0;
 };
 
-/// z_j of one query head, the quadratic form as mean over queries is not assumed: straight from the formula.
+/// z_j of one query head.
 double logit(const core::LayerData& data, int head, const float* key, const Square& mean, bool covariance)
 {
     const auto d = static_cast<std::size_t>(data.headDim);
@@ -208,8 +208,8 @@ TEST_CASE("ExpectedAttention keeps what its definition keeps", "[unit]")
     const LayerInput input = inputOf(capture());
     const auto method = makeMethod(test.specification);
     for (int kvHead = 0; kvHead < 2; ++kvHead) {
-        const std::vector<double> expected = definition(input.data, kvHead, test.about), own =
-            method->scores(input, kvHead);
+        const std::vector<double> expected = definition(input.data, kvHead, test.about);
+        const std::vector<double> own = method->scores(input, kvHead);
         REQUIRE(own.size() == expected.size());
         for (std::size_t j = 0; j < own.size(); ++j)
             if (static_cast<std::int64_t>(j) < test.about.sinks)

@@ -192,7 +192,8 @@ TEST_CASE("KeyDiff does not care how long keys are", "[unit]")
     for (std::size_t i = 0; i < scaled.key.size(); ++i)
         scaled.key[i] *= std::ldexp(1.0f, static_cast<int>(i / 8 % 5)); // one factor a key
     for (const char* specification : {"keydiff", "keydiff:block=16"})
-        CHECK(planOf(specification, scaled, {0.4, {}}).kept == planOf(specification, capture().layer(0), {0.4, {}}).kept);
+        CHECK(planOf(specification, scaled, {0.4, {}}).kept
+              == planOf(specification, capture().layer(0), {0.4, {}}).kept);
 }
 
 TEST_CASE("blockwise KeyDiff cuts the cache after every block, which is not the plain method", "[unit]")
@@ -224,12 +225,13 @@ TEST_CASE("KeyDiff plans keys without direction", "[unit]")
     for (const char* specification : {"keydiff", "keydiff:block=2"}) {
         CAPTURE(specification);
         // All zero, and opposite keys whose mean is zero: everything ties.
-        for (const auto& keys : {std::vector<float>(12, 0.0f), std::vector<float>{1, 0, -1, 0, 0, 2, 0, -2, 3, 0, -3, 0}}) {
+        const std::vector<float> zero(12, 0.0f), opposite{1, 0, -1, 0, 0, 2, 0, -2, 3, 0, -3, 0};
+        for (const auto& keys : {zero, opposite}) {
             const LayerPlan plan = planOf(specification, numbers(keys, 2), {1.0, 3});
             CHECK(plan.kept[0].size() == 3);
         }
-        CHECK(planOf(specification, numbers(std::vector<float>(12, 0.0f), 2), {1.0, 3}).kept[0] == Positions{0, 1, 2});
-        CHECK(planOf(specification, numbers(std::vector<float>(12, 0.0f), 2), {1.0, 3}).tiesAtCut > 0);
+        CHECK(planOf(specification, numbers(zero, 2), {1.0, 3}).kept[0] == Positions{0, 1, 2});
+        CHECK(planOf(specification, numbers(zero, 2), {1.0, 3}).tiesAtCut > 0);
         // A zero key among equal ones is the least like them.
         CHECK(planOf(specification, numbers({1, 1, 1, 1, 0, 0, 1, 1, 1, 1}, 2), {1.0, 1}).kept[0] == Positions{2});
     }

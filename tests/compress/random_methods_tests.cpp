@@ -21,9 +21,10 @@ using Positions = std::vector<std::int32_t>;
 namespace {
 
 /// 20 tokens: a frame of 2 + 3, shots of 5, 4, 3 and 3.
-const std::vector<core::Segment> kPrompt{{SegmentKind::instruction, 0, {0, 2}, ""}, {SegmentKind::shot, 0, {2, 7}, ""},
-                                         {SegmentKind::shot, 1, {7, 11}, ""},       {SegmentKind::shot, 2, {11, 14}, ""},
-                                         {SegmentKind::shot, 3, {14, 17}, ""},      {SegmentKind::question, 0, {17, 20}, ""}};
+const std::vector<core::Segment> kPrompt{
+    {SegmentKind::instruction, 0, {0, 2}, ""}, {SegmentKind::shot, 0, {2, 7}, ""},
+    {SegmentKind::shot, 1, {7, 11}, ""},       {SegmentKind::shot, 2, {11, 14}, ""},
+    {SegmentKind::shot, 3, {14, 17}, ""},      {SegmentKind::question, 0, {17, 20}, ""}};
 
 core::LayerData promptLayer(int layer = 0)
 {
@@ -39,7 +40,7 @@ LayerPlan shotPlan(const std::string& parameters, std::int64_t tokens, std::uint
     return makeMethod("random_shot" + parameters)->plan({promptLayer(layer), kPrompt, 0, 1, seed}, {1.0, tokens});
 }
 
-/// The order of four shots by the draws of a seed, read off growing budgets that skip nothing: which shots are whole.
+/// The shots that a plan keeps; each must be there whole or not at all.
 std::set<int> shotsOf(const LayerPlan& plan)
 {
     std::set<int> shots;
@@ -64,7 +65,8 @@ bool hasFlag(const LayerPlan& plan, const std::string& flag)
 
 TEST_CASE("Random loses its share of the prompt's mass over all heads, within three standard errors", "[unit]")
 {
-    const test::SyntheticCapture capture({.layers = 1, .heads = 4, .kvHeads = 2, .n = 40, .t = 3, .window = 4, .seed = 2});
+    const test::SyntheticCapture capture(
+        {.layers = 1, .heads = 4, .kvHeads = 2, .n = 40, .t = 3, .window = 4, .seed = 2});
     const core::LayerData& data = capture.layer(0);
     double onPrompt = 0; // of rows that sum to 1
     for (int head = 0; head < 4; ++head)
