@@ -151,23 +151,6 @@ std::vector<std::string> defaultReplaySet()
     }
     set.insert(set.end(), {"snapkv+kivi", "snapkv+think"});
     return set;
-    // ShotKV's paper does not say which queries accumulate: the window reading is always shown beside the default. Its
-    // prefill-only form is the paper's own ablation.
-    return {"fullkv",
-            "streaming_noshift",
-            "h2o",
-            "observed_attention",
-            "tova",
-            "snapkv",
-            "pyramidkv",
-            "adakv",
-            "headkv",
-            "chunkkv",
-            "shotkv",
-            "shotkv:window",
-            "shotkv:prefill_only",
-            "random",
-            "oracle_mass"};
 }
 
 } // namespace kvviz::compress

@@ -3,30 +3,57 @@
 // methods.md 5.8. The paper leaves several points open; each is a named parameter whose default is the literal reading.
 #include "compress/methods/entries.hpp"
 
-#include "compress/method_base.hpp"
+#include "compress/kept_sets.hpp"
+#include "compress/online_steps.hpp"
+#include "compress/shot_scores.hpp"
 #include "compress/shotkv_decode.hpp"
 #include "compress/shots.hpp"
-#include "compress/window_scores.hpp"
 
 #include <algorithm>
 
 namespace kvviz::compress {
 namespace {
 
+/// global=true: one ranking of the shots for all layers, from scores averaged over them.
+struct ShotSurvey final : Survey {
+    explicit ShotSurvey(const ShotScoreRule& scoreRule) : rule(scoreRule) {}
+    void look(const LayerInput& input) override
+    {
+        const auto layer = rule(input);
+        mean.scores.resize(layer->scores.size(), 0.0);
+        std::transform(mean.scores.begin(), mean.scores.end(), layer->scores.begin(), mean.scores.begin(),
+                       std::plus<>());
+        mean.rows = layer->rows;
+        ++layers;
+    }
+    void finish() override
+    {
+        for (double& score : mean.scores)
+            score /= static_cast<double>(layers);
+    }
+    ShotScoreRule rule;
+    ShotTokenScores mean;
+    std::int64_t layers = 0;
+};
+
 class ShotKv final : public MethodBase {
 public:
     ShotKv(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_acc(params().text("acc")), m_frame(params().text("frame")),
-          m_window(params().integer("window", 1)), m_skip(params().text("overflow") == "skip"),
-          m_minOne(params().flag("min_one")), m_decode(params().flag("decode")), m_recall(params().flag("recall"))
+        : MethodBase(info, std::move(resolved)), m_rule(params()), m_frame(params().text("frame")),
+          m_skip(params().text("overflow") == "skip"), m_minOne(params().flag("min_one")),
+          m_decode(params().flag("decode")), m_recall(params().flag("recall")), m_global(params().flag("global"))
     {
         if (params().text("decode_ratio") != "same")
             m_decodeRatio = params().real("decode_ratio", 0.0, 1.0);
     }
     [[nodiscard]] core::Need needs() const override
     {
-        return (m_acc == "window" ? core::Need::windowRows : core::Need::stats)
+        return (m_rule.fromRows() ? core::Need::windowRows : core::Need::stats)
                | (m_decode ? core::Need::decodeRows : core::Need::none);
+    }
+    [[nodiscard]] std::unique_ptr<Survey> makeSurvey() const override
+    {
+        return m_global ? std::make_unique<ShotSurvey>(m_rule) : nullptr;
     }
 
 protected:
@@ -36,9 +63,7 @@ protected:
         const core::LayerData& data = input.data;
         if (m_decode && data.t > 0) {
             const double ratio = m_decodeRatio.value_or(budget.nominalRatio(data.n));
-            const std::vector<std::uint8_t> mask = shotDecodeMask(data, plan.kept.front(), ratio, m_recall);
-            for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead)
-                plan.keptDecode.insert(plan.keptDecode.end(), mask.begin(), mask.end());
+            setSharedMask(plan, data, shotDecodeMask(data, plan.kept.front(), ratio, m_recall));
         }
         return plan;
     }
@@ -62,15 +87,17 @@ private:
         const std::int64_t room = m_frame == "keep_charged" ? capacity - frameTokens : capacity;
         LayerPlan plan = chooseShots(input, units, room);
         addFlag(plan, "frame_exceeds_budget", m_frame == "keep_charged" && room <= 0);
-        addFlag(plan, kFlagWindowClamped, m_acc == "window" && observationWindow(data, m_window).clamped);
         return plan;
     }
 
     [[nodiscard]] LayerPlan chooseShots(const LayerInput& input, const PromptUnits& units, std::int64_t room) const
     {
-        const std::vector<double> scores = unitScores(units.shots, tokenScores(input.data));
-        UnitChoice choice = chooseUnits(scores, units.shots, room, m_skip);
-        const bool differs = chooseUnits(scores, units.shots, room, !m_skip).chosen != choice.chosen;
+        const auto own = m_global ? nullptr : m_rule(input);
+        const ShotTokenScores& tokens = own ? *own : static_cast<const ShotSurvey&>(*input.survey).mean;
+        const std::vector<double> scores = unitScores(units.shots, tokens.scores);
+        const UnitChoice stop = chooseUnits(scores, units.shots, room, false);
+        const UnitChoice skip = chooseUnits(scores, units.shots, room, true);
+        UnitChoice choice = m_skip ? skip : stop;
         const bool nothing = choice.chosen.empty();
         if (nothing && m_minOne)
             choice.chosen.push_back(
@@ -82,33 +109,21 @@ private:
         LayerPlan plan = sharedPlan(input, kept);
         addFlag(plan, "no_shot_fits", nothing);
         addFlag(plan, "min_one_used", nothing && m_minOne);
-        addFlag(plan, "overflow_rules_differ", differs);
+        addFlag(plan, "overflow_rules_differ", stop.chosen != skip.chosen);
+        addFlag(plan, kFlagWindowClamped, tokens.rows.clamped);
+        addFlag(plan, "no_question", tokens.rows.noQuestion);
+        plan.facts = {{"shots", static_cast<double>(units.shots.size())},
+                      {"shots_kept", static_cast<double>(choice.chosen.size())},
+                      {"shots_kept_stop", static_cast<double>(stop.chosen.size())},
+                      {"shots_kept_skip", static_cast<double>(skip.chosen.size())},
+                      {"shot_tokens_stop", static_cast<double>(stop.tokens)},
+                      {"shot_tokens_skip", static_cast<double>(skip.tokens)}};
         return plan;
     }
 
-    /// alpha of Eq. 3 summed over all query heads of the layer. [n]
-    [[nodiscard]] std::vector<double> tokenScores(const core::LayerData& data) const
-    {
-        std::vector<double> scores(static_cast<std::size_t>(data.n), 0.0);
-        for (int head = 0; head < data.heads.queryHeads(); ++head) {
-            if (m_acc == "window") {
-                const auto row = windowScores(data, head, observationWindow(data, m_window).size, data.n);
-                std::transform(row.begin(), row.end(), scores.begin(), scores.begin(), std::plus<>());
-                continue;
-            }
-            const float* const received = data.received.data() + head * data.total();
-            for (std::int64_t key = 0; key < data.n; ++key)
-                scores[static_cast<std::size_t>(key)] += received[key];
-        }
-        if (m_acc == "seen_mean")
-            for (std::int64_t key = 0; key < data.n; ++key)
-                scores[static_cast<std::size_t>(key)] /= static_cast<double>(data.n - key);
-        return scores;
-    }
-
-    std::string m_acc, m_frame;
-    std::int64_t m_window;
-    bool m_skip, m_minOne, m_decode, m_recall;
+    ShotScoreRule m_rule;
+    std::string m_frame;
+    bool m_skip, m_minOne, m_decode, m_recall, m_global;
     std::optional<double> m_decodeRatio;
 };
 
@@ -117,10 +132,11 @@ const std::vector<std::string> kTrueFalse{"true", "false"};
 std::vector<ParamSpec> shotkvParams()
 {
     return {
-        {"acc", "all", "queries whose attention is accumulated: all of the prompt, the last `window`, or all divided "
-                       "by the number of queries that see the key",
-         {"all", "window", "seen_mean"}},
+        {"acc", "all", "queries whose attention is accumulated: all of the prompt, the last `window`, all divided by "
+                       "the number of queries that see the key, or those of the question",
+         {"all", "window", "seen_mean", "question"}},
         {"window", "32", "prompt queries under acc=window", {}},
+        {"global", "false", "one set of shots for all layers, from scores averaged over them", kTrueFalse},
         {"frame", "keep_charged", "tokens outside any shot: kept and charged to the budget, kept for free, or one more "
                                   "unit that competes",
          {"keep_charged", "keep_free", "as_unit"}},
@@ -144,7 +160,9 @@ const MethodInfo& shotkvInfo()
                     "max(1, ceil(r t)) generated tokens by sum_h alpha of the current query",
         .source = "Liu et al. 2025, arXiv 2502.01941 (v4), from the text; no reference code was published",
         .params = shotkvParams(),
-        .presets = {{"window", {{"acc", "window"}}}, {"prefill_only", {{"decode", "false"}}}}};
+        .presets = {{"window", {{"acc", "window"}}},
+                    {"question", {{"acc", "question"}}},
+                    {"prefill_only", {{"decode", "false"}}}}};
     return info;
 }
 

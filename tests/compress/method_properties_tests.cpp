@@ -25,6 +25,8 @@ enum class Spends {
     atMost,
     freely
 };
+/// Keys that a decode query of an online method may see: no bound, the capacity, or as many and its own.
+enum class Sees { freely, capacity, capacityAndOwn };
 
 struct Row {
     std::string specification;
@@ -32,6 +34,9 @@ struct Row {
     bool causal = true;     ///< plans do not depend on decode rows
     bool headwise = true;   ///< permuting KV heads permutes the plan (random draws are tied to head numbers)
     bool lossless = true;   ///< the whole budget loses nothing (methods of a fixed size change the cache even then)
+    Sees sees = Sees::freely;
+    bool returns = false;      ///< a key that a query did not see may come back
+    bool cutsAtPrefill = true; ///< the first decode query sees `kept` and itself
 };
 
 const std::vector<Row> kRows{
@@ -68,7 +73,7 @@ const std::vector<Row> kRows{
     {"shotkv:window", Spends::freely},
     {"shotkv:prefill_only", Spends::freely},
     {"shotkv:frame=as_unit,overflow=skip,decode=false", Spends::atMost},
-    {"shotkv:acc=seen_mean,frame=keep_free,min_one=true,recall=true", Spends::freely},
+    {"shotkv:acc=seen_mean,frame=keep_free,min_one=true,recall=true", Spends::freely, true, true, true, Sees::freely, true},
     {"knorm", Spends::exactly},
     {"knorm:paper", Spends::freely}, // layers that keep everything
     {"knorm:kvpress", Spends::atMost},
@@ -122,6 +127,20 @@ const std::vector<Row> kRows{
     {"oracle_shot:frame=as_unit", Spends::atMost, false},
     {"oracle_out", Spends::exactly, false},
     {"oracle_out:step=0", Spends::exactly, false},
+    {"streaming_noshift:when=each_step", Spends::exactly, true, true, true, Sees::capacity, false, false},
+    {"streaming", Spends::exactly, true, true, true, Sees::capacity, false, false},
+    {"streaming:sinks=0", Spends::exactly, true, true, true, Sees::capacity, false, false},
+    {"h2o_online", Spends::exactly, true, true, true, Sees::capacityAndOwn},
+    {"h2o_online:reduce=max,heavy=1", Spends::exactly, true, true, true, Sees::capacityAndOwn},
+    {"h2o_online:hf", Spends::atMost, true, true, true, Sees::capacity, true},
+    {"h2o_online:lm_eval", Spends::atMost, false, true, true, Sees::capacityAndOwn}, // looks ahead, as published
+    {"tova_online", Spends::exactly, true, true, true, Sees::capacityAndOwn},
+    {"tova_online:protect_last=true", Spends::exactly, true, true, true, Sees::capacityAndOwn},
+    {"pyramidinfer", Spends::freely}, // the first layer holds all that enters it
+    {"pyramidinfer:exceed=1,recent=0.05", Spends::freely},
+    {"pyramidinfer:prefill_only", Spends::freely},
+    {"shotkv:question,global=true", Spends::freely},
+    {"oracle_step", Spends::exactly, false, true, true, Sees::freely, true},
 };
 
 /// Methods that are listed, and refused with the reason.
@@ -237,6 +256,31 @@ bool followsBudget(const Row& row) { return makeMethod(row.specification)->budge
 /// kvpress keeps one key however small the budget is.
 std::int64_t leastKept(const Row& row) { return row.specification.find("kvpress") != std::string::npos ? 1 : 0; }
 
+/// The masks of decode queries, read as the caches of a run.
+void checkDecode(const Row& row, const core::LayerData& data, const LayerPlan& plan, std::int64_t capacity)
+{
+    for (std::int64_t line = 0; line < data.heads.kvHeads() * data.t; ++line) {
+        const std::int64_t kvHead = line / data.t, step = line % data.t, query = data.n + step;
+        const std::uint8_t* const visible = plan.keptDecode.data() + line * data.total();
+        REQUIRE(visible[query] == 1);
+        REQUIRE(std::count(visible + query + 1, visible + data.total(), 0) == data.total() - query - 1);
+        const auto seen = std::count(visible, visible + query + 1, 1);
+        REQUIRE(seen + std::count(visible, visible + query + 1, 0) == query + 1);
+        if (row.sees == Sees::capacityAndOwn)
+            REQUIRE(seen <= capacity + 1);
+        if (row.sees == Sees::capacity) // sinks alone may fill the cache
+            REQUIRE(seen <= capacity + (capacity <= 4 ? 1 : 0));
+        for (std::int64_t key = 0; key < query && step > 0 && !row.returns; ++key)
+            REQUIRE((!visible[key] || visible[key - data.total()]));
+        if (step == 0) {
+            const auto& kept = plan.kept[static_cast<std::size_t>(kvHead)];
+            for (std::int32_t key = 0; key < data.n; ++key)
+                if (row.cutsAtPrefill || visible[key])
+                    REQUIRE(visible[key] == std::binary_search(kept.begin(), kept.end(), key));
+        }
+    }
+}
+
 void checkPlan(const Row& row, const core::LayerData& data, const LayerPlan& plan, const Budget& budget)
 {
     const std::int64_t capacity = budget.capacity(data.n);
@@ -264,8 +308,10 @@ void checkPlan(const Row& row, const core::LayerData& data, const LayerPlan& pla
         CHECK_FALSE(plan.changed);
     if (row.spends == Spends::inLayer)
         REQUIRE(total == capacity * data.heads.kvHeads());
-    if (!plan.keptDecode.empty())
-        REQUIRE(std::ssize(plan.keptDecode) == data.heads.kvHeads() * data.t * data.total());
+    if (plan.keptDecode.empty())
+        return;
+    REQUIRE(std::ssize(plan.keptDecode) == data.heads.kvHeads() * data.t * data.total());
+    checkDecode(row, data, plan, capacity);
 }
 
 void checkMetrics(const core::LayerData& data, const LayerMetrics& metrics, bool whole)
@@ -431,6 +477,38 @@ TEST_CASE("plans of all but oracles ignore what happens after the eviction", "[u
     }
 }
 
+TEST_CASE("what a decode query sees does not depend on its own row or later ones", "[unit]")
+{
+    const core::LayerData& data = sharedCapture().layer(0);
+    const std::int64_t changed = 4;
+    core::LayerData other = data;
+    for (int head = 0; head < data.heads.queryHeads(); ++head)
+        for (std::int64_t step = changed; step < data.t; ++step) {
+            const auto row = other.decodeRows.begin() + (head * data.t + step) * data.total();
+            std::reverse(row, row + data.n + step + 1);
+        }
+    const std::int64_t same = (changed + 1) * data.total(); // masks of the queries before, and of the changed one
+    for (const Row& row : kRows)
+        for (const double ratio : {0.1, 0.4, 0.9}) {
+            CAPTURE(row.specification, ratio);
+            const auto method = makeMethod(row.specification);
+            const auto before = method->plan({data, sharedCapture().info().segments}, {ratio, {}});
+            const auto after = method->plan({other, sharedCapture().info().segments}, {ratio, {}});
+            REQUIRE(before.keptDecode.size() == after.keptDecode.size());
+            bool equal = true;
+            for (std::size_t at = 0; at < before.keptDecode.size();
+                 at += static_cast<std::size_t>(data.t * data.total())) {
+                const auto first = before.keptDecode.begin() + static_cast<std::ptrdiff_t>(at);
+                equal = equal
+                        && std::equal(first, first + same, after.keptDecode.begin() + static_cast<std::ptrdiff_t>(at));
+            }
+            if (row.causal)
+                CHECK(equal);
+            else if (!before.keptDecode.empty() && ratio == 0.4)
+                CHECK_FALSE(equal);
+        }
+}
+
 TEST_CASE("permuting KV heads permutes the plan", "[unit]")
 {
     const core::LayerData& data = sharedCapture().layer(0);
@@ -459,6 +537,10 @@ TEST_CASE("permuting KV heads permutes the plan", "[unit]")
         const auto after = method->plan(inputOf(permuted, sharedCapture(), sharedTables()), {0.4, {}});
         for (std::size_t g = 0; g < order.size(); ++g)
             CHECK(after.kept[g] == before.kept[static_cast<std::size_t>(order[g])]);
+        const std::size_t block = before.keptDecode.size() / order.size();
+        for (std::size_t at = 0; at < before.keptDecode.size(); ++at)
+            REQUIRE(after.keptDecode[at]
+                    == before.keptDecode[static_cast<std::size_t>(order[at / block]) * block + at % block]);
     }
 }
 
@@ -468,7 +550,8 @@ TEST_CASE("equal attention ties at the cut, and the tie is reported", "[unit]")
     makeEven(capture.mutableLayer(0));
     for (const char* specification : {"h2o", "snapkv:window=8", "tova", "pyramidkv:window=8", "headkv", "adakv:window=8",
                                       "adakv:alloc=guard,window=8", "chunkkv:window=8,chunk=4", "oracle_mass",
-                                      "oracle_layer", "oracle_global", "oracle_token"}) {
+                                      "oracle_layer", "oracle_global", "oracle_token", "h2o_online", "tova_online",
+                                      "oracle_step"}) {
         CAPTURE(specification);
         const LayerInput input{capture.layer(0), capture.info().segments};
         const LayerPlan plan = makeMethod(specification)->plan(input, {0.5, {}});
