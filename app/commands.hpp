@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The commands. Each is defined in the program that runs it (kvviz: info ... tasks; kvviz-engine: capture, tokenize;
-// kvviz-gui: figure, view) and returns an exit status or throws core::Error.
+// The commands. Each is defined in the program that runs it (kvviz: info ... tasks; kvviz-engine: capture, tokenize,
+// train-scorer ...; kvviz-gui: figure, view) and returns an exit status or throws core::Error.
 #pragma once
 
 #include "app/options.hpp"
@@ -12,11 +12,15 @@ int runInfo(const InfoOptions& options, const CommonOptions& common);
 int runVerify(const VerifyOptions& options, const CommonOptions& common);
 int runPack(const PackOptions& options, const CommonOptions& common);
 int runReplay(const ReplayOptions& options, const CommonOptions& common);
+int runHeadTable(const HeadTableOptions& options, const CommonOptions& common);
 int runMethods(const MethodsOptions& options, const CommonOptions& common);
 int runTasks(const TasksOptions& options, const CommonOptions& common);
 
 int runCapture(const CaptureOptions& options, const CommonOptions& common);
 int runTokenize(const TokenizeOptions& options, const CommonOptions& common);
+int runTrainScorer(const TrainScorerOptions& options, const CommonOptions& common);
+int runWeightTable(const WeightTableOptions& options, const CommonOptions& common);
+int runShareSearch(const ShareSearchOptions& options, const CommonOptions& common);
 
 int runFigure(const FigureOptions& options, const CommonOptions& common);
 int runView(const ViewOptions& options, const CommonOptions& common);

@@ -107,6 +107,8 @@ void Decoder::runLayer(int layer, std::int64_t begin, std::int64_t rows)
         attendPrompt(layer, rows);
     else
         attendStep(layer, begin);
+    for (StreamHook* hook : m_streamHooks) // nothing has been added to the stream yet
+        hook->onLayerInput(layer, begin, rows, m_hidden.data(), m_model->info.hiddenSize);
     const LayerState state{layer,
                            isPrompt ? Phase::prefill : Phase::decode,
                            begin,
@@ -154,8 +156,6 @@ void Decoder::projectQkv(int layer, std::int64_t begin, std::int64_t rows)
         for (std::int64_t i = 0; i < count; ++i)
             rmsNorm(m_hidden.data() + (first + i) * hidden, weights.attentionNorm.data(), m_normed.data() + i * hidden,
                     hidden, m_model->normEps);
-        for (ProjectionHook* hook : m_projectionHooks)
-            hook->onProjectionInputs(layer, begin + first, count, m_normed.data(), hidden);
         weights.qkv.apply(m_normed.data(), count, m_qkv.data());
 #pragma omp parallel for schedule(static) if (count > 1)
         for (std::int64_t i = 0; i < count; ++i) {

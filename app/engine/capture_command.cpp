@@ -4,15 +4,13 @@
 #include "app/commands.hpp"
 #include "app/console.hpp"
 #include "app/engine/capture_jobs.hpp"
-#include "app/engine/model_location.hpp"
+#include "app/engine/loaded_model.hpp"
 #include "app/json_output.hpp"
-#include "capture/gguf.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -25,12 +23,6 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 
-struct LoadedModel {
-    std::shared_ptr<const capture::Model> model;
-    std::shared_ptr<const capture::Tokenizer> tokenizer;
-    double seconds = 0;
-};
-
 LoadedModel load(const CaptureOptions& options, const CommonOptions& common)
 {
     if (options.device != "cpu")
@@ -38,18 +30,9 @@ LoadedModel load(const CaptureOptions& options, const CommonOptions& common)
                     fmt::format("--device {}: this build runs on the CPU only; use --device cpu", options.device));
     if (options.dtype != "float32" && options.dtype != "bfloat16")
         throw Error(ErrorCode::usage, fmt::format("--dtype {}: expected float32 or bfloat16", options.dtype));
-    const auto start = std::chrono::steady_clock::now();
-    capture::setThreads(common.threads);
-    const std::filesystem::path path = findModel(options.model);
-    const capture::GgufFile file(path);
-    const auto type = options.dtype == "float32" ? capture::WeightType::float32 : capture::WeightType::bfloat16;
-    LoadedModel loaded;
-    loaded.tokenizer = std::make_shared<capture::Tokenizer>(file);
-    const std::shared_ptr<capture::Model> model = capture::loadModel(file, type);
-    model->info.sha256 = capture::sha256OfFile(path);
-    loaded.model = model;
-    loaded.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    return loaded;
+    return loadModelFile(options.model,
+                         options.dtype == "float32" ? capture::WeightType::float32 : capture::WeightType::bfloat16,
+                         common.threads);
 }
 
 /// Sums of the estimates, for --dry-run and --max-bytes.
