@@ -78,6 +78,44 @@ std::vector<CommandEntry> fileCommands()
     };
 }
 
+std::vector<CommandEntry> tableCommands()
+{
+    return {
+        {"train-scorer", Program::engine, "learn from captures which prompt tokens later steps will attend to",
+         {{"kvviz train-scorer run/ -o scorer.kvtab.h5", "from a folder of captures, in a minute or so"},
+          {"kvviz train-scorer run/ -o scorer.kvtab.h5 --layer 10 --hidden 64", "another layer, a wider network"}},
+         "Trains a small network that gives each prompt token one score from its keys (before RoPE) and values at one "
+         "early layer, to be used by the method token_scorer. It learns the attention that captured decode steps paid "
+         "to the prompt beyond the sinks, over all layers and heads; no weights of the model change, so this is not "
+         "KV-Distill.\n\n"
+         "A fifth of the prompts stops the training, another fifth is looked at only at the end: what the scorer would "
+         "keep there with 30 % of the tokens, beside chance, short keys, and full knowledge of the future. Captures of "
+         "at least four prompts with decode steps are needed, of one model, all layers and heads, tier cache or "
+         "more. The same captures and seed give the same scorer."},
+        {"weight-table", Program::engine, "factor a model's key and value projections for low-rank methods",
+         {{"kvviz weight-table -o smollm2.kvtab.h5", "bases of the default model, for LoRC"},
+          {"kvviz weight-table --model m.gguf --calibration text.txt -o m.kvtab.h5",
+           "with activation-scaled ones, for CSKV"}},
+         "Writes the singular vectors and values of W_K and W_V of every layer. With --calibration, the model also "
+         "reads that text to see how large the inputs of these projections are, and the singular vectors of the scaled "
+         "weights are added."},
+        {"share-search", Program::engine, "find which layers can use the cache of another one",
+         {{"kvviz share-search -o sharing.kvtab.h5", "a quarter of the default model's layers"},
+          {"kvviz share-search --model m.gguf --layers-to-share 4 --threshold 0.7 -o m.kvtab.h5",
+           "four layers, judged more strictly"}},
+         "KVSharer's search: pairs of layers are tried from the most different caches on, and a pair is accepted when "
+         "the model's final hidden states, with the deeper layer reading the cache of the other, keep a cosine above "
+         "--threshold to those of the untouched model. Pieces of 64 tokens of our own paragraphs are used, or of "
+         "--text."},
+        {"head-table", Program::kvviz, "measure from captures which heads look back at the answer",
+         {{"kvviz head-table needle/ -o heads.kvtab.h5", "from captures of the task needle"},
+          {"kvviz head-table --json needle/ -o heads.kvtab.h5 --force", "for programs, over an older table"}},
+         "The head importance of HeadKV: how often each query head has its strongest attention on the answer in the "
+         "prompt while the model gives that answer. Captures whose continuation does not hold the answer do not "
+         "count."},
+    };
+}
+
 std::vector<CommandEntry> pictureCommands()
 {
     return {
@@ -106,7 +144,7 @@ std::vector<CommandEntry> pictureCommands()
 std::vector<CommandEntry> makeList()
 {
     std::vector<CommandEntry> result = captureCommands();
-    for (auto part : {fileCommands(), pictureCommands()})
+    for (auto part : {fileCommands(), tableCommands(), pictureCommands()})
         result.insert(result.end(), part.begin(), part.end());
     return result;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // The commands. Each is defined in the program that runs it (kvviz: info ... tasks; kvviz-engine: capture, tokenize,
-// replay at depth decode; kvviz-gui: figure, view) and returns an exit status or throws core::Error.
+// train-scorer ..., replay at depth decode; kvviz-gui: figure, view) and returns an exit status or throws core::Error.
 #pragma once
 
 #include "app/options.hpp"
@@ -14,11 +14,15 @@ int runPack(const PackOptions& options, const CommonOptions& common);
 /// Depths mass and output in kvviz; kvviz-engine also has depth decode and hands in what runs the model.
 class DecodeDepth;
 int runReplay(const ReplayOptions& options, const CommonOptions& common, DecodeDepth* decode = nullptr);
+int runHeadTable(const HeadTableOptions& options, const CommonOptions& common);
 int runMethods(const MethodsOptions& options, const CommonOptions& common);
 int runTasks(const TasksOptions& options, const CommonOptions& common);
 
 int runCapture(const CaptureOptions& options, const CommonOptions& common);
 int runTokenize(const TokenizeOptions& options, const CommonOptions& common);
+int runTrainScorer(const TrainScorerOptions& options, const CommonOptions& common);
+int runWeightTable(const WeightTableOptions& options, const CommonOptions& common);
+int runShareSearch(const ShareSearchOptions& options, const CommonOptions& common);
 
 int runFigure(const FigureOptions& options, const CommonOptions& common);
 int runView(const ViewOptions& options, const CommonOptions& common);

@@ -21,6 +21,8 @@ int main(int argc, char** argv)
         {"capture", [](const Invocation& i) { return runCapture(i.capture, i.common); }},
         {"replay", [](const Invocation& i) { return runDecodeReplay(i.replay, i.common); }},
         {"tokenize", [](const Invocation& i) { return runTokenize(i.tokenize, i.common); }},
+        {"train-scorer", [](const Invocation& i) { return runTrainScorer(i.trainScorer, i.common); }},
+        {"weight-table", [](const Invocation& i) { return runWeightTable(i.weightTable, i.common); }},
     };
     table.libraries = {{"LibTorch", kvviz::capture::torchVersion()}, {"PCRE2", KVVIZ_PCRE2_VERSION}};
     return runProgram(argc, argv, table);

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Option tables of the commands that kvviz runs itself; capture and figure have files of their own.
+// Option tables of the commands that kvviz runs itself; capture, figure and the makers of tables have files of their
+// own.
 #include "app/option_tables.hpp"
 
 #include "core/error.hpp"
 
 namespace kvviz::app {
 namespace {
-
-constexpr const char* kCapturePositional = "FILES";
-constexpr const char* kCaptureHelp = "captures (*.kvh5), packs, or folders of them";
 
 [[noreturn]] void usage(const std::string& message) { throw core::Error(core::ErrorCode::usage, message); }
 

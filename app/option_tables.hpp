@@ -7,6 +7,10 @@
 
 namespace kvviz::app {
 
+/// The positionals of every command that reads captures.
+inline constexpr const char* kCapturePositional = "FILES";
+inline constexpr const char* kCaptureHelp = "captures (*.kvh5), packs, or folders of them";
+
 void addCommonOptions(CLI::App& app, CommonOptions& options);
 
 void addCaptureOptions(CLI::App& app, CaptureOptions& options);
@@ -15,6 +19,10 @@ void addInfoOptions(CLI::App& app, InfoOptions& options);
 void addVerifyOptions(CLI::App& app, VerifyOptions& options);
 void addPackOptions(CLI::App& app, PackOptions& options);
 void addReplayOptions(CLI::App& app, ReplayOptions& options);
+void addTrainScorerOptions(CLI::App& app, TrainScorerOptions& options);
+void addWeightTableOptions(CLI::App& app, WeightTableOptions& options);
+void addShareSearchOptions(CLI::App& app, ShareSearchOptions& options);
+void addHeadTableOptions(CLI::App& app, HeadTableOptions& options);
 void addMethodsOptions(CLI::App& app, MethodsOptions& options);
 void addTasksOptions(CLI::App& app, TasksOptions& options);
 void addFigureOptions(CLI::App& app, FigureOptions& options);

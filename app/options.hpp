@@ -81,6 +81,34 @@ struct ReplayOptions {
     std::string csv;                         ///< --csv FILE
 };
 
+struct TrainScorerOptions {
+    std::vector<std::string> captures;
+    std::string output;
+    int layer = -1;      ///< -1: a fifth of the depth
+    int hidden = 32;
+    int epochs = 200;    ///< at most
+    std::uint64_t seed = 0;
+    bool force = false;
+};
+struct WeightTableOptions {
+    std::string model, output;
+    std::string calibration;         ///< text to measure activations on; empty: no scaled factors
+    std::int64_t limitTokens = 8192; ///< most of it
+    bool force = false;
+};
+struct ShareSearchOptions {
+    std::string model, output;
+    int layersToShare = -1;          ///< -1: a quarter of the layers
+    double threshold = 0.5;          ///< cosine of the final hidden states
+    std::string text;                ///< empty: our own paragraphs
+    bool force = false;
+};
+struct HeadTableOptions {
+    std::vector<std::string> captures;
+    std::string output;
+    bool force = false;
+};
+
 struct MethodsOptions { std::string name; };
 struct TasksOptions {
     std::string action; ///< "" (list) or "show"
@@ -131,6 +159,10 @@ struct Invocation {
     VerifyOptions verify;
     PackOptions pack;
     ReplayOptions replay;
+    TrainScorerOptions trainScorer;
+    WeightTableOptions weightTable;
+    ShareSearchOptions shareSearch;
+    HeadTableOptions headTable;
     MethodsOptions methods;
     TasksOptions tasks;
     FigureOptions figure;

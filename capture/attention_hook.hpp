@@ -60,14 +60,13 @@ public:
     virtual void onLayer(const LayerState& state, const AttentionStatistics& statistics) = 0;
 };
 
-/// What a layer's projections read.
-class ProjectionHook {
+/// The residual stream on its way into each layer.
+class StreamHook {
 public:
-    virtual ~ProjectionHook() = default;
-    /// inputs[rows, hidden] of positions [begin, begin + rows): the normed residual stream, on which W_Q, W_K and W_V
-    /// act.
-    virtual void onProjectionInputs(int layer, std::int64_t begin, std::int64_t rows, const float* inputs,
-                                    std::int64_t hidden) = 0;
+    virtual ~StreamHook() = default;
+    /// stream[rows, hidden] of positions [begin, begin + rows), before the layer's attention norm.
+    virtual void onLayerInput(int layer, std::int64_t begin, std::int64_t rows, const float* stream,
+                              std::int64_t hidden) = 0;
 };
 
 /// Logits of consecutive positions, in blocks.

@@ -96,6 +96,8 @@ void Decoder::runLayer(int layer, std::int64_t begin, std::int64_t rows)
         attendPrompt(layer, rows);
     else
         attendStep(layer, begin);
+    for (StreamHook* hook : m_streamHooks) // nothing has been added to the stream yet
+        hook->onLayerInput(layer, begin, rows, m_hidden.data(), m_model->info.hiddenSize);
     const LayerState state{layer,
                            isPrompt ? Phase::prefill : Phase::decode,
                            begin,

@@ -30,7 +30,7 @@ public:
 
     void addHook(AttentionHook* hook) { m_hooks.push_back(hook); }
     void addHook(LogitsHook* hook) { m_logitsHooks.push_back(hook); }
-    void addHook(ProjectionHook* hook) { m_projectionHooks.push_back(hook); }
+    void addHook(StreamHook* hook) { m_streamHooks.push_back(hook); }
 
     /// The whole prompt. Returns the logits [vocab] after its last token, valid until the next call.
     std::span<const float> prefill(std::span<const std::int32_t> ids, const core::Progress& progress = {});
@@ -61,7 +61,7 @@ private:
     QueryMoments m_moments;
     std::vector<AttentionHook*> m_hooks;
     std::vector<LogitsHook*> m_logitsHooks;
-    std::vector<ProjectionHook*> m_projectionHooks;
+    std::vector<StreamHook*> m_streamHooks;
 
     std::vector<float> m_hidden;    // [rows, hidden] residual stream
     std::vector<float> m_query;     // [rows, H, d]

@@ -50,7 +50,7 @@ std::vector<double> negated(std::vector<double> values)
 
 } // namespace
 
-std::vector<double> tokenScores(const core::TokenScorer& scorer, std::span<const float> features)
+std::vector<double> scorerOutput(const core::TokenScorer& scorer, std::span<const float> features)
 {
     const auto inputs = static_cast<std::size_t>(scorer.inputs), hidden = static_cast<std::size_t>(scorer.hidden);
     std::vector<double> scores, x(inputs);
@@ -78,7 +78,7 @@ ScorerQuality judgeScorer(const core::TokenScorer& scorer, const std::vector<con
         const double weight = 1.0 / static_cast<double>(samples.size());
         const auto tokens = static_cast<double>(sample->tokens);
         const auto count = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(ratio * tokens + 1e-9)));
-        const std::vector<double> scores = tokenScores(scorer, sample->features);
+        const std::vector<double> scores = scorerOutput(scorer, sample->features);
         quality.crossEntropy += weight * crossEntropy(scores, sample->future);
         quality.uniform += weight * std::log(tokens);
         quality.entropy += weight * entropyOf(sample->future);

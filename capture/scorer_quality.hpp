@@ -25,7 +25,7 @@ struct ScorerQuality {
 };
 
 /// s = w2 . silu(W1 x + b1) + b2 for every token of `features` [tokens, inputs], in double.
-[[nodiscard]] std::vector<double> tokenScores(const core::TokenScorer& scorer, std::span<const float> features);
+[[nodiscard]] std::vector<double> scorerOutput(const core::TokenScorer& scorer, std::span<const float> features);
 
 [[nodiscard]] ScorerQuality judgeScorer(const core::TokenScorer& scorer,
                                         const std::vector<const ScorerSample*>& samples, double ratio);

@@ -34,9 +34,10 @@ struct ScorerData {
     std::vector<std::string> skipped; ///< captures that cannot be used, each with its reason
 };
 
-/// Features of every prompt token [n, 2 G d]: its keys before RoPE of KV head 0, 1, ..., then its values of KV head 0,
-/// 1, ... `layer` holds keys and values of all KV heads of the model.
-[[nodiscard]] std::vector<float> tokenFeatures(const core::LayerData& layer, const core::Rotary& rotary);
+/// Features of tokens 0..tokens-1, [tokens, 2 G d]: the keys of KV head 0, 1, ... before RoPE, then the values of KV head
+/// 0, 1, ... `layer` holds keys and values of all KV heads of the model.
+[[nodiscard]] std::vector<float> tokenFeatures(const core::LayerData& layer, const core::Rotary& rotary,
+                                               std::int64_t tokens);
 
 /// Reads each layer once. Throws Error(badInput) naming the capture: layers or heads missing, a prompt without tokens
 /// beyond the sinks, values that are not finite, no attention on the prompt.

@@ -249,7 +249,7 @@ void centre(core::TokenScorer& scorer, const std::vector<const ScorerSample*>& t
 {
     double sum = 0, tokens = 0;
     for (const ScorerSample* sample : training)
-        for (const double score : tokenScores(scorer, sample->features)) {
+        for (const double score : scorerOutput(scorer, sample->features)) {
             sum += score;
             ++tokens;
         }

@@ -3,6 +3,7 @@
 // Singular value decompositions of the K and V rows of each layer's fused projection.
 #include "capture/weight_factors.hpp"
 
+#include "capture/cpu_kernels.hpp"
 #include "capture/decoder.hpp"
 
 #include <fmt/format.h>
@@ -13,20 +14,23 @@
 namespace kvviz::capture {
 namespace {
 
-/// Adds up |x| per layer and channel.
-class MagnitudeRecorder final : public ProjectionHook {
+/// Adds up |x| per layer and channel, x the output of the attention norm.
+class MagnitudeRecorder final : public StreamHook {
 public:
-    MagnitudeRecorder(std::int64_t layers, std::int64_t hidden)
-        : m_sums(static_cast<std::size_t>(layers * hidden), 0.0)
+    explicit MagnitudeRecorder(const Model& model)
+        : m_model(model), m_normed(static_cast<std::size_t>(model.info.hiddenSize)),
+          m_sums(static_cast<std::size_t>(model.info.nLayers) * m_normed.size(), 0.0)
     {
     }
-    void onProjectionInputs(int layer, std::int64_t, std::int64_t rows, const float* inputs,
-                            std::int64_t hidden) override
+    void onLayerInput(int layer, std::int64_t, std::int64_t rows, const float* stream, std::int64_t hidden) override
     {
+        const LayerWeights& weights = m_model.layers[static_cast<std::size_t>(layer)];
         double* const sums = m_sums.data() + layer * hidden;
-        for (std::int64_t i = 0; i < rows; ++i)
+        for (std::int64_t i = 0; i < rows; ++i) {
+            rmsNorm(stream + i * hidden, weights.attentionNorm.data(), m_normed.data(), hidden, m_model.normEps);
             for (std::int64_t c = 0; c < hidden; ++c)
-                sums[c] += std::abs(static_cast<double>(inputs[i * hidden + c]));
+                sums[c] += std::abs(static_cast<double>(m_normed[static_cast<std::size_t>(c)]));
+        }
     }
     [[nodiscard]] std::vector<double> meansOver(std::int64_t tokens) const
     {
@@ -37,7 +41,9 @@ public:
     }
 
 private:
-    std::vector<double> m_sums; // [L, hidden]
+    const Model& m_model;
+    std::vector<float> m_normed; // [hidden]
+    std::vector<double> m_sums;  // [L, hidden]
 };
 
 /// Rows [first, first + count) of a projection, each column times its scale (empty: 1).
@@ -81,7 +87,7 @@ InputMagnitudes measureInputs(const std::shared_ptr<const Model>& model,
                               const std::vector<std::vector<std::int32_t>>& pieces, const core::Progress& progress)
 {
     const auto total = std::ssize(pieces);
-    MagnitudeRecorder recorder(model->info.nLayers, model->info.hiddenSize);
+    MagnitudeRecorder recorder(*model);
     InputMagnitudes result;
     for (std::int64_t i = 0; i < total; ++i) {
         progress.throwIfStopped();

@@ -6,13 +6,11 @@
 #include "app/engine/capture_jobs.hpp"
 #include "app/engine/loaded_model.hpp"
 #include "app/json_output.hpp"
-#include "capture/gguf.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -24,6 +22,18 @@ namespace {
 
 using core::Error;
 using core::ErrorCode;
+
+LoadedModel load(const CaptureOptions& options, const CommonOptions& common)
+{
+    if (options.device != "cpu")
+        throw Error(ErrorCode::device,
+                    fmt::format("--device {}: this build runs on the CPU only; use --device cpu", options.device));
+    if (options.dtype != "float32" && options.dtype != "bfloat16")
+        throw Error(ErrorCode::usage, fmt::format("--dtype {}: expected float32 or bfloat16", options.dtype));
+    return loadModelFile(options.model,
+                         options.dtype == "float32" ? capture::WeightType::float32 : capture::WeightType::bfloat16,
+                         common.threads);
+}
 
 /// Sums of the estimates, for --dry-run and --max-bytes.
 struct Total {
@@ -260,7 +270,7 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
                             fmt::format("{} exists; use --resume to keep it, --force to write it anew",
                                         job.output.string()));
 
-    const LoadedModel loaded = loadModelFile(options.model, options.dtype, options.device, common.threads);
+    const LoadedModel loaded = load(options, common);
     capture::CaptureSettings settings = makeCaptureSettings(options, common, loaded.model->info);
     settings.created = utcNow();
     const capture::Session session(loaded.model, loaded.tokenizer, settings);

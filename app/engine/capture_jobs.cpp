@@ -4,6 +4,7 @@
 #include "app/engine/capture_jobs.hpp"
 
 #include "app/console.hpp"
+#include "app/engine/text_file.hpp"
 #include "core/io/capture_reader.hpp"
 #include "datasets/task.hpp"
 
@@ -11,10 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -23,20 +21,6 @@ namespace {
 
 using core::Error;
 using core::ErrorCode;
-
-std::string readFile(const std::filesystem::path& path)
-{
-    std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored))
-        throw Error(ErrorCode::badInput, fmt::format("{}: is a folder, expected a text file", path.string()));
-    errno = 0;
-    std::ifstream in(path, std::ios::binary);
-    std::ostringstream text;
-    if (!in || !(text << in.rdbuf() || in.peek() == std::ifstream::traits_type::eof()))
-        throw Error(ErrorCode::badInput, fmt::format("{}: cannot be read{}", path.string(),
-                                                     errno == 0 ? "" : fmt::format(" ({})", std::strerror(errno))));
-    return text.str();
-}
 
 capture::PromptSource fromPrompt(const datasets::Prompt& prompt)
 {
@@ -54,14 +38,14 @@ capture::PromptSource fromPrompt(const datasets::Prompt& prompt)
 /// A file's prompt goes by the file's short name, but what is wrong with it is said with the whole one.
 capture::PromptSource fromTextFile(const std::filesystem::path& path)
 {
-    capture::PromptSource source = fromPrompt(datasets::promptFromMarkedText(readFile(path), path.string()));
+    capture::PromptSource source = fromPrompt(datasets::promptFromMarkedText(readTextFile(path), path.string()));
     source.id = path.stem().string();
     return source;
 }
 
 capture::PromptSource fromTokenIds(const std::filesystem::path& path)
 {
-    const std::string text = readFile(path);
+    const std::string text = readTextFile(path);
     const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
     capture::PromptSource source;
     source.task = "tokens";

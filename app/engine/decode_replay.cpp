@@ -189,7 +189,8 @@ public:
     {
         const core::CaptureInfo& info = capture.info();
         if (!m_loaded || m_dtype != info.dtype) {
-            m_loaded = loadModelFile(m_path, info.dtype, "cpu", m_threads);
+            m_loaded = loadModelFile(
+                m_path, info.dtype == "bfloat16" ? capture::WeightType::bfloat16 : capture::WeightType::float32, m_threads);
             m_dtype = info.dtype;
         }
         check(capture);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// A model file opened for running, the same way for every command of the engine.
+// A model file read for a command that runs it.
 #pragma once
 
 #include "capture/model.hpp"
@@ -12,14 +12,12 @@
 namespace kvviz::app {
 
 struct LoadedModel {
-    std::shared_ptr<const capture::Model> model; ///< with its file's SHA-256
+    std::shared_ptr<const capture::Model> model; ///< with the SHA-256 of its file
     std::shared_ptr<const capture::Tokenizer> tokenizer;
-    double seconds = 0;
+    double seconds = 0; ///< that reading took
 };
 
-/// `given`: --model or empty (see findModel). dtype: float32 or bfloat16 weights; device: cpu. threads 0: all.
-/// Throws Error(usage), Error(badInput), Error(device).
-[[nodiscard]] LoadedModel loadModelFile(const std::string& given, const std::string& dtype, const std::string& device,
-                                        int threads);
+/// The model of findModel(given), for so many threads (0: all cores). Throws Error(badInput).
+[[nodiscard]] LoadedModel loadModelFile(const std::string& given, capture::WeightType type, int threads);
 
 } // namespace kvviz::app

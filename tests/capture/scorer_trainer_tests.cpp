@@ -123,7 +123,7 @@ TEST_CASE("features are keys before RoPE and values, KV head after KV head", "[c
 {
     const test::SyntheticCapture capture({2, 4, 2, 20, 3, 8, kHeadDim, 9});
     const core::LayerData& layer = capture.layer(1);
-    const std::vector<float> features = tokenFeatures(layer, core::Rotary(capture.info().model));
+    const std::vector<float> features = tokenFeatures(layer, core::Rotary(capture.info().model), 20);
     REQUIRE(std::ssize(features) == 20 * 2 * 2 * kHeadDim);
     for (std::int64_t token = 0; token < 20; ++token)
         for (int g = 0; g < 2; ++g) {
@@ -267,7 +267,7 @@ TEST_CASE("features that never change are left out, and the mean score is 0", "[
     std::int64_t count = 0;
     const ScorerSplit split = splitSamples(data.samples, quick().seed);
     for (const std::size_t i : split.training)
-        for (const double score : tokenScores(trained.scorer, data.samples[i].features)) {
+        for (const double score : scorerOutput(trained.scorer, data.samples[i].features)) {
             REQUIRE(std::isfinite(score));
             sum += score;
             ++count;
@@ -319,7 +319,7 @@ TEST_CASE("quality counts what the best tokens hold, ties to the earlier token",
     scorer.w2 = {2.0f};
     scorer.b2 = 0.5f;
     const auto silu = [](double x) { return x / (1 + std::exp(-x)); };
-    const std::vector<double> scores = tokenScores(scorer, sample.features);
+    const std::vector<double> scores = scorerOutput(scorer, sample.features);
     REQUIRE(scores.size() == 5);
     CHECK(scores[2] == Approx(2 * silu(2) + 0.5));
     CHECK(scores[4] == Approx(0.5));

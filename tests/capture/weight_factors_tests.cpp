@@ -33,17 +33,26 @@ std::vector<std::int32_t> someIds(std::int64_t count, int step = 7919)
     return ids;
 }
 
-/// The normed residual streams that the projections of each layer read.
-struct InputKeeper final : ProjectionHook {
-    void onProjectionInputs(int layer, std::int64_t begin, std::int64_t rows, const float* inputs,
-                            std::int64_t hidden) override
+/// What the projections of each layer read: the residual stream after the layer's RMS norm, computed here in double.
+struct InputKeeper final : StreamHook {
+    explicit InputKeeper(const Model& theModel) : model(theModel), streams(theModel.layers.size()) {}
+    void onLayerInput(int layer, std::int64_t begin, std::int64_t rows, const float* stream,
+                      std::int64_t hidden) override
     {
-        if (std::ssize(streams) <= layer)
-            streams.resize(static_cast<std::size_t>(layer) + 1);
-        CHECK(std::ssize(streams[static_cast<std::size_t>(layer)]) == begin * hidden);
-        streams[static_cast<std::size_t>(layer)].insert(streams[static_cast<std::size_t>(layer)].end(), inputs,
-                                                        inputs + rows * hidden);
+        std::vector<float>& kept = streams.at(static_cast<std::size_t>(layer));
+        CHECK(std::ssize(kept) == begin * hidden);
+        for (std::int64_t i = 0; i < rows; ++i) {
+            double square = 0;
+            for (std::int64_t c = 0; c < hidden; ++c)
+                square += static_cast<double>(stream[i * hidden + c]) * stream[i * hidden + c];
+            const double scale = 1 / std::sqrt(square / static_cast<double>(hidden) + model.normEps);
+            for (std::int64_t c = 0; c < hidden; ++c)
+                kept.push_back(static_cast<float>(stream[i * hidden + c] * scale
+                                                  * model.layers[static_cast<std::size_t>(layer)]
+                                                        .attentionNorm[static_cast<std::size_t>(c)]));
+        }
     }
+    const Model& model;
     std::vector<std::vector<float>> streams; // [layer][tokens, hidden]
 };
 
@@ -287,7 +296,7 @@ TEST_CASE("mean magnitudes are those of the projections' inputs over all pieces"
     std::vector<double> sums(2 * hidden, 0.0);
     for (const std::vector<std::int32_t>& ids : pieces) {
         Decoder decoder(model, {64, 1, 4, true});
-        InputKeeper keeper;
+        InputKeeper keeper(*model);
         decoder.addHook(&keeper);
         decoder.prefill(ids);
         REQUIRE(keeper.streams.size() == 2);
@@ -316,7 +325,7 @@ TEST_CASE("the activation-scaled projection of an output is what CSKV's two fact
     CHECK(factors.keyRead != factors.keyBasis); // the scaling changes which directions come first
 
     Decoder decoder(model, {90, 1, 4, true});
-    InputKeeper keeper;
+    InputKeeper keeper(*model);
     decoder.addHook(&keeper);
     decoder.prefill(someIds(90, 31)); // other tokens than those of the calibration
     const int full = std::min(factors.kvWidth, shape.hidden);
@@ -343,7 +352,7 @@ TEST_CASE("scaled projections of the default model equal CSKV's two factors on i
         CHECK(std::isfinite(factors.valueSingular[static_cast<std::size_t>(layer * 192)]));
     }
     Decoder decoder(model, {60, 1, 4, false});
-    InputKeeper keeper;
+    InputKeeper keeper(*model);
     decoder.addHook(&keeper);
     decoder.prefill(text);
     for (const bool keys : {true, false})
@@ -363,4 +372,32 @@ TEST_CASE("text without tokens, foreign ids and pieces beyond the context are re
     stop.request_stop();
     CHECK_THROWS_AS(measureInputs(model, {someIds(10)}, {{}, stop.get_token()}), core::Error);
     CHECK_THROWS_AS(weightFactors(*model, nullptr, {{}, stop.get_token()}), core::Error);
+}
+
+TEST_CASE("the stream that enters the first layer is the embedding, in a prompt and in steps",
+          "[capture][tables][unit]")
+{
+    struct FirstInputs final : StreamHook {
+        void onLayerInput(int layer, std::int64_t begin, std::int64_t rows, const float* stream,
+                          std::int64_t hidden) override
+        {
+            if (layer != 0)
+                return;
+            CHECK(std::ssize(values) == begin * hidden);
+            values.insert(values.end(), stream, stream + rows * hidden);
+        }
+        std::vector<float> values;
+    };
+    const auto model = tinyModel();
+    const std::vector<std::int32_t> ids = someIds(12);
+    Decoder decoder(model, {12, 1, 4, true});
+    FirstInputs inputs;
+    decoder.addHook(&inputs);
+    decoder.prefill({ids.data(), 10});
+    decoder.step(ids[10]);
+    decoder.step(ids[11]);
+    std::vector<float> expected(static_cast<std::size_t>(12 * model->info.hiddenSize));
+    for (std::size_t i = 0; i < ids.size(); ++i)
+        model->embedding.copyRow(ids[i], expected.data() + i * static_cast<std::size_t>(model->info.hiddenSize));
+    CHECK(inputs.values == expected);
 }
