@@ -31,7 +31,9 @@ void checkPlace(const Model& model, std::int64_t firstPosition, std::int64_t tok
 
 Continuation::Continuation(std::shared_ptr<const Model> model, std::int64_t firstPosition,
                            std::span<const std::int32_t> ids, std::int64_t streams)
-    : m_model(std::move(model)), m_tokens(std::ssize(ids)), m_math(m_model)
+    : m_model(std::move(model)),
+      m_tokens(std::ssize(ids)),
+      m_math(m_model)
 {
     checkPlace(*m_model, firstPosition, m_tokens, streams);
     checkIds(*m_model, ids);

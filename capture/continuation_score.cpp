@@ -22,16 +22,20 @@ std::int64_t topOf(const float* row, std::int64_t vocab) { return std::max_eleme
 void checkLogits(std::span<const float> logits, std::int64_t tokens, std::int64_t vocab)
 {
     if (std::ssize(logits) != tokens * vocab)
-        throw core::Error(core::ErrorCode::failure, fmt::format("{} logits are not {} rows of a vocabulary of {}",
-                                                                logits.size(), tokens, vocab));
+        throw core::Error(core::ErrorCode::failure,
+                          fmt::format("{} logits are not {} rows of a vocabulary of {}", logits.size(), tokens, vocab));
 }
 
 } // namespace
 
 ContinuationReference::ContinuationReference(std::span<const float> logits, std::span<const std::int32_t> ids,
                                              std::int64_t vocab, std::optional<std::int32_t> next)
-    : m_logits(logits), m_vocab(vocab), m_following(ids.begin(), ids.end()), m_logSum(ids.size()),
-      m_logprob(ids.size(), kUnknown), m_top(ids.size())
+    : m_logits(logits),
+      m_vocab(vocab),
+      m_following(ids.begin(), ids.end()),
+      m_logSum(ids.size()),
+      m_logprob(ids.size(), kUnknown),
+      m_top(ids.size())
 {
     if (ids.empty())
         throw core::Error(core::ErrorCode::badInput, "the continuation has no tokens");

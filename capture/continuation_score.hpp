@@ -12,10 +12,10 @@ namespace kvviz::capture {
 
 /// One value for each continuation token i, about what is predicted after it.
 struct ContinuationScore {
-    std::vector<double> logprob;        ///< natural log-probability of the token that follows, NaN where unknown
-    std::vector<double> change;         ///< logprob minus that of the uncompressed run, NaN likewise
-    std::vector<double> divergence;     ///< KL(uncompressed || compressed) in nats, >= 0
-    std::vector<std::uint8_t> sameTop;  ///< 1: both runs hold the same token for the most likely (lowest id of equals)
+    std::vector<double> logprob;       ///< natural log-probability of the token that follows, NaN where unknown
+    std::vector<double> change;        ///< logprob minus that of the uncompressed run, NaN likewise
+    std::vector<double> divergence;    ///< KL(uncompressed || compressed) in nats, >= 0
+    std::vector<std::uint8_t> sameTop; ///< 1: both runs hold the same token for the most likely (lowest id of equals)
 };
 
 /// The uncompressed run, against which any number of runs is scored. Keeps a view of its logits.

@@ -82,8 +82,8 @@ TEST_CASE("log-probabilities, their change, divergence and top-1 agreement follo
         CHECK(score.change[at]
               == Approx(static_cast<double>(q[following] - p[following])).epsilon(1e-12).margin(1e-13));
         CHECK(score.divergence[at] == Approx(static_cast<double>(divergence)).epsilon(1e-10).margin(1e-17));
-        const bool sameTop = std::max_element(p.begin(), p.end()) - p.begin()
-                             == std::max_element(q.begin(), q.end()) - q.begin();
+        const bool sameTop =
+            std::max_element(p.begin(), p.end()) - p.begin() == std::max_element(q.begin(), q.end()) - q.begin();
         CHECK(score.sameTop[at] == (sameTop ? 1 : 0));
     }
 }

@@ -38,7 +38,8 @@ std::vector<std::int32_t> someIds(std::int64_t count)
 /// The larger of the two; NaN if either is (std::max would hide it).
 double worse(double worst, double difference) { return difference <= worst ? worst : difference; }
 
-template <class Expected> double maxDifference(std::span<const float> ours, const Expected& expected)
+template <class Expected>
+double maxDifference(std::span<const float> ours, const Expected& expected)
 {
     REQUIRE(ours.size() == expected.size());
     double worst = 0;
@@ -171,8 +172,8 @@ TEST_CASE("a stream that lost keys equals a transformer that cannot see them", "
     const auto logits = runTogether(prompt, {&full, &third, &none});
 
     const auto expected = [&](const PlainAttention::Kept& kept) {
-        const tests::NaiveRun run = tests::naiveRun(
-            *model, ids, [&](int layer, int kvHead, std::int64_t query, std::int64_t key) {
+        const tests::NaiveRun run =
+            tests::naiveRun(*model, ids, [&](int layer, int kvHead, std::int64_t query, std::int64_t key) {
                 return query < n || key >= n || kept(layer, kvHead, key); // the prefill itself sees everything
             });
         return std::vector<double>(run.logits.end() - t * model->info.vocabSize, run.logits.end());
@@ -248,7 +249,9 @@ TEST_CASE("a continuation refuses tokens and places that it cannot run", "[captu
         Continuation(model, first, ids, streams);
     };
     CHECK_NOTHROW(make(context - 3, someIds(3)));
-    CHECK(tests::badInputMessage([&] { make(5, {1, model->info.vocabSize}); }).find("outside the vocabulary")
+    CHECK(tests::badInputMessage([&] {
+              make(5, {1, model->info.vocabSize});
+          }).find("outside the vocabulary")
           != std::string::npos);
     CHECK(tests::badInputMessage([&] { make(5, {1, -1}); }).find("token id -1") != std::string::npos);
     CHECK(tests::badInputMessage([&] { make(5, {}); }).find("no tokens") != std::string::npos);
@@ -265,15 +268,15 @@ TEST_CASE("layers run in order and errors of an attention leave a stream where i
     const Throwing throwing;
     Continuation run(prompt.model, prompt.n, prompt.continuation, 2);
     std::vector<float> logits(static_cast<std::size_t>(run.tokens() * prompt.model->info.vocabSize));
-    CHECK_THROWS_AS(run.runLayer(1, 0, full), core::Error);  // layer 0 first
+    CHECK_THROWS_AS(run.runLayer(1, 0, full), core::Error); // layer 0 first
     CHECK_THROWS_AS(run.runLayer(-1, 0, full), core::Error);
-    CHECK_THROWS_AS(run.runLayer(2, 0, full), core::Error);  // two layers only
-    CHECK_THROWS_AS(run.runLayer(0, 2, full), core::Error);  // two streams only
+    CHECK_THROWS_AS(run.runLayer(2, 0, full), core::Error); // two layers only
+    CHECK_THROWS_AS(run.runLayer(0, 2, full), core::Error); // two streams only
     CHECK_THROWS_AS(run.runLayer(0, -1, full), core::Error);
     CHECK_THROWS_AS(run.logits(0, logits.data()), core::Error);
     CHECK_THROWS_WITH(run.runLayer(0, 0, Attentions{&full, &throwing}), "no such cache");
     run.runLayer(0, 0, Attentions{&full, &full});
-    CHECK_THROWS_AS(run.runLayer(0, 0, full), core::Error);  // each layer once
+    CHECK_THROWS_AS(run.runLayer(0, 0, full), core::Error); // each layer once
     run.runLayer(1, 0, Attentions{&full, &full});
     CHECK_THROWS_AS(run.logits(2, logits.data()), core::Error);
     run.logits(1, logits.data());

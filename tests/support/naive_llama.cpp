@@ -66,8 +66,9 @@ Vector attend(const Layer& layer, const double* head, std::size_t g, std::size_t
     Vector out(layer.d);
     double total = 0;
     for (std::size_t j = 0; j <= query; ++j) {
-        if (layer.visible && !layer.visible(layer.index, static_cast<int>(g), static_cast<std::int64_t>(query),
-                                            static_cast<std::int64_t>(j)))
+        if (layer.visible
+            && !layer.visible(layer.index, static_cast<int>(g), static_cast<std::int64_t>(query),
+                              static_cast<std::int64_t>(j)))
             continue;
         double score = 0;
         for (std::size_t c = 0; c < layer.d; ++c)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // The transformer written out in double, one multiplication after the other: a second route for tests of everything
-// that runs a model. For tiny models; a key may be hidden from a query, a layer may use another layer's keys and values.
+// that runs a model. For tiny models; a key may be hidden from a query, a layer may use another layer's keys and
+// values.
 #pragma once
 
 #include "capture/model.hpp"

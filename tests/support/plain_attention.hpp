@@ -20,8 +20,13 @@ public:
     /// The first `prompt` tokens of `cache`, which is kept by reference; `tokens`: t of the continuation.
     PlainAttention(const core::ModelInfo& model, const capture::KvCache& cache, std::int64_t prompt,
                    std::int64_t tokens, Kept kept = {})
-        : m_cache(cache), m_prompt(prompt), m_tokens(tokens), m_queryHeads(model.nHeads), m_kvHeads(model.nKvHeads),
-          m_d(model.headDim), m_kept(std::move(kept))
+        : m_cache(cache),
+          m_prompt(prompt),
+          m_tokens(tokens),
+          m_queryHeads(model.nHeads),
+          m_kvHeads(model.nKvHeads),
+          m_d(model.headDim),
+          m_kept(std::move(kept))
     {
     }
 
