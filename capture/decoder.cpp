@@ -91,7 +91,7 @@ void Decoder::runLayer(int layer, std::int64_t begin, std::int64_t rows)
     m_math.projectQkv(layer, m_hidden.data(), rows,
                       {m_query.data(), m_cache.key(layer, 0, begin), m_cache.value(layer, 0, begin),
                        m_model->info.headDim, m_cache.headStride()},
-                      isPrompt ? promptWatch(layer) : ProjectionWatch());
+                      isPrompt ? promptWatch() : ProjectionWatch());
     if (isPrompt)
         attendPrompt(layer, rows);
     else
@@ -113,20 +113,18 @@ void Decoder::runLayer(int layer, std::int64_t begin, std::int64_t rows)
     m_math.addFeedForward(layer, rows, m_hidden.data());
 }
 
-/// Whoever wants to see the projections of a prompt; empty when nobody does, and then nothing is called.
-ProjectionWatch Decoder::promptWatch(int layer)
+/// Lets the statistics of queries see them before they are rotated; empty when they are not wanted.
+ProjectionWatch Decoder::promptWatch()
 {
     m_moments.reset();
-    if (!m_options.queryStatistics && m_projectionHooks.empty())
+    if (!m_options.queryStatistics)
         return {};
-    return [this, layer](std::int64_t first, std::int64_t rows, const float* inputs, const float* projected) {
+    return [this](std::int64_t first, std::int64_t rows, const float* projected) {
         const core::ModelInfo& info = m_model->info;
         const std::int64_t outputs = std::int64_t{info.nHeads + 2 * info.nKvHeads} * info.headDim;
         const std::int64_t skip = std::max<std::int64_t>(0, m_options.sinks - first);
-        if (m_options.queryStatistics && skip < rows)
+        if (skip < rows)
             m_moments.add(projected + skip * outputs, rows - skip, outputs);
-        for (ProjectionHook* hook : m_projectionHooks)
-            hook->onProjectionInputs(layer, first, rows, inputs, info.hiddenSize);
     };
 }
 

@@ -48,7 +48,7 @@ private:
     void attendStep(int layer, std::int64_t position);
     /// `stream`: residual stream [rows, hidden] of positions [begin, begin + rows).
     void emitLogits(std::int64_t begin, std::int64_t rows, const float* stream);
-    ProjectionWatch promptWatch(int layer);
+    ProjectionWatch promptWatch();
     void resetStatistics();
 
     std::shared_ptr<const Model> m_model;

@@ -78,7 +78,7 @@ void LayerMath::projectQkv(int layer, const float* hidden, std::int64_t rows, co
         norm(weights.attentionNorm, hidden + first * info.hiddenSize, count, m_normed.data());
         weights.qkv.apply(m_normed.data(), count, m_qkv.data());
         if (watch)
-            watch(first, count, m_normed.data(), m_qkv.data());
+            watch(first, count, m_qkv.data());
 #pragma omp parallel for schedule(static) if (count > 1)
         for (std::int64_t i = 0; i < count; ++i) {
             const std::int64_t row = first + i;

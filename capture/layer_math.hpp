@@ -29,10 +29,9 @@ struct QkvPlaces {
     std::int64_t headStride = 0;
 };
 
-/// Sees rows [first, first + rows) of a block while they are projected: `inputs` [rows, hidden] is the normed residual
-/// stream, `projected` [rows, (H + 2 G) d] queries, keys and values before RoPE.
-using ProjectionWatch =
-    std::function<void(std::int64_t first, std::int64_t rows, const float* inputs, const float* projected)>;
+/// Sees rows [first, first + rows) of a block when they are projected: [rows, (H + 2 G) d] queries, keys and values
+/// before RoPE.
+using ProjectionWatch = std::function<void(std::int64_t first, std::int64_t rows, const float* projected)>;
 
 /// One model's row-wise arithmetic with its scratch memory; all threads in every call, one call at a time.
 class LayerMath {

@@ -60,9 +60,10 @@ TEST_CASE("under compat=kvpress all layers and KV heads keep what kvpress keeps"
                                Case{"adakv:kvpress,window=32", "adakv_snapkv"},
                                Case{"chunkkv:kvpress,window=32,chunk=10", "chunkkv_snapkv"});
     const tests::H5Fixture fixture(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
-    const compress::ReplayRequest request{.methods = {test.specification},
-                                          .budgets = {{1 - 0.5, {}}, {1 - 0.8, {}}},
-                                          .depth = compress::Depth::mass};
+    compress::ReplayRequest request;
+    request.methods = {test.specification};
+    request.budgets = {{1 - 0.5, {}}, {1 - 0.8, {}}};
+    request.depth = compress::Depth::mass;
     const compress::ReplayReport report = compress::replay(referenceCapture(), request);
     REQUIRE(report.skipped.empty());
     REQUIRE(report.results.size() == 2);
