@@ -294,8 +294,9 @@ TEST_CASE("equal attention ties at the cut, and the tie is reported", "[unit]")
 {
     test::SyntheticCapture capture(shape(40, 8));
     makeEven(capture.mutableLayer(0));
-    for (const char* specification : {"h2o", "snapkv:window=8", "tova", "pyramidkv:window=8", "headkv", "adakv:window=8",
-                                      "adakv:alloc=guard,window=8", "chunkkv:window=8,chunk=4", "oracle_mass"}) {
+    for (const char* specification :
+         {"h2o", "snapkv:window=8", "tova", "pyramidkv:window=8", "headkv", "adakv:window=8",
+          "adakv:alloc=guard,window=8", "chunkkv:window=8,chunk=4", "oracle_mass"}) {
         CAPTURE(specification);
         const LayerInput input{capture.layer(0), capture.info().segments};
         const LayerPlan plan = makeMethod(specification)->plan(input, {0.5, {}});
