@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -123,13 +124,15 @@ void HeadImportanceBuilder::check(const core::CaptureSource& capture, core::Span
         refuse(fmt::format("the answer span [{}, {}) is not within the {} tokens of the prompt", needle.begin,
                            needle.end, info.nPrompt()));
     if (!core::includes(capture.available(), core::Need::decodeRows) || info.nGenerated() < 1)
-        refuse("holds no decode rows, which show where each head looks while it answers; capture with --tier cache and a "
-               "continuation");
+        refuse(
+            "holds no decode rows, which show where each head looks while it answers; capture with --tier cache and a "
+            "continuation");
     if (static_cast<int>(info.layers.size()) != info.model.nLayers
         || static_cast<int>(info.heads.size()) != info.model.nHeads)
         refuse("holds some layers or heads of the model only; the importance table needs all");
     if (m_sum.samples > 0
-        && (info.model.sha256 != m_modelSha256 || info.model.nLayers != m_sum.layers || info.model.nHeads != m_sum.heads))
+        && (info.model.sha256 != m_modelSha256 || info.model.nLayers != m_sum.layers
+            || info.model.nHeads != m_sum.heads))
         refuse("is of another model than the captures before it; make a table of one model");
 }
 
@@ -158,9 +161,10 @@ void HeadImportanceBuilder::add(const core::CaptureSource& capture, core::Span n
 core::HeadImportance HeadImportanceBuilder::finish() const
 {
     if (m_sum.samples == 0)
-        throw core::Error(core::ErrorCode::badInput,
-                          "no capture counts for the head-importance table; it takes captures whose answer stands in the "
-                          "prompt and was given");
+        throw core::Error(
+            core::ErrorCode::badInput,
+            "no capture counts for the head-importance table; it takes captures whose answer stands in the "
+            "prompt and was given");
     core::HeadImportance table = m_sum;
     for (double& value : table.values)
         value /= static_cast<double>(table.samples);

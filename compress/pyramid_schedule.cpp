@@ -16,8 +16,7 @@ namespace {
 
 std::vector<std::int64_t> uniform(const PyramidRequest& request)
 {
-    return std::vector<std::int64_t>(static_cast<std::size_t>(request.layers),
-                                     std::min(request.capacity, request.n));
+    return std::vector<std::int64_t>(static_cast<std::size_t>(request.layers), std::min(request.capacity, request.n));
 }
 
 /// No pyramid to build: everything fits, only the window fits, there is one layer, or the rule says so.
@@ -68,7 +67,7 @@ std::vector<std::int64_t> exactPyramid(const PyramidRequest& request)
     for (std::size_t layer = 0; layer < layers; ++layer) {
         const double share = static_cast<double>(layer) / static_cast<double>(layers - 1);
         const double exact = ends.most + (ends.least - ends.most) * share;
-        const double whole = std::floor(exact + 1e-9); // whole numbers must not fall to rounding
+        const double whole = std::floor(exact + 1e-9);        // whole numbers must not fall to rounding
         remainder[layer] = std::round((exact - whole) * 1e9); // nor equal remainders differ by it
         result[layer] = static_cast<std::int64_t>(whole) + request.window;
     }
@@ -88,8 +87,8 @@ std::vector<std::int64_t> factoryPyramid(const PyramidRequest& request)
     if (isFlat(request))
         return uniform(request);
     const auto pool = static_cast<double>(request.capacity - request.window);
-    const Ends ends = clippedEnds(pool, floorQuotient(pool, request.beta),
-                                  static_cast<double>(request.n - request.window));
+    const Ends ends =
+        clippedEnds(pool, floorQuotient(pool, request.beta), static_cast<double>(request.n - request.window));
     const double step = floorQuotient(ends.most - ends.least, static_cast<double>(request.layers - 1));
     std::vector<std::int64_t> result;
     for (std::int64_t layer = 0; layer < request.layers; ++layer)

@@ -19,8 +19,8 @@ struct LayerPlace {
 [[nodiscard]] double floorQuotient(double a, double b);
 
 /// What a schedule shares out: n prompt tokens, capacity C and window w in tokens, L layers, beta >= 1 (beta = 1 is
-/// flat). All results are tokens kept in each layer, window included, at most n. [L] One layer, and a capacity within the
-/// window, get C in every layer.
+/// flat). All results are tokens kept in each layer, window included, at most n. [L] One layer, and a capacity within
+/// the window, get C in every layer.
 struct PyramidRequest {
     std::int64_t n = 0, capacity = 0, window = 0, layers = 1;
     double beta = 20;
@@ -38,8 +38,8 @@ struct KvpressPyramid {
     std::vector<std::int64_t> capacities; // [L]
     bool fellBack = false;                ///< the same in every layer
 };
-/// kvpress: real arithmetic on `kept` = n (1 - c) tokens in place of C - w, so capacity and flatRegime of the request are
-/// not used; the window is inside of the result. Uniform round(kept), at least 1, unless n >= max >= min >= w.
+/// kvpress: real arithmetic on `kept` = n (1 - c) tokens in place of C - w, so capacity and flatRegime of the request
+/// are not used; the window is inside of the result. Uniform round(kept), at least 1, unless n >= max >= min >= w.
 [[nodiscard]] KvpressPyramid kvpressPyramid(const PyramidRequest& request, double kept);
 /// n (1 - c) as kvpress computes it from the removed fraction that its users type.
 [[nodiscard]] double kvpressKept(const Budget& budget, std::int64_t n);

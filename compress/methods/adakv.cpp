@@ -32,11 +32,16 @@ std::string scorerSpecification(const Params& params)
 class AdaKv final : public MethodBase {
 public:
     AdaKv(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_specification(scorerSpecification(params())),
-          m_scorer(makeMethod(m_specification)), m_guard(params().text("alloc") == "guard"),
-          m_normalize(params().flag("normalize")), m_pyramid(params().text("schedule") == "pyramid"),
-          m_alpha(params().real("alpha", 0, 1)), m_beta(params().real("beta", 1, 1e9)),
-          m_skip(params().integer("skip", 0)), m_compat(compatKvpress(params()))
+        : MethodBase(info, std::move(resolved)),
+          m_specification(scorerSpecification(params())),
+          m_scorer(makeMethod(m_specification)),
+          m_guard(params().text("alloc") == "guard"),
+          m_normalize(params().flag("normalize")),
+          m_pyramid(params().text("schedule") == "pyramid"),
+          m_alpha(params().real("alpha", 0, 1)),
+          m_beta(params().real("beta", 1, 1e9)),
+          m_skip(params().integer("skip", 0)),
+          m_compat(compatKvpress(params()))
     {
         (void)snapOptions(params()); // refuses impossible ones whatever the scorer
     }
@@ -61,10 +66,12 @@ protected:
             return sharedPlan(input, {});
         if (capacity >= input.data.n) // the foot of a pyramid
             return keepAll(input);
-        if (capacity <= heads->mostProtected()) // nothing to share out
-            return m_scorer->plan(input, {1.0, capacity});
+        LayerPlan alike = m_scorer->plan(input, {1.0, capacity}); // with the same for every head
+        if (capacity <= heads->mostProtected())
+            return alike; // nothing to share out
         LayerPlan plan;
         plan.layer = input.data.layer;
+        plan.flags = std::move(alike.flags); // what they say of the scores holds here too
         const auto [budgets, ties] = allocate(input, *heads, capacity);
         for (std::size_t head = 0; head < budgets.size(); ++head) {
             TopK chosen = topOf(heads->rankings[head], budgets[head]);
@@ -176,15 +183,23 @@ private:
 std::vector<ParamSpec> adakvParams()
 {
     std::vector<ParamSpec> params{
-        {"scorer", "snapkv", "the method whose scores decide, at its defaults (snapkv: with the parameters below)",
+        {"scorer",
+         "snapkv",
+         "the method whose scores decide, at its defaults (snapkv: with the parameters below)",
          {"snapkv", "h2o", "observed_attention", "tova", "knorm", "keydiff", "expected_attention", "lagkv"}},
-        {"alloc", "mix", "mix: every head's share drawn towards the same; guard: a least number for each, as kvpress",
+        {"alloc",
+         "mix",
+         "mix: every head's share drawn towards the same; guard: a least number for each, as kvpress",
          {"mix", "guard"}},
         {"alpha", "0.2", "mix: part of the budget that all heads get alike; guard: least part of C for each head", {}},
-        {"normalize", "false", "weigh a head by the part of its score that its best C - w hold, for sharing out only",
+        {"normalize",
+         "false",
+         "weigh a head by the part of its score that its best C - w hold, for sharing out only",
          {"true", "false"}},
         {"skip", "0", "first layers in which all heads get the same", {}},
-        {"schedule", "uniform", "pyramid: the layers' budgets fall as in PyramidKV (Ada-PyramidKV)",
+        {"schedule",
+         "uniform",
+         "pyramid: the layers' budgets fall as in PyramidKV (Ada-PyramidKV)",
          {"uniform", "pyramid"}},
         {"beta", "20", "of the pyramid", {}}};
     for (ParamSpec& spec : snapParams())
@@ -200,16 +215,22 @@ const MethodInfo& adakvInfo()
         .title = "AdaKV",
         .klass = "E",
         .acts = "prefill end",
-        .idea = "All heads of a layer compete for one budget: a head whose scores are spread out gets more tokens than one "
-                "that looks at few. Works on the scores of any method.",
+        .idea =
+            "All heads of a layer compete for one budget: a head whose scores are spread out gets more tokens than one "
+            "that looks at few. Works on the scores of any method.",
         .equation = "B = C-w, cnt_h = part of the layer's best G B scores in head h; mix: head h keeps its best "
                     "round((1-alpha) cnt_h + floor(alpha B)) and the last w; guard: each head's best floor(alpha C) "
                     "stay, then the best of all heads up to G C",
-        .source = "Feng et al. 2024, arXiv 2407.11550; mix as in the AdaKV repository (GQA form), guard as in kvpress 0.5.5",
+        .source =
+            "Feng et al. 2024, arXiv 2407.11550; mix as in the AdaKV repository (GQA form), guard as in kvpress 0.5.5",
         .params = adakvParams(),
         .presets = {{"factory", {{"window", "8"}, {"kernel", "7"}, {"pool", "max"}, {"normalize", "true"}}},
                     {"kvpress",
-                     {{"alloc", "guard"}, {"window", "64"}, {"kernel", "5"}, {"pool", "avg"}, {"order", "pool_reduce"},
+                     {{"alloc", "guard"},
+                      {"window", "64"},
+                      {"kernel", "5"},
+                      {"pool", "avg"},
+                      {"order", "pool_reduce"},
                       {"compat", "kvpress"}}}}};
     return info;
 }

@@ -19,8 +19,10 @@ namespace {
 class HeadKv final : public MethodBase {
 public:
     HeadKv(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_options(snapOptions(params())),
-          m_beta(params().real("beta", 1, 1e9)), m_temperature(params().real("temp", 0, 100))
+        : MethodBase(info, std::move(resolved)),
+          m_options(snapOptions(params())),
+          m_beta(params().real("beta", 1, 1e9)),
+          m_temperature(params().real("temp", 0, 100))
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::windowRows; }
@@ -35,8 +37,7 @@ protected:
     {
         const core::LayerData& data = input.data;
         const std::int64_t capacity = budget.capacity(data.n);
-        const core::HeadImportance* const table =
-            input.tables && input.tables->heads ? &*input.tables->heads : nullptr;
+        const core::HeadImportance* const table = input.tables && input.tables->heads ? &*input.tables->heads : nullptr;
         if (table)
             checkTable(input, *table);
         if (capacity >= data.n)
@@ -55,9 +56,9 @@ private:
     {
         const core::LayerData& data = input.data;
         const int lastHead = (input.kvHeadNumber(data.heads.kvHeads() - 1) + 1) * data.heads.groupSize();
-        const bool fits = input.info ? table.layers == input.info->model.nLayers
-                                           && table.heads == input.info->model.nHeads
-                                     : data.layer < table.layers && lastHead <= table.heads;
+        const bool fits = input.info
+                              ? table.layers == input.info->model.nLayers && table.heads == input.info->model.nHeads
+                              : data.layer < table.layers && lastHead <= table.heads;
         if (!fits)
             throw core::Error(core::ErrorCode::badInput,
                               fmt::format("the head-importance table is of a model with {} layers and {} query heads, "
@@ -91,8 +92,8 @@ std::vector<ParamSpec> headkvParams()
 {
     std::vector<ParamSpec> params = snapParams();
     params.front().defaultValue = "8";
-    params.push_back({"beta", "1.01", "floor(B / beta) of each head's B = C - w tokens are pooled; from 1, which pools all",
-                      {}});
+    params.push_back(
+        {"beta", "1.01", "floor(B / beta) of each head's B = C - w tokens are pooled; from 1, which pools all", {}});
     params.push_back({"temp", "1", "power of the importance: 0 shares the pool out evenly", {}});
     return params;
 }
@@ -104,11 +105,14 @@ const MethodInfo& headkvInfo()
         .title = "HeadKV-R2",
         .klass = "E",
         .acts = "prefill end",
-        .idea = "SnapKV's choice with more tokens for the heads that look at the answer while giving it. How often each "
-                "does is measured once for the model and read from a table; without one all heads get the same.",
-        .equation = "p = (I/sum I)^temp normalised, B = C-w; cap[l,h] = round(p floor(B/beta) L H + B - floor(B/beta)) + w; "
-                    "a KV head keeps the mean of its group",
-        .source = "Fu et al. 2024, arXiv 2410.19258; window and beta of KVCache-Factory, formula of the HeadKV repository",
+        .idea =
+            "SnapKV's choice with more tokens for the heads that look at the answer while giving it. How often each "
+            "does is measured once for the model and read from a table; without one all heads get the same.",
+        .equation =
+            "p = (I/sum I)^temp normalised, B = C-w; cap[l,h] = round(p floor(B/beta) L H + B - floor(B/beta)) + w; "
+            "a KV head keeps the mean of its group",
+        .source =
+            "Fu et al. 2024, arXiv 2410.19258; window and beta of KVCache-Factory, formula of the HeadKV repository",
         .params = headkvParams(),
         .presets = {}};
     return info;

@@ -15,7 +15,8 @@ namespace {
 class ObservedAttention final : public MethodBase {
 public:
     ObservedAttention(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_compat(compatKvpress(params()))
+        : MethodBase(info, std::move(resolved)),
+          m_compat(compatKvpress(params()))
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::stats; }

@@ -14,9 +14,12 @@ namespace {
 class PyramidKv final : public MethodBase {
 public:
     PyramidKv(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_options(snapOptions(params())),
-          m_beta(params().real("beta", 1, 1e9)), m_exact(params().flag("exact_budget")),
-          m_flatRegime(params().flag("flat_regime")), m_compat(compatKvpress(params()))
+        : MethodBase(info, std::move(resolved)),
+          m_options(snapOptions(params())),
+          m_beta(params().real("beta", 1, 1e9)),
+          m_exact(params().flag("exact_budget")),
+          m_flatRegime(params().flag("flat_regime")),
+          m_compat(compatKvpress(params()))
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::windowRows; }
@@ -33,8 +36,9 @@ protected:
         if (budget.capacity(data.n) >= data.n)
             return keepAll(input);
         const LayerPlace place = layerPlace(input);
-        const PyramidRequest request{data.n, budget.capacity(data.n), observationWindow(data, m_options.window).size,
-                                     place.layers, m_beta, m_flatRegime};
+        const PyramidRequest request{
+            data.n,      budget.capacity(data.n), observationWindow(data, m_options.window).size, place.layers, m_beta,
+            m_flatRegime};
         bool fellBack = false;
         const std::vector<std::int64_t> schedule = capacities(request, budget, fellBack);
         const std::int64_t capacity = schedule[static_cast<std::size_t>(place.layer)];
@@ -65,13 +69,16 @@ private:
 std::vector<ParamSpec> pyramidkvParams()
 {
     std::vector<ParamSpec> params = snapParams();
-    params.push_back({"beta", "20", "first layer's pool over the last one's, roughly 2 beta - 1; from 1, which is flat", {}});
-    params.push_back({"exact_budget", "true", "the layers together keep L C; false: KVCache-Factory's integer step",
+    params.push_back(
+        {"beta", "20", "the first layer's C - w is 2 beta - 1 times the last one's; from 1, which is flat", {}});
+    params.push_back({"exact_budget",
+                      "true",
+                      "the layers together keep L C; false: KVCache-Factory's integer step",
                       {"true", "false"}});
-    params.push_back({"flat_regime", "false", "C in every layer when n < 2 (C - w), as in KVCache-Factory",
-                      {"true", "false"}});
-    params.push_back({"compat", "none", "kvpress: its schedule and rounding in place of the others",
-                      {"none", "kvpress"}});
+    params.push_back(
+        {"flat_regime", "false", "C in every layer when n < 2 (C - w), as in KVCache-Factory", {"true", "false"}});
+    params.push_back(
+        {"compat", "none", "kvpress: its schedule and rounding in place of the others", {"none", "kvpress"}});
     return params;
 }
 
@@ -87,15 +94,13 @@ const MethodInfo& pyramidkvInfo()
                     "max - l (max-min)/(L-1) by SnapKV's score and the last w",
         .source = "Cai et al. 2024, arXiv 2406.02069; schedules of KVCache-Factory, AdaKV and kvpress 0.5.5",
         .params = pyramidkvParams(),
-        .presets = {{"factory",
-                     {{"window", "8"}, {"kernel", "7"}, {"pool", "max"}, {"exact_budget", "false"},
-                      {"flat_regime", "true"}}},
-                    {"adakv",
-                     {{"window", "32"}, {"kernel", "7"}, {"pool", "max"}, {"exact_budget", "false"},
-                      {"flat_regime", "false"}}},
-                    {"kvpress",
-                     {{"window", "64"}, {"kernel", "5"}, {"pool", "avg"}, {"order", "pool_reduce"},
-                      {"compat", "kvpress"}}}}};
+        .presets = {
+            {"factory",
+             {{"window", "8"}, {"kernel", "7"}, {"pool", "max"}, {"exact_budget", "false"}, {"flat_regime", "true"}}},
+            {"adakv",
+             {{"window", "32"}, {"kernel", "7"}, {"pool", "max"}, {"exact_budget", "false"}, {"flat_regime", "false"}}},
+            {"kvpress",
+             {{"window", "64"}, {"kernel", "5"}, {"pool", "avg"}, {"order", "pool_reduce"}, {"compat", "kvpress"}}}}};
     return info;
 }
 

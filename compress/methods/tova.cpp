@@ -19,7 +19,8 @@ namespace {
 class Tova final : public MethodBase {
 public:
     Tova(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_protectLast(params().flag("protect_last")),
+        : MethodBase(info, std::move(resolved)),
+          m_protectLast(params().flag("protect_last")),
           m_compat(compatKvpress(params()))
     {
     }
@@ -50,9 +51,9 @@ private:
     [[nodiscard]] std::vector<double> lastQuery(const core::LayerData& data) const
     {
         if (data.w < 1)
-            throw core::Error(core::ErrorCode::badInput,
-                              fmt::format("tova: layer {} holds no window rows, so the last prompt query is not there",
-                                          data.layer));
+            throw core::Error(
+                core::ErrorCode::badInput,
+                fmt::format("tova: layer {} holds no window rows, so the last prompt query is not there", data.layer));
         std::vector<std::vector<double>> heads;
         for (int head = 0; head < data.heads.queryHeads(); ++head)
             heads.push_back(windowScores(data, head, 1, data.n));
@@ -72,8 +73,9 @@ const MethodInfo& tovaInfo()
         .title = "TOVA (prefill end)",
         .klass = "E",
         .acts = "prefill end",
-        .idea = "The last prompt query alone decides, all heads together: one set of keys for the whole layer, no window, "
-                "no sinks. One single cut; the online method goes on at every step.",
+        .idea =
+            "The last prompt query alone decides, all heads together: one set of keys for the whole layer, no window, "
+            "no sinks. One single cut; the online method goes on at every step.",
         .equation = "u_j = 1/H sum_h A[h,n-1,j]; S = top-C of u, the same for all heads",
         .source = "Oren et al. 2024, arXiv 2401.06104, at the end of prefill; preset kvpress as in kvpress 0.5.5",
         .params = {{"protect_last", "false", "always keep the last prompt token", {"true", "false"}}, compatParam()},

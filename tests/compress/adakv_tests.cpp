@@ -103,7 +103,8 @@ Kept mixByHand(const Scores& scores, std::int64_t capacity, std::int64_t window,
 /// kvpress: the safe entries of each head first, then the lowest of the layer go.
 Kept guardByHand(const Scores& scores, std::int64_t capacity, double alpha)
 {
-    const auto safe = std::max(std::int64_t{1}, static_cast<std::int64_t>(alpha * static_cast<double>(capacity) + 1e-9));
+    const auto safe =
+        std::max(std::int64_t{1}, static_cast<std::int64_t>(alpha * static_cast<double>(capacity) + 1e-9));
     const Kept best = bestOf(scores, std::vector<std::int64_t>(scores.size(), alpha > 0 ? safe : 0));
     Scores lifted = scores;
     for (std::size_t head = 0; head < best.size(); ++head)
@@ -205,7 +206,9 @@ TEST_CASE("AdaKV is its scorer where there is nothing to share out", "[unit]")
     const LayerPlan within = makeMethod("adakv:window=8")->plan(input, {1.0, 5});
     CHECK(within.kept == snap->plan(input, {1.0, 5}).kept);
     CHECK(within.flags == std::vector<std::string>{"window_exceeds_budget"});
-    CHECK(total(makeMethod("adakv:kvpress,window=8")->plan(input, {0.01, {}}).kept) == 0); // int(0.8) tokens
+    // max(1, int(0.8)) tokens a KV head
+    const LayerPlan least = makeMethod("adakv:kvpress,window=8")->plan(input, {0.01, {}});
+    CHECK(total(least.kept) == std::ssize(least.kept));
 }
 
 TEST_CASE("a head that looks at few keys gives its budget to one that looks at many", "[unit]")
@@ -235,22 +238,34 @@ TEST_CASE("Ada-PyramidKV shares out the budget of the layer's place", "[unit]")
     const test::SyntheticCapture capture({.layers = 4, .heads = 4, .kvHeads = 2, .n = 90, .window = 8});
     std::vector<std::int64_t> totals;
     for (std::int64_t slot = 0; slot < 4; ++slot) {
-        const LayerInput input{.data = capture.layer(slot), .segments = capture.info().segments, .slot = slot, .layers = 4,
+        const LayerInput input{.data = capture.layer(slot),
+                               .segments = capture.info().segments,
+                               .slot = slot,
+                               .layers = 4,
                                .info = &capture.info()};
-        totals.push_back(
-            total(makeMethod("adakv:schedule=pyramid,alloc=guard,window=8")->plan(input, {1.0, 28}).kept));
+        totals.push_back(total(makeMethod("adakv:schedule=pyramid,alloc=guard,window=8")->plan(input, {1.0, 28}).kept));
     }
     CHECK(totals == std::vector<std::int64_t>{2 * 47, 2 * 34, 2 * 22, 2 * 9});
 }
 
 TEST_CASE("AdaKV refuses what cannot be", "[unit]")
 {
-    for (const char* specification : {"adakv:alpha=1.1", "adakv:alpha=-0.1", "adakv:scorer=random", "adakv:alloc=both",
-                                      "adakv:kernel=4", "adakv:kernel=4,scorer=h2o", "adakv:beta=0.5", "adakv:skip=-1",
-                                      "adakv:normalize=maybe"}) {
+    for (const char* specification :
+         {"adakv:alpha=1.1", "adakv:alpha=-0.1", "adakv:scorer=random", "adakv:alloc=both", "adakv:kernel=4",
+          "adakv:kernel=4,scorer=h2o", "adakv:beta=0.5", "adakv:skip=-1", "adakv:normalize=maybe"}) {
         CAPTURE(specification);
         CHECK_THROWS_AS(makeMethod(specification), core::Error);
     }
+}
+
+TEST_CASE("a guarantee is a whole number of tokens where the decimal is one", "[unit]")
+{
+    test::SyntheticCapture capture({.layers = 1, .heads = 2, .kvHeads = 2, .n = 210, .t = 1, .window = 1});
+    std::fill_n(capture.mutableLayer(0).received.begin(), 210, 0.0f); // head 0 wins nothing
+    const LayerInput input{capture.layer(0), capture.info().segments};
+    const std::string guard = "adakv:alloc=guard,scorer=observed_attention,alpha=0.29";
+    CHECK(makeMethod(guard)->plan(input, {1.0, 100}).kept[0].size() == 29);
+    CHECK(makeMethod(guard + ",compat=kvpress")->plan(input, {1.0, 100}).kept[0].size() == 28);
 }
 
 TEST_CASE("rounding of mixed budgets is half to even", "[unit]")
@@ -258,6 +273,9 @@ TEST_CASE("rounding of mixed budgets is half to even", "[unit]")
     const std::vector<std::int64_t> counts{1, 3, 5};
     CHECK(mixedBudgets(counts, 4, 0.5, 1e-9) == std::vector<std::int64_t>{2, 4, 4}); // 2.5, 3.5, 4.5
     CHECK(mixedBudgets(counts, 10, 1, 0) == std::vector<std::int64_t>{10, 10, 10});
+    const std::vector<std::int64_t> none{0}; // 0.29 * 100 is just below 29 in binary
+    CHECK(mixedBudgets(none, 100, 0.29, 1e-9) == std::vector<std::int64_t>{29});
+    CHECK(mixedBudgets(none, 100, 0.29, 0) == std::vector<std::int64_t>{28});
 }
 
 TEST_CASE("a layer's order takes equal scores by position, then head, and counts them", "[unit]")
@@ -273,6 +291,8 @@ TEST_CASE("a layer's order takes equal scores by position, then head, and counts
     CHECK(order.take(none, 7).tiesAtCut == 0); // all five equal ones are in
     CHECK(order.take(one, 2).counts == std::vector<std::int64_t>{1, 1});
     CHECK(order.take(one, 0).counts == none);
+    CHECK(LayerOrder(Scores{{0, 1, 0}, {1, 0, 0}}, same).take(none, 1).counts == std::vector<std::int64_t>{0, 1});
+    CHECK(LayerOrder(Scores{{1, 0, 0}, {1, 0, 0}}, same).take(none, 1).counts == std::vector<std::int64_t>{1, 0});
     const std::vector<double> weights{1, 10};
     CHECK(LayerOrder(scores, weights).take(none, 4).counts == std::vector<std::int64_t>{0, 4});
 }

@@ -112,7 +112,8 @@ TEST_CASE("methods refuse a layer without the rows they read", "[unit]")
     core::LayerData& data = capture.mutableLayer(0);
     data.received.clear();
     data.windowRows.clear();
-    for (const char* specification : {"observed_attention", "tova", "pyramidkv", "headkv", "adakv", "adakv:scorer=h2o"}) {
+    for (const char* specification :
+         {"observed_attention", "tova", "pyramidkv", "headkv", "adakv", "adakv:scorer=h2o"}) {
         CAPTURE(specification);
         CHECK_THROWS_AS(makeMethod(specification)->plan({data, {}}, {0.5, {}}), core::Error);
     }
@@ -123,9 +124,9 @@ TEST_CASE("methods refuse a layer without the rows they read", "[unit]")
 TEST_CASE("rankings are shared between budgets through the memo without changing a plan", "[unit]")
 {
     const test::SyntheticCapture capture({.layers = 1, .heads = 4, .kvHeads = 2, .n = 60, .window = 16});
-    for (const char* specification : {"observed_attention", "tova", "tova:protect_last=true", "pyramidkv:window=8", "headkv",
-                                      "adakv:window=8", "adakv:factory", "adakv:alloc=guard,window=8",
-                                      "adakv:scorer=observed_attention"}) {
+    for (const char* specification :
+         {"observed_attention", "tova", "tova:protect_last=true", "pyramidkv:window=8", "headkv", "adakv:window=8",
+          "adakv:factory", "adakv:alloc=guard,window=8", "adakv:scorer=observed_attention"}) {
         CAPTURE(specification);
         const auto method = makeMethod(specification);
         const LayerInput alone{capture.layer(0), capture.info().segments};

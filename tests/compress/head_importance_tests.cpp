@@ -55,8 +55,9 @@ core::CaptureInfo infoOf(const std::vector<std::string>& prompt, std::int64_t qu
     info.prompt.nGenerated = std::ssize(generated);
     info.prompt.answer = answer;
     if (questionPieces > 0)
-        info.segments = {{core::SegmentKind::instruction, 0, {0, std::ssize(prompt) - questionPieces}, ""},
-                         {core::SegmentKind::question, 0, {std::ssize(prompt) - questionPieces, std::ssize(prompt)}, ""}};
+        info.segments = {
+            {core::SegmentKind::instruction, 0, {0, std::ssize(prompt) - questionPieces}, ""},
+            {core::SegmentKind::question, 0, {std::ssize(prompt) - questionPieces, std::ssize(prompt)}, ""}};
     return info;
 }
 
@@ -65,7 +66,8 @@ bool says(const std::string& generated, const std::string& answer)
     return answered(infoOf({"p"}, 0, answer, {generated}));
 }
 
-std::optional<Span> spanOf(const std::vector<std::string>& prompt, std::int64_t questionPieces, const std::string& answer)
+std::optional<Span> spanOf(const std::vector<std::string>& prompt, std::int64_t questionPieces,
+                           const std::string& answer)
 {
     return answerSpan(infoOf(prompt, questionPieces, answer));
 }
@@ -116,10 +118,10 @@ TEST_CASE("captures that cannot count are refused and change nothing", "[unit]")
         Span needle;
         const char* words;
     };
-    for (const Case& bad : {Case{good, {5, 5}, "[5, 5)"}, Case{good, {-1, 3}, "prompt"}, Case{good, {38, 41}, "40 tokens"},
-                            Case{otherModel, {3, 6}, "another model"}, Case{noRows, {3, 6}, "decode rows"},
-                            Case{noSteps, {3, 6}, "decode rows"}, Case{fewLayers, {3, 6}, "some layers"},
-                            Case{fewHeads, {3, 6}, "some layers or heads"}}) {
+    for (const Case& bad : {Case{good, {5, 5}, "[5, 5)"}, Case{good, {-1, 3}, "prompt"},
+                            Case{good, {38, 41}, "40 tokens"}, Case{otherModel, {3, 6}, "another model"},
+                            Case{noRows, {3, 6}, "decode rows"}, Case{noSteps, {3, 6}, "decode rows"},
+                            Case{fewLayers, {3, 6}, "some layers"}, Case{fewHeads, {3, 6}, "some layers or heads"}}) {
         CAPTURE(bad.words);
         CHECK_THROWS_WITH(builder.add(bad.capture, bad.needle), Catch::Contains(bad.words));
         CHECK(builder.samples() == 1);
@@ -143,8 +145,10 @@ TEST_CASE("the answer is found where it stands last before the question", "[unit
 {
     CHECK(spanOf({"Code ", "42", ". ", "Code ", "42", ". ", "Is it ", "42", "?"}, 3, "42") == Span{4, 5});
     CHECK(spanOf({"Code ", "42", ". Code ", "4", "2", ". ", "Is it ", "42", "?"}, 0, "42") == Span{7, 8});
-    CHECK(spanOf({"Code ", "4", "2", ". ", "Which?"}, 1, " 42\n") == Span{1, 3}); // white space around it does not count
-    CHECK(spanOf({"the ", "red do", "or is", " open", "?"}, 1, "red door") == Span{1, 3}); // tokens that hold part of it
+    CHECK(spanOf({"Code ", "4", "2", ". ", "Which?"}, 1, " 42\n")
+          == Span{1, 3}); // white space around it does not count
+    CHECK(spanOf({"the ", "red do", "or is", " open", "?"}, 1, "red door")
+          == Span{1, 3});                                          // tokens that hold part of it
     CHECK(spanOf({"a", "", "b", "", "?"}, 1, "ab") == Span{0, 3}); // an empty token has no byte of it
     CHECK(spanOf({"42", "?"}, 1, "42") == Span{0, 1});
     CHECK(spanOf({"x", " 42"}, 0, "42") == Span{1, 2});
@@ -154,11 +158,11 @@ TEST_CASE("an answer inside of a longer word is none", "[unit]")
 {
     CHECK(spanOf({"Code 142, ", "421, ", "1422. ", "Which?"}, 1, "42") == std::nullopt);
     CHECK(spanOf({"Code ", "42, ", "421. ", "Which?"}, 1, "42") == Span{1, 2}); // goes on looking
-    CHECK(spanOf({"caf\xC3\xA9", " x"}, 1, "caf") == std::nullopt);            // letters beyond ASCII join too
-    CHECK(spanOf({"(+)", " x"}, 1, "+") == Span{0, 1});                        // a sign joins nothing
-    CHECK(spanOf({"Paris", " Paris?"}, 1, "paris") == std::nullopt);           // the same spelling
-    CHECK(spanOf({"one ", "42", "?"}, 2, "42") == std::nullopt);               // only in the question
-    CHECK(spanOf({"one ", "4", "2?"}, 1, "42") == std::nullopt);               // ends in the question
+    CHECK(spanOf({"caf\xC3\xA9", " x"}, 1, "caf") == std::nullopt);             // letters beyond ASCII join too
+    CHECK(spanOf({"(+)", " x"}, 1, "+") == Span{0, 1});                         // a sign joins nothing
+    CHECK(spanOf({"Paris", " Paris?"}, 1, "paris") == std::nullopt);            // the same spelling
+    CHECK(spanOf({"one ", "42", "?"}, 2, "42") == std::nullopt);                // only in the question
+    CHECK(spanOf({"one ", "4", "2?"}, 1, "42") == std::nullopt);                // ends in the question
     CHECK(spanOf({"one ", "two"}, 0, "") == std::nullopt);
     CHECK(spanOf({"one ", "two"}, 0, " \n") == std::nullopt);
     CHECK(spanOf({"one ", "two"}, 0, "one two three and more") == std::nullopt);

@@ -89,8 +89,12 @@ TEST_CASE("HeadKV gives a KV head the mean of its query heads", "[unit]")
     const test::SyntheticCapture capture({.layers = 2, .heads = 4, .kvHeads = 2, .n = 200, .window = 16});
     // Layer 1: heads 0, 1 share KV head 0.
     const core::ModelTables tables = tableOf(2, 4, {0, 0, 0, 0, 3, 1, 0, 0});
-    const LayerInput input{.data = capture.layer(1), .segments = capture.info().segments, .slot = 1, .layers = 2,
-                           .info = &capture.info(), .tables = &tables};
+    const LayerInput input{.data = capture.layer(1),
+                           .segments = capture.info().segments,
+                           .slot = 1,
+                           .layers = 2,
+                           .info = &capture.info(),
+                           .tables = &tables};
     // B = 20, floor(20 / 2) pooled from 8 heads: 60 + 10 and 20 + 10 tokens, mean 50; 10 and 10.
     const LayerPlan plan = makeMethod("headkv:beta=2")->plan(input, {1.0, 28});
     CHECK(sizes(plan) == std::vector<std::int64_t>{58, 18});
@@ -100,8 +104,12 @@ TEST_CASE("HeadKV gives a KV head the mean of its query heads", "[unit]")
     const auto snap = makeMethod("snapkv:factory");
     CHECK(plan.kept[0] == snap->plan(input, {1.0, 58}).kept[0]);
     CHECK(plan.kept[1] == snap->plan(input, {1.0, 18}).kept[1]);
-    const LayerInput first{.data = capture.layer(0), .segments = capture.info().segments, .slot = 0, .layers = 2,
-                           .info = &capture.info(), .tables = &tables};
+    const LayerInput first{.data = capture.layer(0),
+                           .segments = capture.info().segments,
+                           .slot = 0,
+                           .layers = 2,
+                           .info = &capture.info(),
+                           .tables = &tables};
     CHECK(sizes(makeMethod("headkv:beta=2")->plan(first, {1.0, 28})) == std::vector<std::int64_t>{18, 18});
 }
 
@@ -129,9 +137,10 @@ TEST_CASE("HeadKV keeps all of a head whose budget is above the prompt", "[unit]
 {
     const test::SyntheticCapture capture({.layers = 1, .heads = 2, .kvHeads = 2, .n = 40, .window = 8});
     const core::ModelTables tables = tableOf(1, 2, {1, 0});
-    const LayerInput input{.data = capture.layer(0), .segments = capture.info().segments, .info = &capture.info(),
-                           .tables = &tables};
-    CHECK(sizes(makeMethod("headkv")->plan(input, {1.0, 39})) == std::vector<std::int64_t>{40, 9}); // the surplus is lost
+    const LayerInput input{
+        .data = capture.layer(0), .segments = capture.info().segments, .info = &capture.info(), .tables = &tables};
+    CHECK(sizes(makeMethod("headkv")->plan(input, {1.0, 39}))
+          == std::vector<std::int64_t>{40, 9}); // the surplus is lost
     CHECK(sizes(makeMethod("headkv")->plan(input, {1.0, 40})) == std::vector<std::int64_t>{40, 40});
     const LayerPlan within = makeMethod("headkv")->plan(input, {1.0, 6});
     CHECK(sizes(within) == std::vector<std::int64_t>{6, 6});
@@ -142,13 +151,15 @@ TEST_CASE("HeadKV refuses a table of another model or with impossible numbers", 
 {
     const test::SyntheticCapture capture({.layers = 2, .heads = 4, .kvHeads = 2, .n = 60, .window = 8});
     const double nan = std::numeric_limits<double>::quiet_NaN();
-    const std::vector<core::ModelTables> tables{
-        tableOf(3, 4, std::vector<double>(12, 1)), tableOf(2, 8, std::vector<double>(16, 1)), tableOf(0, 0, {}),
-        tableOf(2, 4, std::vector<double>(7, 1)), tableOf(2, 4, {1, 1, 1, nan, 1, 1, 1, 1}),
-        tableOf(2, 4, {1, 1, 1, -1, 1, 1, 1, 1})};
+    const std::vector<core::ModelTables> tables{tableOf(3, 4, std::vector<double>(12, 1)),
+                                                tableOf(2, 8, std::vector<double>(16, 1)),
+                                                tableOf(0, 0, {}),
+                                                tableOf(2, 4, std::vector<double>(7, 1)),
+                                                tableOf(2, 4, {1, 1, 1, nan, 1, 1, 1, 1}),
+                                                tableOf(2, 4, {1, 1, 1, -1, 1, 1, 1, 1})};
     for (const core::ModelTables& table : tables) {
-        LayerInput input{.data = capture.layer(1), .segments = capture.info().segments, .info = &capture.info(),
-                         .tables = &table};
+        LayerInput input{
+            .data = capture.layer(1), .segments = capture.info().segments, .info = &capture.info(), .tables = &table};
         try {
             (void)makeMethod("headkv")->plan(input, {0.5, {}});
             FAIL("accepted");

@@ -42,7 +42,8 @@ core::LayerData layerOf(const tests::H5Fixture& file, int layer)
     return data;
 }
 
-/// A layer of which only sums over all queries and the last query are there; that is stored for every layer, in float32.
+/// A layer of which only sums over all queries and the last query are there; that is stored for every layer, in
+/// float32.
 core::LayerData thinLayerOf(const tests::H5Fixture& file, int layer)
 {
     core::LayerData data;
@@ -69,7 +70,8 @@ core::CaptureInfo modelOf()
 std::int64_t differing(const tests::H5Fixture& file, const std::string& reference, const char* removed, int layer,
                        const LayerPlan& plan)
 {
-    const std::vector<std::int32_t> kept = file.ints(fmt::format("kept/{}/removed_{}", reference, removed)); // [L, G, T]
+    const std::vector<std::int32_t> kept =
+        file.ints(fmt::format("kept/{}/removed_{}", reference, removed)); // [L, G, T]
     std::int64_t differences = 0;
     for (int kvHead = 0; kvHead < kKvHeads; ++kvHead) {
         std::vector<std::int32_t> mask(kTokens, 0);
@@ -93,12 +95,11 @@ TEST_CASE("kvpress presets keep what kvpress keeps", "[unit]")
     };
     const tests::H5Fixture file(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
     const core::CaptureInfo info = modelOf();
-    const auto test = GENERATE(Case{"streaming_noshift:kvpress", "streaming_llm"},
-                               Case{"observed_attention:kvpress", "h2o_observed"}, Case{"tova:kvpress", "tova"},
-                               Case{"snapkv:kvpress,window=32", "snapkv"},
-                               Case{"pyramidkv:kvpress,window=32", "pyramidkv"},
-                               Case{"adakv:kvpress,window=32", "adakv_snapkv"},
-                               Case{"chunkkv:kvpress,window=32,chunk=10", "chunkkv_snapkv"});
+    const auto test =
+        GENERATE(Case{"streaming_noshift:kvpress", "streaming_llm"}, Case{"observed_attention:kvpress", "h2o_observed"},
+                 Case{"tova:kvpress", "tova"}, Case{"snapkv:kvpress,window=32", "snapkv"},
+                 Case{"pyramidkv:kvpress,window=32", "pyramidkv"}, Case{"adakv:kvpress,window=32", "adakv_snapkv"},
+                 Case{"chunkkv:kvpress,window=32,chunk=10", "chunkkv_snapkv"});
     for (const int layer : {0, 17}) {
         const core::LayerData data = layerOf(file, layer);
         for (const char* removed : {"0.5", "0.8"}) {
@@ -116,8 +117,7 @@ TEST_CASE("kvpress presets that need no window keep what kvpress keeps in every 
         const char *specification, *reference;
     };
     const tests::H5Fixture file(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
-    const auto test =
-        GENERATE(Case{"observed_attention:kvpress", "h2o_observed"}, Case{"tova:kvpress", "tova"});
+    const auto test = GENERATE(Case{"observed_attention:kvpress", "h2o_observed"}, Case{"tova:kvpress", "tova"});
     for (int layer = 0; layer < kLayers; ++layer) {
         const core::LayerData data = thinLayerOf(file, layer);
         for (const char* removed : {"0.5", "0.8"}) {

@@ -6,6 +6,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/synthetic_capture.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <random>
@@ -30,8 +31,8 @@ bool allEqual(const Tokens& all, std::int64_t value)
 }
 
 /// KVCache-Factory's integers, one layer at a time.
-std::int64_t factoryByHand(std::int64_t n, std::int64_t capacity, std::int64_t w, std::int64_t layers, std::int64_t beta,
-                           std::int64_t layer)
+std::int64_t factoryByHand(std::int64_t n, std::int64_t capacity, std::int64_t w, std::int64_t layers,
+                           std::int64_t beta, std::int64_t layer)
 {
     std::int64_t low = (capacity - w) / beta;
     std::int64_t high = 2 * (capacity - w) - low;
@@ -73,6 +74,10 @@ TEST_CASE("the kvpress pyramid gives the published budgets", "[unit]")
     CHECK(lastThree(narrow.capacities) == Tokens{71, 46, 20});
     CHECK(allEqual(kvpressPyramid({10, 0, 64, 4, 20}, kvpressKept({0.01, {}}, 10)).capacities, 1)); // never empty
     CHECK(kvpressKept({1.0, 70}, 50) == 50);
+    // Halves that fall to the other side when the window is not added and taken off again as there.
+    CHECK(kvpressPyramid({345, 0, 32, 3, 20}, kvpressKept({0.7, {}}, 345)).capacities == Tokens{313, 242, 170});
+    CHECK(kvpressPyramid({170, 0, 32, 5, 20}, kvpressKept({0.7, {}}, 170)).capacities
+          == Tokens{138, 128, 119, 110, 100});
 }
 
 TEST_CASE("the exact pyramid spends L times C, falls, and fits the prompt", "[unit]")
@@ -136,12 +141,11 @@ TEST_CASE("the factory pyramid follows its integer arithmetic, total at or above
 TEST_CASE("pyramids without slope keep the same in every layer", "[unit]")
 {
     for (const bool flat : {false, true}) {
-        const std::vector<PyramidRequest> requests{{100, 100, 8, 6, 20, flat}, // everything fits
-                                                   {100, 130, 8, 6, 20, flat},
-                                                   {100, 8, 8, 6, 20, flat}, // the window takes it all
-                                                   {100, 5, 8, 6, 20, flat},
-                                                   {100, 40, 8, 1, 20, flat}, // one layer
-                                                   {100, 40, 8, 6, 1, flat}}; // no slope
+        const std::vector<PyramidRequest> requests{
+            {100, 100, 8, 6, 20, flat},                            // everything fits
+            {100, 130, 8, 6, 20, flat}, {100, 8, 8, 6, 20, flat},  // the window takes it all
+            {100, 5, 8, 6, 20, flat},   {100, 40, 8, 1, 20, flat}, // one layer
+            {100, 40, 8, 6, 1, flat}};                             // no slope
         for (const PyramidRequest& request : requests) {
             CHECK(allEqual(exactPyramid(request), std::min(request.capacity, request.n)));
             CHECK(allEqual(factoryPyramid(request), std::min(request.capacity, request.n)));
@@ -180,14 +184,35 @@ TEST_CASE("a layer is scheduled by its number in the model", "[unit]")
     CHECK_THROWS_AS(method->plan(known, {1.0, 40}), core::Error);
 }
 
+TEST_CASE("a window wider than the capture's is cut to it, as in SnapKV", "[unit]")
+{
+    const test::SyntheticCapture capture({.layers = 1, .heads = 4, .kvHeads = 2, .n = 70, .window = 8});
+    const LayerInput input{capture.layer(0), capture.info().segments};
+    for (const char* name : {"pyramidkv", "headkv", "adakv"})
+        for (const std::int64_t tokens : {5, 9, 30, 69}) {
+            CAPTURE(name, tokens);
+            const LayerPlan plan = makeMethod(std::string(name) + ":window=32")->plan(input, {1.0, tokens});
+            for (const auto& kept : plan.kept)
+                for (std::int64_t last = 70 - std::min<std::int64_t>(8, tokens); last < 70; ++last)
+                    CHECK(std::binary_search(kept.begin(), kept.end(), last));
+            const LayerPlan snap = makeMethod("snapkv:window=32")->plan(input, {1.0, tokens});
+            if (std::string(name) != "adakv" || tokens <= 8)
+                CHECK(plan.kept == snap.kept);
+            CHECK(std::count(plan.flags.begin(), plan.flags.end(), "window_clamped") == 1);
+        }
+}
+
 TEST_CASE("PyramidKV keeps what SnapKV keeps at the budget of the layer", "[unit]")
 {
     const test::SyntheticCapture capture({.layers = 5, .heads = 6, .kvHeads = 3, .n = 90, .window = 16});
     for (const char* parameters : {"window=8", "window=16,kernel=5,pool=avg", "window=8,exact_budget=false"}) {
         std::int64_t total = 0;
         for (std::int64_t slot = 0; slot < 5; ++slot) {
-            const LayerInput input{.data = capture.layer(slot), .segments = capture.info().segments, .slot = slot,
-                                   .layers = 5, .info = &capture.info()};
+            const LayerInput input{.data = capture.layer(slot),
+                                   .segments = capture.info().segments,
+                                   .slot = slot,
+                                   .layers = 5,
+                                   .info = &capture.info()};
             const LayerPlan plan = makeMethod(std::string("pyramidkv:") + parameters)->plan(input, {0.3, {}});
             const auto budget = static_cast<std::int64_t>(plan.facts.at("layer_budget"));
             std::string same = parameters;
