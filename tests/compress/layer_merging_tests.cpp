@@ -274,12 +274,14 @@ TEST_CASE("KVSharer ranks pairs by the distance of their first tokens", "[unit]"
             CHECK(plan.kept == plans[0].kept);
             if (root == i)
                 continue;
+            REQUIRE(plan.changed);
             CHECK(plan.changed->key == capture.layer(root).key);
             CHECK(plan.changed->value == capture.layer(root).value);
             CHECK(plan.changed->keyFrom == std::vector<std::int32_t>(2 * 44, 0));
             const auto pair = std::find_if(pairs.begin(), pairs.end(), [&](const auto& entry) {
                 return std::get<1>(entry) == i && std::get<2>(entry) == root;
             });
+            REQUIRE(pair != pairs.end());
             CHECK(plan.facts.at("distance") == Approx(-std::get<0>(*pair)));
         }
     }
