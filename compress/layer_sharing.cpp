@@ -12,13 +12,12 @@ namespace kvviz::compress {
 
 double meanDistance(std::span<const float> a, std::span<const float> b, int width)
 {
-    const auto count = a.size() / static_cast<std::size_t>(width);
+    const auto size = static_cast<std::size_t>(width), count = a.size() / size;
     double sum = 0;
-    for (std::size_t vector = 0; vector < count; ++vector) {
+    for (std::size_t first = 0; first < count * size; first += size) {
         double squares = 0;
-        for (std::size_t i = vector * static_cast<std::size_t>(width); i < (vector + 1) * static_cast<std::size_t>(width);
-             ++i) {
-            const double difference = static_cast<double>(a[i]) - b[i];
+        for (std::size_t i = 0; i < size; ++i) {
+            const double difference = static_cast<double>(a[first + i]) - b[first + i];
             squares += difference * difference;
         }
         sum += std::sqrt(squares);

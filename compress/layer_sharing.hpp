@@ -16,8 +16,8 @@ struct SharedLayer {
     int layer = 0, source = 0; ///< source < layer
     friend bool operator==(const SharedLayer&, const SharedLayer&) = default;
 };
-/// Replacements by descending distance [layers, layers] (the lower triangle counts), each layer once; ties: lower layer,
-/// then lower source. NaN last.
+/// Replacements by descending distance [layers, layers] (the lower triangle counts), each layer once; ties: lower
+/// layer, then lower source. NaN last.
 [[nodiscard]] std::vector<SharedLayer> sharingOrder(std::span<const double> distance, int layers);
 
 /// Whose cache each layer uses after these replacements, chains followed to their root. [layers]

@@ -66,7 +66,10 @@ private:
                    ? fmt::format("its value groups of {} channels do not divide a head of {}", m_group, headDim)
                    : "";
     }
-    [[nodiscard]] int valueGroup(int headDim) const { return static_cast<int>(std::min<std::int64_t>(m_group, headDim)); }
+    [[nodiscard]] int valueGroup(int headDim) const
+    {
+        return static_cast<int>(std::min<std::int64_t>(m_group, headDim));
+    }
 
     /// Keys are quantized in blocks of the residual length: those of the prompt at once, a later one after the logits
     /// of the step that fills it, so that the next step is the first to see it. `keys` and `from` are this head's.

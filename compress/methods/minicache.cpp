@@ -119,7 +119,8 @@ private:
             limit = std::nextafter(*most - m_gamma * (*most - *least), limit);
             std::transform(prompt.begin(), prompt.end(), keep.begin(), [limit](double a) { return a >= limit; });
         } else {
-            const TopK top = topK(prompt, static_cast<std::int64_t>(std::ceil(m_gamma * static_cast<double>(n) - 1e-9)));
+            const double wanted = std::ceil(m_gamma * static_cast<double>(n) - 1e-9);
+            const TopK top = topK(prompt, static_cast<std::int64_t>(wanted));
             plan.tiesAtCut += top.tiesAtCut;
             for (const std::int32_t token : top.positions) {
                 keep[static_cast<std::size_t>(token)] = true;

@@ -67,7 +67,7 @@ protected:
     }
 
 private:
-    static constexpr const char* kNoQueries = "it scores channels by the last prompt queries, of which none were captured";
+    static constexpr const char* kNoQueries = "it scores channels by the last prompt queries; none were captured";
 
     [[nodiscard]] int prunedChannels(int headDim) const
     {

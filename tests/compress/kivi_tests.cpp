@@ -41,7 +41,8 @@ std::vector<double> slowQuantise(const std::vector<double>& group, int bits)
     for (const double value : group) {
         int best = 0;
         for (int code = 1; code <= levels && scale > 0; ++code) {
-            const double now = std::abs(value - (origin + best * scale)), then = std::abs(value - (origin + code * scale));
+            const double now = std::abs(value - (origin + best * scale));
+            const double then = std::abs(value - (origin + code * scale));
             if (then < now || (then == now && code % 2 == 0))
                 best = code;
         }
@@ -158,8 +159,8 @@ TEST_CASE("a quantized value is half a step off at most, besides the rounding of
             std::vector<float> after = before;
             quantiseChannels(after, 32, bits);
             for (std::size_t first = 0; first < before.size(); first += 32) {
-                const auto [least, most] = std::minmax_element(before.begin() + static_cast<std::ptrdiff_t>(first),
-                                                               before.begin() + static_cast<std::ptrdiff_t>(first + 32));
+                const auto part = std::span(before).subspan(first, 32);
+                const auto [least, most] = std::minmax_element(part.begin(), part.end());
                 const GroupScale group = groupScale(*least, *most, bits);
                 const double levels = std::pow(2.0, bits) - 1;
                 const double rounding = std::abs(group.minimum - *least)
@@ -219,8 +220,9 @@ TEST_CASE("KIVI shows each decode step what a cache run step by step holds", "[u
         std::int64_t n, t;
         int bits, group, residual;
     };
-    const auto test = GENERATE(Case{70, 21, 2, 4, 8}, Case{64, 17, 4, 8, 8}, Case{63, 9, 2, 8, 16}, Case{7, 20, 2, 2, 8},
-                               Case{8, 9, 2, 2, 8}, Case{1, 12, 4, 1, 4}, Case{40, 5, 2, 32, 32}, Case{24, 3, 8, 4, 24});
+    const auto test = GENERATE(Case{70, 21, 2, 4, 8}, Case{64, 17, 4, 8, 8}, Case{63, 9, 2, 8, 16},
+                               Case{7, 20, 2, 2, 8}, Case{8, 9, 2, 2, 8}, Case{1, 12, 4, 1, 4},
+                               Case{40, 5, 2, 32, 32}, Case{24, 3, 8, 4, 24});
     CAPTURE(test.n, test.t, test.bits, test.group, test.residual);
     const test::SyntheticCapture capture({.layers = 1, .n = test.n, .t = test.t, .headDim = 8});
     const auto method = makeMethod("kivi:bits=" + std::to_string(test.bits) + ",group=" + std::to_string(test.group)

@@ -477,6 +477,7 @@ TEST_CASE("plans of all but oracles ignore what happens after the eviction", "[u
     }
 }
 
+<<<<<<< HEAD
 TEST_CASE("what a decode query sees does not depend on its own row or later ones", "[unit]")
 {
     const core::LayerData& data = sharedCapture().layer(0);
@@ -506,6 +507,43 @@ TEST_CASE("what a decode query sees does not depend on its own row or later ones
                 CHECK(equal);
             else if (!before.keptDecode.empty() && ratio == 0.4)
                 CHECK_FALSE(equal);
+=======
+TEST_CASE("what a query sees of a changed cache does not depend on later tokens", "[unit]")
+{
+    test::SyntheticCapture changed = sharedCapture();
+    for (const std::int64_t slot : {0, 1}) {
+        core::LayerData& data = changed.mutableLayer(slot);
+        for (std::int64_t row = 1; row <= data.heads.kvHeads(); ++row)
+            for (auto* tensor : {&data.key, &data.value})
+                std::fill_n(tensor->begin() + (row * data.total() - 1) * data.headDim, data.headDim, 9.0f);
+    }
+    for (const Row& row : kRows)
+        for (const std::int64_t slot : {0, 1}) {
+            CAPTURE(row.specification, slot);
+            const core::LayerData& data = sharedCapture().layer(slot);
+            const auto planOf = [&](const test::SyntheticCapture& capture) {
+                return makeMethod(row.specification)->plan(
+                    inputOf(capture, capture.layer(slot), capture.info().segments), {0.4, {}});
+            };
+            const LayerPlan before = planOf(sharedCapture()), after = planOf(changed);
+            if (!before.changed || !after.changed)
+                continue;
+            const auto check = [&](const auto& forms, const auto& otherForms, const auto& from, const auto& otherFrom) {
+                REQUIRE(from.size() == otherFrom.size());
+                for (std::size_t i = 0; i < from.size(); ++i) {
+                    const bool last = (static_cast<std::int64_t>(i) + 1) % data.total() == 0;
+                    if (last || std::min(from[i], otherFrom[i]) >= data.t - 1) // seen by no query before the last
+                        continue;
+                    CHECK(from[i] == otherFrom[i]);
+                    const std::size_t d = static_cast<std::size_t>(data.headDim);
+                    CHECK(std::equal(forms.begin() + static_cast<std::ptrdiff_t>(i * d),
+                                     forms.begin() + static_cast<std::ptrdiff_t>((i + 1) * d),
+                                     otherForms.begin() + static_cast<std::ptrdiff_t>(i * d)));
+                }
+            };
+            check(before.changed->key, after.changed->key, before.changed->keyFrom, after.changed->keyFrom);
+            check(before.changed->value, after.changed->value, before.changed->valueFrom, after.changed->valueFrom);
+>>>>>>> h4-transforms
         }
 }
 

@@ -26,8 +26,8 @@ std::set<int> lowestChannels(const core::LayerData& data, int kvHead, const std:
                                       (head * (data.w + data.t) + data.w - i) * data.headDim + channel)],
                                   2);
         for (const std::int32_t token : kept)
-            key += std::pow(data.key[static_cast<std::size_t>((kvHead * data.total() + token) * data.headDim + channel)],
-                            2);
+            key += std::pow(
+                data.key[static_cast<std::size_t>((kvHead * data.total() + token) * data.headDim + channel)], 2);
         scores.emplace_back(query * key, channel);
     }
     std::sort(scores.begin(), scores.end());
@@ -37,7 +37,8 @@ std::set<int> lowestChannels(const core::LayerData& data, int kvHead, const std:
     return lowest;
 }
 
-void checkPruned(const core::LayerData& data, const LayerPlan& plan, std::int64_t window, std::int64_t recent, int count)
+void checkPruned(const core::LayerData& data, const LayerPlan& plan, std::int64_t window, std::int64_t recent,
+                 int count)
 {
     for (int g = 0; g < data.heads.kvHeads(); ++g) {
         const auto& kept = plan.kept[static_cast<std::size_t>(g)];
@@ -74,6 +75,53 @@ TEST_CASE("ThinK drops the channels that add least, and of the newest keys none"
     CHECK_FALSE(makeMethod("think:ratio=0")->plan(input, {1.0, {}}).changed);
     CHECK_FALSE(makeMethod("think:recent=90")->plan(input, {1.0, {}}).changed);
     CHECK(*makeMethod("think:recent=90")->plan(input, {1.0, {}}).bytes == Approx(2.0 * 90 * 10 * 4));
+}
+
+TEST_CASE("ThinK drops the channels that kvpress drops", "[unit]")
+{
+    // What kvpress 0.5.5 sets to zero for these keys [2, 50, 20] and queries [6, 32, 20] in float32.
+    struct Case {
+        const char* ratio;
+        std::vector<std::set<int>> channels;
+    };
+    const auto expected = GENERATE(
+        Case{"0.4", {{1, 4, 5, 12, 14, 15, 16, 19}, {1, 3, 4, 8, 10, 12, 13, 14}}},
+        Case{"0.29", {{1, 5, 15, 16, 19}, {3, 8, 12, 13, 14}}},
+        Case{"0.7",
+             {{1, 3, 4, 5, 6, 8, 10, 12, 14, 15, 16, 17, 18, 19}, {1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 14, 15, 17}}});
+    const auto series = [](std::int64_t count, std::int64_t factor, std::int64_t offset) {
+        std::vector<float> values;
+        for (std::int64_t i = 0; i < count; ++i) {
+            const auto number = static_cast<double>((i * i * factor + i * 31 + offset) % 1009);
+            values.push_back(static_cast<float>(number / 1009 - 0.5));
+        }
+        return values;
+    };
+    core::LayerData data;
+    data.heads = core::HeadMap(6, 2);
+    data.n = 50;
+    data.w = 32;
+    data.headDim = 20;
+    data.t = 1;
+    const std::vector<float> keys = series(2 * 50 * 20, 7, 13), queries = series(6 * 32 * 20, 11, 29);
+    for (std::ptrdiff_t g = 0; g < 2; ++g) { // one generated token, which is not thinned
+        data.key.insert(data.key.end(), keys.begin() + g * 1000, keys.begin() + (g + 1) * 1000);
+        data.key.insert(data.key.end(), 20, 1.0f);
+    }
+    for (std::ptrdiff_t h = 0; h < 6; ++h) {
+        data.query.insert(data.query.end(), queries.begin() + h * 640, queries.begin() + (h + 1) * 640);
+        data.query.insert(data.query.end(), 20, 100.0f);
+    }
+    const auto method = makeMethod(std::string("think:kvpress,ratio=") + expected.ratio);
+    const std::vector<core::Segment> none;
+    const LayerPlan plan = method->plan({data, none}, {1.0, {}});
+    for (int g = 0; g < 2; ++g)
+        for (std::int64_t token = 0; token < 50; ++token)
+            for (int c = 0; c < 20; ++c) {
+                const float key = keys[static_cast<std::size_t>((g * 50 + token) * 20 + c)];
+                const bool dropped = expected.channels[static_cast<std::size_t>(g)].count(c) == 1;
+                REQUIRE(test::seenKey(data, plan, g, token, 0)[static_cast<std::size_t>(c)] == (dropped ? 0.0f : key));
+            }
 }
 
 TEST_CASE("ThinK behind an eviction scores and thins the keys that are kept", "[unit]")
