@@ -477,7 +477,6 @@ TEST_CASE("plans of all but oracles ignore what happens after the eviction", "[u
     }
 }
 
-<<<<<<< HEAD
 TEST_CASE("what a decode query sees does not depend on its own row or later ones", "[unit]")
 {
     const core::LayerData& data = sharedCapture().layer(0);
@@ -493,8 +492,8 @@ TEST_CASE("what a decode query sees does not depend on its own row or later ones
         for (const double ratio : {0.1, 0.4, 0.9}) {
             CAPTURE(row.specification, ratio);
             const auto method = makeMethod(row.specification);
-            const auto before = method->plan({data, sharedCapture().info().segments}, {ratio, {}});
-            const auto after = method->plan({other, sharedCapture().info().segments}, {ratio, {}});
+            const auto before = method->plan(sharedInput(), {ratio, {}});
+            const auto after = method->plan(inputOf(other, sharedCapture(), sharedTables()), {ratio, {}});
             REQUIRE(before.keptDecode.size() == after.keptDecode.size());
             bool equal = true;
             for (std::size_t at = 0; at < before.keptDecode.size();
@@ -507,7 +506,9 @@ TEST_CASE("what a decode query sees does not depend on its own row or later ones
                 CHECK(equal);
             else if (!before.keptDecode.empty() && ratio == 0.4)
                 CHECK_FALSE(equal);
-=======
+        }
+}
+
 TEST_CASE("what a query sees of a changed cache does not depend on later tokens", "[unit]")
 {
     test::SyntheticCapture changed = sharedCapture();
@@ -523,7 +524,7 @@ TEST_CASE("what a query sees of a changed cache does not depend on later tokens"
             const core::LayerData& data = sharedCapture().layer(slot);
             const auto planOf = [&](const test::SyntheticCapture& capture) {
                 return makeMethod(row.specification)->plan(
-                    inputOf(capture, capture.layer(slot), capture.info().segments), {0.4, {}});
+                    inputOf(capture.layer(slot), capture, sharedTables()), {0.4, {}});
             };
             const LayerPlan before = planOf(sharedCapture()), after = planOf(changed);
             if (!before.changed || !after.changed)
@@ -543,7 +544,6 @@ TEST_CASE("what a query sees of a changed cache does not depend on later tokens"
             };
             check(before.changed->key, after.changed->key, before.changed->keyFrom, after.changed->keyFrom);
             check(before.changed->value, after.changed->value, before.changed->valueFrom, after.changed->valueFrom);
->>>>>>> h4-transforms
         }
 }
 
