@@ -2,7 +2,6 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // Properties that hold for every method of the registry. A new method adds its row to kRows; a test fails until it
 // does.
-#include "compress/memo.hpp"
 #include "compress/metrics.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/synthetic_capture.hpp"
@@ -261,22 +260,6 @@ TEST_CASE("no method with one set per KV head beats the mass oracle", "[unit]")
                 const LayerMetrics least = evaluate(input, best, Depth::mass, 4);
                 CHECK(lostOf(data, least, kvHead) <= lostOf(data, metrics, kvHead) + 1e-6);
             }
-        }
-}
-
-TEST_CASE("results that methods and budgets share change no plan", "[unit]")
-{
-    LayerMemo memo;
-    LayerInput shared{sharedCapture().layer(0), sharedCapture().info().segments};
-    const LayerInput alone = shared;
-    shared.memo = &memo;
-    for (const double ratio : {0.6, 0.2, 0.35})
-        for (const Row& row : kRows) {
-            CAPTURE(row.specification, ratio);
-            const auto method = makeMethod(row.specification);
-            const LayerPlan plan = method->plan(shared, {ratio, {}}), expected = method->plan(alone, {ratio, {}});
-            CHECK(plan.kept == expected.kept);
-            CHECK(plan.tiesAtCut == expected.tiesAtCut);
         }
 }
 
