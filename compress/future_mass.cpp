@@ -13,8 +13,8 @@ void requireFuture(const core::LayerData& data, std::string_view who)
 {
     if (data.t == 0)
         throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("{} looks at the decode rows of layer {}, but there are none; capture with decode "
-                                      "steps",
+                          fmt::format("{} looks at the decode rows of layer {}, but there are none; capture with "
+                                      "decode steps",
                                       who, data.layer));
 }
 

@@ -18,8 +18,9 @@ namespace {
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using DoubleMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-constexpr double kDeadMass = 1e-9;    ///< a query with less has lost all its keys
-constexpr float kLeastMass = 1e-6f;   ///< stands for less, so that the last key of a query costs much, not infinity
+constexpr double kDeadMass = 1e-9;  ///< a query with less has lost all its keys
+constexpr float kLeastMass = 1e-6f; ///< a query that would be left with less would be dead
+constexpr double kDeadCost = 100;   ///< relative error that stands for that: any living query is better
 
 class Elimination {
 public:
@@ -99,12 +100,13 @@ private:
         double* const costs = m_cost.data();
 #pragma omp simd
         for (std::int64_t key = 0; key < m_left; ++key) {
-            const float u = weight[key] / std::max(mass - weight[key], kLeastMass);
+            const float left = mass - weight[key];
+            const float u = weight[key] / std::max(left, kLeastMass);
             const float apart = outputSquare - 2 * outputDot[key] + square[key]; // |o' - v|^2
             const float change = u * (u * apart - 2 * (errorOutput - errorDot[key]));
             const float after = std::sqrt(std::max(0.0f, errorSquare + change));
             // sqrt(x + c) - sqrt(x), without the cancellation
-            costs[key] += scale * change / (after + error + 1e-30f);
+            costs[key] += left > kLeastMass ? scale * change / (after + error + 1e-30f) : kDeadCost;
         }
     }
 

@@ -13,8 +13,9 @@ namespace kvviz::compress {
 /// `step` part of those that remain (at least one), those whose loss adds least to
 ///     sum over decode queries q and query heads h in g of  |o - o'| / |o|,
 /// o' the output with the softmax over the remaining prompt keys and the decode keys. Scores are places in the order of
-/// removal, equal where the added error was equal; of equal ones the later position goes first. Rows with o = 0 or
-/// without mass on any remaining key no longer count. Needs decode rows and values; [n] of each.
+/// removal, equal where the added error was equal; of equal ones the later position goes first. To leave a
+/// query without any mass counts as an error of 100; once it has none, it counts no longer. Needs decode rows and
+/// values.
 [[nodiscard]] Ranking outputElimination(const core::LayerData& data, int kvHead, double step);
 
 } // namespace kvviz::compress

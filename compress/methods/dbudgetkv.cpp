@@ -85,8 +85,8 @@ private:
         const SnapOptions sums{.window = window, .kernel = 1, .pool = Pool::none, .reduce = Reduce::mean};
         Ranked ranked;
         (m_includeSinks ? ranked.order : ranked.always) = positionRange(n - window, n);
-        const std::vector<std::int32_t>& best = snapRanking(input, kvHead, sums)->order;
-        ranked.order.insert(ranked.order.end(), best.begin(), best.end());
+        const auto best = snapRanking(input, kvHead, sums);
+        ranked.order.insert(ranked.order.end(), best->order.begin(), best->order.end());
         return ranked;
     }
 
@@ -155,8 +155,8 @@ const MethodInfo& dbudgetkvInfo()
         .idea = "Has no budget: keeps sinks and as many of the last tokens as it takes for the last query's attention "
                 "to lose almost nothing of its norm. A sliding window that finds its own length, layer by layer.",
         .equation = "shortest i with 1 - |a restricted to the first i ranked| / |a| <= T; a: mean of the last k rows",
-        .source = "Ni et al. 2025, arXiv 2502.16886 (later ReFreeKV); where sinks count in the norm, and preset `code`, "
-                  "as in its published code",
+        .source = "Ni et al. 2025, arXiv 2502.16886 (later ReFreeKV); which tokens count in the norm by default, and "
+                  "preset `code`, as in its published code",
         .params = dbudgetkvParams(),
         .presets = {{"paper", {{"include_sinks", "true"}, {"scope", "head"}}},
                     {"code", {{"ranking", "window"}, {"threshold", "0.05"}, {"full_layers", "0"}}}}};

@@ -149,17 +149,23 @@ public:
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
     {
-        const std::int64_t n = input.data.n, capacity = budget.capacity(n), block = m_scores.block();
+        const std::int64_t capacity = budget.capacity(input.data.n), block = m_scores.block();
         const std::int64_t rounded = (capacity + block - 1) / block * block;
-        if (rounded >= n)
-            return keepAll(input);
-        LayerPlan plan = m_scores.safeTokens(n) >= rounded ? protectedOnly(input, rounded) : pooled(input, rounded);
+        LayerPlan plan = planWithin(input, rounded);
         addFlag(plan, kFlagWindowClamped, m_scores.clamped(input.data));
         noteHeadBudgets(plan);
         return plan;
     }
 
 private:
+    [[nodiscard]] LayerPlan planWithin(const LayerInput& input, std::int64_t capacity) const
+    {
+        if (capacity >= input.data.n)
+            return keepAll(input);
+        return m_scores.safeTokens(input.data.n) >= capacity ? protectedOnly(input, capacity)
+                                                             : pooled(input, capacity);
+    }
+
     /// The protected tokens take the whole budget: sinks, then the latest.
     [[nodiscard]] LayerPlan protectedOnly(const LayerInput& input, std::int64_t capacity) const
     {
@@ -226,7 +232,7 @@ private:
 
 std::vector<ParamSpec> kvcompressParams()
 {
-    return {{"metric", "window", "queries whose attention counts: the last `window`, or all from 10 positions behind the "
+    return {{"metric", "window", "queries whose attention counts: the last `window`, or all from the 10th behind the "
                                  "key on",
              {"window", "full"}},
             {"power", "l2", "sum of squares of the attention, or of the attention itself (metric=window only)",

@@ -55,8 +55,7 @@ const MethodInfo& oracleOutInfo()
                 "not a proven bound.",
         .equation = "remove argmin_j sum_{future q, h in g} |o - o'_{S without j}| / |o|, in rounds of step |S| keys",
         .source = "defined in docs/methods.md",
-        .params = {{"step", "0.125", "fraction of the remaining keys removed in a round, at least one key; 0: one by one",
-                    {}}},
+        .params = {{"step", "0.125", "part of the remaining keys removed in a round, at least one; 0: one by one", {}}},
         .presets = {}};
     return info;
 }

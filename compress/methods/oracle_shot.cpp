@@ -66,10 +66,10 @@ private:
         for (const Unit& shot : units.shots)
             sizes.push_back(std::ssize(shot));
         for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead) {
-            const std::vector<double>& mass = futureRanking(input, kvHead)->scores;
+            const auto mass = futureRanking(input, kvHead);
             for (std::size_t shot = 0; shot < units.shots.size(); ++shot)
                 for (const std::int32_t token : units.shots[shot])
-                    values[shot] += mass[static_cast<std::size_t>(token)];
+                    values[shot] += mass->scores[static_cast<std::size_t>(token)];
         }
         return {std::move(units), Knapsack(values, std::move(sizes), input.data.n)};
     }

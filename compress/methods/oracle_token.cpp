@@ -27,8 +27,8 @@ struct TokenMass final : Survey {
                               fmt::format("{}: layer {} has {} prompt tokens, the ones before it {}", name,
                                           input.data.layer, input.data.n, total.size()));
         for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead) {
-            const std::vector<double>& mass = futureRanking(input, kvHead)->scores;
-            std::transform(mass.begin(), mass.end(), total.begin(), total.begin(), std::plus<>());
+            const auto mass = futureRanking(input, kvHead);
+            std::transform(mass->scores.begin(), mass->scores.end(), total.begin(), total.begin(), std::plus<>());
         }
     }
     void finish() override { ranking = rank(std::move(total)); }

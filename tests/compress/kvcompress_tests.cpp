@@ -22,8 +22,14 @@ constexpr int kLayers = 3, kHeads = 4, kKvHeads = 2;
 
 const test::SyntheticCapture& capture()
 {
-    static const test::SyntheticCapture made(
-        {.layers = kLayers, .heads = kHeads, .kvHeads = kKvHeads, .n = 75, .t = 3, .window = 40, .headDim = 8, .seed = 31});
+    static const test::SyntheticCapture made({.layers = kLayers,
+                                              .heads = kHeads,
+                                              .kvHeads = kKvHeads,
+                                              .n = 75,
+                                              .t = 3,
+                                              .window = 40,
+                                              .headDim = 8,
+                                              .seed = 31});
     return made;
 }
 
@@ -38,8 +44,9 @@ std::vector<double> windowMetric(std::int64_t slot, int kvHead, int power, std::
             for (std::int64_t i = data.w - window; i < data.w; ++i)
                 sums[key] += std::pow(static_cast<double>(data.windowRow(head, i)[key]), power);
         for (std::size_t key = 0; key < 75; ++key)
-            metric[key] += *std::max_element(sums.begin() + static_cast<std::ptrdiff_t>(key < 3 ? 0 : key - 3),
-                                             sums.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(75, key + 4)));
+            metric[key] +=
+                *std::max_element(sums.begin() + static_cast<std::ptrdiff_t>(key < 3 ? 0 : key - 3),
+                                  sums.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(75, key + 4)));
     }
     return metric;
 }
@@ -49,7 +56,8 @@ std::vector<double> fullMetric(std::int64_t slot, int kvHead)
 {
     std::vector<double> metric(75, 0.0);
     const std::vector<float>& map = capture().fullMap(slot);
-    for (std::size_t head = 2 * static_cast<std::size_t>(kvHead); head < 2 * static_cast<std::size_t>(kvHead) + 2; ++head)
+    for (std::size_t head = 2 * static_cast<std::size_t>(kvHead); head < 2 * static_cast<std::size_t>(kvHead) + 2;
+         ++head)
         for (std::size_t key = 0; key < 75; ++key)
             for (std::size_t query = key + 10; query < 75; ++query)
                 metric[key] += std::pow(map[(head * 75 + query) * 75 + key], 2);
@@ -112,7 +120,8 @@ std::vector<Positions> evictBlocks(std::int64_t protect, std::int64_t block, std
     };
     std::vector<Head> heads(kLayers * kKvHeads);
     for (std::size_t unit = 0; unit < heads.size(); ++unit) {
-        const auto values = windowMetric(static_cast<std::int64_t>(unit) / kKvHeads, static_cast<int>(unit) % kKvHeads, 2);
+        const auto values =
+            windowMetric(static_cast<std::int64_t>(unit) / kKvHeads, static_cast<int>(unit) % kKvHeads, 2);
         for (std::int32_t key = 0; key < 75; ++key)
             if (key < 75 - protect)
                 heads[unit].evictable.emplace_back(values[static_cast<std::size_t>(key)], -key);
@@ -145,7 +154,8 @@ std::vector<Positions> evictBlocks(std::int64_t protect, std::int64_t block, std
 
 } // namespace
 
-TEST_CASE("window metric: the best tokens of the whole model by squared attention, pooled, of the last queries", "[unit]")
+TEST_CASE("window metric: the best tokens of the whole model by squared attention, pooled, of the last queries",
+          "[unit]")
 {
     const Metric squared = [](std::int64_t slot, int kvHead) { return windowMetric(slot, kvHead, 2); };
     const Metric plain = [](std::int64_t slot, int kvHead) { return windowMetric(slot, kvHead, 1); };
@@ -180,7 +190,7 @@ TEST_CASE("budgets are spent exactly over the model, or over each layer", "[unit
             sizes.insert(positions.size());
         for (const LayerPlan& plan : test::planLayers(capture(), "kvcompress:scope=layer", {1.0, capacity})) {
             CHECK(tokens(plan.kept) == capacity * kKvHeads);
-            const auto [least, most] = std::minmax(plan.kept[0].size(), plan.kept[1].size());
+            const auto [least, most] = std::minmax({plan.kept[0].size(), plan.kept[1].size()});
             CHECK(plan.facts.at("head_budget_min") == static_cast<double>(least));
             CHECK(plan.facts.at("head_budget_max") == static_cast<double>(most));
         }
@@ -218,7 +228,8 @@ TEST_CASE("blocks of one token are tokens", "[unit]")
 TEST_CASE("a budget within the protected tokens keeps sinks and the latest", "[unit]")
 {
     const auto plan = [](const std::string& options, std::int64_t capacity) {
-        return makeMethod("kvcompress" + options)->plan({capture().layer(0), capture().info().segments}, {1.0, capacity});
+        return makeMethod("kvcompress" + options)
+            ->plan({capture().layer(0), capture().info().segments}, {1.0, capacity});
     };
     const LayerPlan tight = plan(":sinks=2", 5);
     CHECK(tight.kept[0] == Positions{0, 1, 72, 73, 74});

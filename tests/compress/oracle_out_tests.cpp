@@ -163,7 +163,7 @@ TEST_CASE("the output oracle loses less output than methods that do not see valu
         const double least = errorSum(data, "oracle_out", {ratio, {}});
         for (const char* other : {"oracle_mass", "snapkv", "h2o"})
             CHECK(least < errorSum(data, other, {ratio, {}}));
-        CHECK(errorSum(data, "oracle_out:step=0", {ratio, {}}) == Approx(least).epsilon(0.25));
+        CHECK(errorSum(data, "oracle_out:step=0", {ratio, {}}) < 1.02 * least); // finer rounds see more
     }
 }
 

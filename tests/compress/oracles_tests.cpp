@@ -75,7 +75,7 @@ constexpr double kRounding = 1e-5; // lost masses are summed from float rows
 TEST_CASE("a pooled budget takes the best items of all heads, earlier heads first among equals", "[unit]")
 {
     std::mt19937 random(3);
-    for (const int values : {2, 5, 1000}) { // few values: many ties
+    for (const int values : {2, 5, 1000}) {                 // few values: many ties
         std::vector<std::tuple<int, std::size_t, int>> all; // minus the score, unit, place: sorts as the rule says
         PooledScores pool;
         for (std::size_t unit = 0; unit < 4; ++unit) {
@@ -154,7 +154,8 @@ TEST_CASE("the more freely a budget may be spread, the less the mass oracle lose
     for (const double ratio : {0.05, 0.1, 0.3, 0.5, 0.7, 0.9}) {
         CAPTURE(ratio);
         const Budget budget{ratio, {}};
-        const std::vector<double> mass = lostByLayer("oracle_mass", budget), layer = lostByLayer("oracle_layer", budget);
+        const std::vector<double> mass = lostByLayer("oracle_mass", budget),
+                                  layer = lostByLayer("oracle_layer", budget);
         for (std::size_t slot = 0; slot < mass.size(); ++slot)
             CHECK(layer[slot] <= mass[slot] + kRounding);
         CHECK(lostInAll("oracle_global", budget) <= lostInAll("oracle_layer", budget) + kRounding);
