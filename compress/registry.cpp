@@ -140,7 +140,8 @@ std::vector<std::string> defaultReplaySet()
     // paper does not say which queries accumulate, so the window reading stands beside the default, and its prefill-only
     // form is the paper's ablation; quantization is shown at both of its widths and behind an eviction.
     static const std::map<std::string, std::vector<std::string>> kVariants{
-        {"shotkv", {"window", "prefill_only"}}, {"random", {"protected"}}, {"kivi", {"bits4"}}};
+        {"shotkv", {"window", "prefill_only"}}, {"random", {"protected"}}, {"kivi", {"bits4"}},
+        {"dbudgetkv", {"paper"}}};
     std::vector<std::string> set;
     for (const MethodEntry& entry : entries()) {
         const std::string& name = entry.info().name;

@@ -7,7 +7,9 @@
 #include "tests/cli/engine_runs.hpp"
 #include "tests/support/h5_fixture.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace kvviz;
 using test::Outcome;
@@ -34,14 +36,49 @@ const io::CaptureReader& referenceCapture()
     return reader;
 }
 
-/// Positions kept by one and not by the other.
-std::int64_t differing(const std::vector<std::uint8_t>& kept, const std::vector<std::int32_t>& reference)
+/// Positions that one keeps and the other does not.
+struct Differences {
+    std::int64_t plain = 0;   ///< where the scores really differ
+    std::int64_t rounded = 0; ///< where float32 rounding of the scores decides, so that another machine swaps them too
+};
+
+/// The spread of the scores of these positions, relative to their size.
+double spread(const std::vector<double>& scores, const std::vector<std::size_t>& positions)
 {
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    for (const std::size_t position : positions) {
+        low = std::min(low, scores.at(position));
+        high = std::max(high, scores.at(position));
+    }
+    return (high - low) / std::max(std::abs(low), std::abs(high));
+}
+
+Differences compare(const std::string& specification, const std::vector<std::uint8_t>& kept,
+                    const std::vector<std::int32_t>& reference)
+{
+    // Keys and attention of two float32 implementations agree to about 1e-6; sums of them to a few times that.
+    constexpr double kRounding = 1e-5;
     REQUIRE(kept.size() == reference.size());
-    std::int64_t count = 0;
-    for (std::size_t i = 0; i < kept.size(); ++i)
-        count += (kept[i] != 0) != (reference[i] != 0);
-    return count;
+    const io::CaptureReader& capture = referenceCapture();
+    const auto method = compress::makeMethod(specification);
+    Differences result;
+    for (std::int64_t row = 0; row < kLayers * kKvHeads; ++row) {
+        std::vector<std::size_t> differing;
+        for (std::int64_t position = 0; position < kTokens; ++position) {
+            const auto at = static_cast<std::size_t>(row * kTokens + position);
+            if ((kept[at] != 0) != (reference[at] != 0))
+                differing.push_back(static_cast<std::size_t>(position));
+        }
+        if (differing.empty())
+            continue;
+        const core::LayerData data = capture.loadLayer(row / kKvHeads, method->needs());
+        compress::LayerInput input{data, capture.info().segments};
+        input.info = &capture.info();
+        const std::vector<double> scores = method->scores(input, static_cast<int>(row % kKvHeads));
+        const bool tied = !scores.empty() && spread(scores, differing) < kRounding;
+        (tied ? result.rounded : result.plain) += std::ssize(differing);
+    }
+    return result;
 }
 
 } // namespace
@@ -71,8 +108,10 @@ TEST_CASE("under compat=kvpress all layers and KV heads keep what kvpress keeps"
         const std::string removed = i == 0 ? "0.5" : "0.8";
         CAPTURE(test.specification, removed, report.results[i].tiesAtCut);
         REQUIRE(std::ssize(report.results[i].kept) == kLayers * kKvHeads * kTokens);
-        CHECK(differing(report.results[i].kept,
-                        fixture.ints(fmt::format("kept/{}/removed_{}", test.reference, removed)))
-              == 0);
+        const Differences found =
+            compare(test.specification, report.results[i].kept,
+                    fixture.ints(fmt::format("kept/{}/removed_{}", test.reference, removed)));
+        CHECK(found.plain == 0);
+        CHECK(found.rounded <= 6); // of 30240; 12 were seen over all methods together
     }
 }

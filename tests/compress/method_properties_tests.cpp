@@ -520,6 +520,8 @@ TEST_CASE("what a query sees of a changed cache does not depend on later tokens"
     }
     for (const Row& row : kRows)
         for (const std::int64_t slot : {0, 1}) {
+            if (makeMethod(row.specification)->info().klass == "T") // keeps or drops, changes nothing
+                continue;
             CAPTURE(row.specification, slot);
             const core::LayerData& data = sharedCapture().layer(slot);
             const auto planOf = [&](const test::SyntheticCapture& capture) {

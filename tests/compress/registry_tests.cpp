@@ -104,5 +104,6 @@ TEST_CASE("the default replay set covers the whole registry", "[unit]")
     std::set<std::string> covered;
     for (const std::string& specification : defaultReplaySet())
         covered.insert(makeMethod(specification)->info().name);
-    CHECK(covered.size() == methodList().size());
+    for (const MethodInfo& info : methodList())
+        CHECK(covered.count(info.name) == 1);
 }

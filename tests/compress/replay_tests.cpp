@@ -35,12 +35,92 @@ ReplayRequest requestOf(std::vector<std::string> methods, std::vector<Budget> bu
     return request;
 }
 
+/// Those of the default set that spend a budget by dropping keys, once, and can run without tables.
+std::vector<std::string> evictions(const test::SyntheticCapture& capture)
+{
+    std::vector<std::string> result;
+    for (const std::string& specification : defaultReplaySet()) {
+        const auto method = makeMethod(specification);
+        if (method->info().klass[0] == 'E' && specification.find('+') == std::string::npos && method->draws() == 1
+            && method->budgetUse() == BudgetUse::follows && method->obstacle(capture.info(), nullptr).empty())
+            result.push_back(specification);
+    }
+    return result;
+}
+
 } // namespace
+
+TEST_CASE("methods that follow no budget are replayed once, and report what they took", "[unit]")
+{
+    const test::SyntheticCapture capture({.layers = 4, .heads = 4, .kvHeads = 2, .n = 70, .t = 5, .headDim = 8});
+    const ReplayReport report =
+        replay(capture, requestOf({"kivi:group=4,residual=16", "dbudgetkv:full_layers=0", "minicache", "think"},
+                                  {{0.9, {}}, {0.2, {}}}));
+    REQUIRE(report.results.size() == 4);
+    for (const ReplayResult& result : report.results) {
+        CAPTURE(result.method);
+        const bool finds = result.budgetUse == BudgetUse::finds;
+        CHECK(finds == (result.method == "dbudgetkv"));
+        CHECK(result.budget.ratio == Approx(finds ? result.actualRatio : result.sizeRatio));
+        CHECK(result.sizeRatio < 1);
+        CHECK(result.keyError >= 0);
+        CHECK(std::isnan(result.keyError) == finds); // what an eviction keeps is as captured
+        CHECK(result.meanOutputError > 0);
+        CHECK(result.meanConcatError > 0);
+        CHECK(result.meanBlockError > 0);
+    }
+}
+
+TEST_CASE("methods that cannot run are skipped with the reason", "[unit]")
+{
+    test::SyntheticCapture capture({.layers = 2, .n = 70, .t = 5});
+    capture.setAvailable(core::Need::stats | core::Need::windowRows | core::Need::decodeRows);
+    ReplayRequest request = requestOf({"kv_distill", "token_scorer", "knorm", "kvcompress:full", "snapkv"});
+    request.depth = Depth::mass;
+    const ReplayReport report = replay(capture, request);
+    CHECK(report.results.size() == 1);
+    REQUIRE(report.skipped.size() == 4);
+    CHECK_THAT(report.skipped[0].second, Catch::Matchers::Contains("oracle_token"));
+    CHECK_THAT(report.skipped[1].second, Catch::Matchers::Contains("--table"));
+    CHECK_THAT(report.skipped[2].second, Catch::Matchers::Contains("lacks keys"));
+    CHECK_THAT(report.skipped[3].second, Catch::Matchers::Contains("far queries"));
+}
+
+TEST_CASE("random baselines are averages over their draws with a spread", "[unit]")
+{
+    const test::SyntheticCapture capture({.layers = 2, .n = 70, .t = 5});
+    const ReplayReport report = replay(capture, requestOf({"random:seeds=4", "snapkv"}));
+    REQUIRE(report.results.size() == 2);
+    CHECK(report.results[0].draws == 4);
+    CHECK(report.results[0].stdLost > 0);
+    std::vector<double> lost;
+    for (std::uint64_t seed = 0; seed < 4; ++seed) {
+        ReplayRequest one = requestOf({"random:seeds=1"});
+        one.seed = seed;
+        lost.push_back(replay(capture, one).results[0].meanLost);
+    }
+    CHECK(report.results[0].meanLost == Approx(core::mean(lost)));
+    CHECK(report.results[0].stdLost == Approx(core::standardDeviation(lost)));
+    CHECK(report.results[1].draws == 1);
+    CHECK(std::isnan(report.results[1].stdLost));
+}
+
+TEST_CASE("tables of another model are refused", "[unit]")
+{
+    const test::SyntheticCapture capture;
+    ReplayRequest request = requestOf({"headkv"});
+    core::ModelTables tables;
+    tables.modelSha256 = std::string(64, 'b');
+    tables.modelName = "another";
+    request.tables = std::make_shared<const core::ModelTables>(tables);
+    CHECK_THROWS_WITH(replay(capture, request), Catch::Matchers::Contains("another"));
+}
 
 TEST_CASE("a replay reports every method at every budget with its bookkeeping", "[unit]")
 {
     const test::SyntheticCapture capture({.layers = 3, .heads = 4, .kvHeads = 2, .n = 70, .t = 5, .headDim = 8});
-    const ReplayRequest request = requestOf(defaultReplaySet(), {{0.9, {}}, {0.2, {}}, {1.0, 10}});
+    const ReplayRequest request = requestOf(evictions(capture), {{0.9, {}}, {0.2, {}}, {1.0, 10}});
+    REQUIRE(request.methods.size() > 25);
     const ReplayReport report = replay(capture, request);
     REQUIRE(report.results.size() == request.methods.size() * 3);
     CHECK(report.skipped.empty());
