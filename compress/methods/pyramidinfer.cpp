@@ -8,7 +8,6 @@
 #include "compress/pyramidinfer_schedule.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <deque>
 #include <limits>
 
@@ -116,9 +115,9 @@ private:
         const std::int64_t context =
             std::max<std::int64_t>(0, std::ssize(alive) - recentTokens(n, m_recentRatio) - 1);
         std::vector<double> candidates;
-        for (std::int64_t place = 0; place < context; ++place)
-            candidates.push_back(place < m_sinks ? std::numeric_limits<double>::infinity()
-                                                 : scores[static_cast<std::size_t>(alive[static_cast<std::size_t>(place)])]);
+        for (const std::int32_t key : std::span(alive).first(static_cast<std::size_t>(context)))
+            candidates.push_back(scores[static_cast<std::size_t>(key)]);
+        std::fill_n(candidates.begin(), std::min(m_sinks, context), std::numeric_limits<double>::infinity());
         const TopK places = topAndTail(candidates, std::ssize(alive), count);
         TopK result{alive, places.tiesAtCut};
         keepPlaces(result.positions, places.positions);

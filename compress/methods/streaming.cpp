@@ -51,8 +51,8 @@ const MethodInfo& streamingInfo()
         .title = "StreamingLLM",
         .klass = "E+,P",
         .acts = "prefill end and each step",
-        .idea = "Attention sinks and a sliding window: before each step the oldest key that is no sink leaves. Keys are "
-                "numbered by their place in the cache, so sinks never look farther away than the cache is long.",
+        .idea = "Attention sinks and a sliding window: before each step the oldest key that is no sink leaves. Keys "
+                "are numbered by their place in the cache, so sinks never look farther away than the cache is long.",
         .equation = "S = {0..s-1} + {q-(C-s)+1..q}; logit = (R_c(q) q~)^T (R_c(j) k~_j) / sqrt d, c: rank in S",
         .source = "Xiao et al. 2023, arXiv 2309.17453, and its evict_for_space and position shift",
         .params = {{"sinks", "4", "first tokens that are always kept", {}}},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// StreamingLLM against its cache kept as a list of tokens, and its position shift against the definition with rotations.
+// StreamingLLM against its cache kept as a list of tokens, and its position shift against the definition with
+// rotations.
 #include "compress/kept_sets.hpp"
 #include "compress/sink_recents.hpp"
 #include "core/rotary.hpp"
