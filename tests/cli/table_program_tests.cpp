@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// `kvviz train-scorer` and `kvviz weight-table` as programs, on the tiny model.
+// `kvviz train-scorer`, `kvviz weight-table` and `kvviz share-search` as programs, on the tiny model.
 #include "core/io/tables.hpp"
 #include "tests/cli/engine_runs.hpp"
 
@@ -34,6 +34,13 @@ Outcome train(const EngineFolder& folder, const std::vector<std::string>& argume
 Outcome weightTable(const EngineFolder& folder, const std::vector<std::string>& arguments)
 {
     std::vector<std::string> all{"weight-table", "--model", folder.model(), "-o", folder.path("weights.kvtab.h5")};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return test::runProgram("kvviz", all);
+}
+
+Outcome shareSearch(const EngineFolder& folder, const std::vector<std::string>& arguments)
+{
+    std::vector<std::string> all{"share-search", "--model", folder.model(), "-o", folder.path("sharing.kvtab.h5")};
     all.insert(all.end(), arguments.begin(), arguments.end());
     return test::runProgram("kvviz", all);
 }
@@ -174,4 +181,41 @@ TEST_CASE("calibration text that is missing or empty is refused with its name", 
     const std::string empty = folder.write("empty.txt", "");
     checkRefused(weightTable(folder, {"-q", "--calibration", empty}), 3, {"empty.txt", "no tokens"});
     CHECK_FALSE(folder.has("weights.kvtab.h5"));
+}
+
+TEST_CASE("a sharing search writes the layers that use another one's cache", "[cli][engine]")
+{
+    const EngineFolder folder;
+    const json found = jsonObject(shareSearch(folder, {"--json", "--layers-to-share", "1", "--threshold", "-1"}));
+    CHECK(found.at("layers") == 2);
+    CHECK(found.at("sentences") == 30);
+    REQUIRE(found.at("shared").size() == 1); // any cosine is above -1
+    CHECK(found.at("shared").at(0).at("layer") == 1);
+    CHECK(found.at("shared").at(0).at("source") == 0);
+    const core::ModelTables tables = io::readTables(folder.path("sharing.kvtab.h5"));
+    REQUIRE(tables.sharing);
+    CHECK(tables.sharing->source == std::vector<int>{0, 0});
+    CHECK(std::isnan(tables.sharing->similarity.at(0)));
+    CHECK(tables.sharing->similarity.at(1) == found.at("shared").at(0).at("cosine").get<double>());
+
+    checkRefused(shareSearch(folder, {"-q"}), 1, {"exists already"});
+    const std::string text = folder.write("text.txt", std::string(64 * 2 + 10, 'q'));
+    const Outcome strict =
+        shareSearch(folder, {"--force", "--layers-to-share", "1", "--threshold", "1", "--text", text});
+    INFO(strict.err);
+    CHECK(strict.status == 0);
+    CHECK_THAT(strict.err, Catch::Contains("only 0 of 1 layers"));
+    CHECK_THAT(strict.out, Catch::Contains("2 pieces of text"));
+    CHECK(io::readTables(folder.path("sharing.kvtab.h5")).sharing->source == std::vector<int>{0, 1});
+}
+
+TEST_CASE("more layers than there are, a threshold that is no cosine and too little text are refused",
+          "[cli][engine]")
+{
+    const EngineFolder folder;
+    checkRefused(shareSearch(folder, {"-q", "--layers-to-share", "2"}), 2, {"--layers-to-share 2", "2 layers"});
+    checkRefused(shareSearch(folder, {"-q", "--threshold", "1.5"}), 2, {"--threshold"});
+    const std::string text = folder.write("short.txt", "too short");
+    checkRefused(shareSearch(folder, {"-q", "--text", text}), 3, {"short.txt", "shorter than one piece of 64"});
+    CHECK_FALSE(folder.has("sharing.kvtab.h5"));
 }
