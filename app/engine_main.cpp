@@ -21,6 +21,7 @@ int main(int argc, char** argv)
         {"capture", [](const Invocation& i) { return runCapture(i.capture, i.common); }},
         {"replay", [](const Invocation& i) { return runDecodeReplay(i.replay, i.common); }},
         {"tokenize", [](const Invocation& i) { return runTokenize(i.tokenize, i.common); }},
+        {"share-search", [](const Invocation& i) { return runShareSearch(i.shareSearch, i.common); }},
         {"train-scorer", [](const Invocation& i) { return runTrainScorer(i.trainScorer, i.common); }},
         {"weight-table", [](const Invocation& i) { return runWeightTable(i.weightTable, i.common); }},
     };

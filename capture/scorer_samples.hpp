@@ -34,8 +34,8 @@ struct ScorerData {
     std::vector<std::string> skipped; ///< captures that cannot be used, each with its reason
 };
 
-/// Features of tokens 0..tokens-1, [tokens, 2 G d]: the keys of KV head 0, 1, ... before RoPE, then the values of KV head
-/// 0, 1, ... `layer` holds keys and values of all KV heads of the model.
+/// Features of tokens 0..tokens-1, [tokens, 2 G d]: the keys of KV head 0, 1, ... before RoPE, then the values of KV
+/// head 0, 1, ... `layer` holds keys and values of all KV heads of the model.
 [[nodiscard]] std::vector<float> tokenFeatures(const core::LayerData& layer, const core::Rotary& rotary,
                                                std::int64_t tokens);
 

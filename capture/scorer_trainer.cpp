@@ -256,6 +256,23 @@ void centre(core::TokenScorer& scorer, const std::vector<const ScorerSample*>& t
     scorer.b2 -= static_cast<float>(sum / tokens);
 }
 
+/// See TrainedScorer::sharedPrefix.
+double sharedPrefix(const std::vector<const ScorerSample*>& heldOut, const std::vector<const ScorerSample*>& training)
+{
+    double sum = 0;
+    for (const ScorerSample* sample : heldOut) {
+        const std::vector<std::int32_t>& ids = sample->promptIds;
+        std::ptrdiff_t longest = 0;
+        for (const ScorerSample* other : training) {
+            const auto [own, its] =
+                std::mismatch(ids.begin(), ids.end(), other->promptIds.begin(), other->promptIds.end());
+            longest = std::max(longest, own - ids.begin());
+        }
+        sum += static_cast<double>(longest) / static_cast<double>(ids.size());
+    }
+    return sum / static_cast<double>(heldOut.size());
+}
+
 } // namespace
 
 ScorerSplit splitSamples(const std::vector<ScorerSample>& samples, std::uint64_t seed)
@@ -301,6 +318,7 @@ TrainedScorer trainScorer(const ScorerData& data, const ScorerSettings& settings
     result.heldOut = judgeScorer(result.scorer, heldOut, settings.ratio);
     for (const ScorerSample* sample : heldOut)
         result.heldOutNames.push_back(sample->name);
+    result.sharedPrefix = sharedPrefix(heldOut, training);
     return result;
 }
 

@@ -27,6 +27,9 @@ struct TrainedScorer {
     ScorerQuality stopping; ///< chose the epoch, so a little optimistic
     ScorerQuality heldOut;  ///< never looked at before the end: the honest figure
     std::vector<std::string> heldOutNames;
+    /// Share of a held-out prompt that is the beginning of some training prompt too (the longest such), mean over the
+    /// held-out ones. Prompts of one task often have their shots in common: near 1, "held out" means little.
+    double sharedPrefix = 0;
 };
 
 /// Which samples do what; indices into the list given.

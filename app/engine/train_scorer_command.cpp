@@ -37,7 +37,7 @@ Json reportOf(const TrainScorerOptions& options, const ScorerData& data, const S
                    {"epochs", trained.epochs}, {"best_epoch", trained.bestEpoch}, {"ratio", settings.ratio},
                    {"training", qualityJson(trained.training)}, {"stopping", qualityJson(trained.stopping)},
                    {"held_out", qualityJson(trained.heldOut)}, {"held_out_captures", trained.heldOutNames},
-                   {"skipped", data.skipped}, {"seconds", seconds}});
+                   {"held_out_shared_prefix", trained.sharedPrefix}, {"skipped", data.skipped}, {"seconds", seconds}});
     return report;
 }
 
@@ -74,6 +74,7 @@ core::ModelTables tablesOf(const ScorerData& data, const ScorerSettings& setting
     tables.extra["scorer held-out retained mass"] =
         fmt::format("{:.4f} at ratio {} (random {:.4f}, short keys {:.4f}, oracle {:.4f})", held.retained,
                     settings.ratio, held.random, held.keyNorm, held.oracle);
+    tables.extra["scorer held-out shared prefix"] = fmt::format("{:.4f}", trained.sharedPrefix);
     return tables;
 }
 
@@ -97,6 +98,10 @@ int runTrainScorer(const TrainScorerOptions& options, const CommonOptions& commo
     finishProgress();
     writeTableFile(options.output, tablesOf(data, settings, trained, common), options.force);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (trained.sharedPrefix > 0.25)
+        note(common, fmt::format("held-out prompts begin like a training prompt for {:.0f} % of their tokens on "
+                                 "average (shots in common), which flatters the figures",
+                                 100 * trained.sharedPrefix));
     if (trained.bestEpoch == 0)
         note(common, "no epoch was better than equal scores on the stopping captures: this scorer prefers no token");
     if (common.json)

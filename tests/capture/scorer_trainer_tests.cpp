@@ -229,6 +229,17 @@ TEST_CASE("the same seed gives the same scorer, on any number of threads", "[cap
     CHECK_FALSE(same(one.scorer, trainScorer(data, settings).scorer));
 }
 
+TEST_CASE("held-out prompts that begin like a training prompt are told", "[capture][tables][unit]")
+{
+    ScorerData data = wishedData(4, keyAndValue); // two train, one stops, one is held out; all of 100 tokens
+    ScorerSettings settings = quick();
+    settings.epochs = 1;
+    CHECK(trainScorer(data, settings).sharedPrefix == 0);
+    for (ScorerSample& sample : data.samples)
+        std::iota(sample.promptIds.begin(), sample.promptIds.begin() + 30, 5);
+    CHECK(trainScorer(data, settings).sharedPrefix == Approx(0.3));
+}
+
 TEST_CASE("the order in which captures are named does not matter", "[capture][tables][unit]")
 {
     ScorerData data = wishedData(6, keyAndValue);
