@@ -46,8 +46,8 @@ void printReport(const TrainScorerOptions& options, const ScorerData& data, cons
 {
     const auto number = [](double value) { return fmt::format("{:.3f}", value); };
     const ScorerQuality& held = trained.heldOut;
-    printOut(fmt::format("{}: keys and values of layer {} of {} ({} numbers a token), {} wide; learned from {} "
-                         "captures, stopped by {}, epoch {} of {} was best\n\n"
+    printOut(fmt::format("{}: keys and values of layer {} of {}, {} numbers a token, {} wide\n"
+                         "learned from {} captures, stopped by {}; epoch {} of {} was best\n\n"
                          "on {} held-out captures, future attention kept by {:.0f} % of the tokens beyond the sinks:\n",
                          options.output, data.layer, data.model.name, data.inputs, settings.hidden,
                          trained.training.captures, trained.stopping.captures, trained.bestEpoch, trained.epochs,
