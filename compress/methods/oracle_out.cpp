@@ -53,7 +53,8 @@ const MethodInfo& oracleOutInfo()
         .idea = "Removes, again and again, the keys whose loss adds least to the output error of the queries to come. "
                 "It sees values, which the mass oracle does not. A heuristic: it shows what is within reach, it is "
                 "not a proven bound.",
-        .equation = "remove argmin_j sum_{future q, h in g} |o - o'_{S without j}| / |o|, in rounds of step |S| keys",
+        .equation = "remove argmin_j sum_{future q, h in g} (|o - o'_{S without j}| - |o - o'_S|) / |o|; in rounds of "
+                    "step |S| keys by the mean of that and its bound sum a_j/(rho-a_j) |v_j - o'| / |o|",
         .source = "defined in docs/methods.md",
         .params = {{"step", "0.125", "part of the remaining keys removed in a round, at least one; 0: one by one", {}}},
         .presets = {}};
