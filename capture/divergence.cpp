@@ -3,7 +3,7 @@
 // Loops over a vocabulary in double that the compiler vectorises.
 #include "capture/divergence.hpp"
 
-#include "capture/multiarch.hpp"
+#include "core/multiarch.hpp"
 
 #include <algorithm>
 #include <bit>

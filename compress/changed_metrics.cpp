@@ -7,6 +7,7 @@
 #include "compress/kept_sets.hpp"
 #include "compress/method_base.hpp"
 #include "compress/view_attention.hpp"
+#include "core/kernels.hpp"
 #include "core/parallel.hpp"
 
 #include <algorithm>
@@ -15,32 +16,16 @@
 namespace kvviz::compress {
 namespace {
 
-/// Total variation between two rows that cover `columns` of `full`, each divided by its own sum over the keys from
-/// `firstKey` on; 0 when the full row has no mass there.
-double shiftOf(std::span<const std::int32_t> columns, const float* row, const float* full, double fullMass,
-               std::int32_t firstKey)
+/// Total variation between two rows over the same keys, each divided by its own sum; 0 when the full row has no mass.
+/// `fullMass` also counts keys that are not among these.
+double shiftOf(const float* row, const float* full, std::int64_t count, double fullMass)
 {
-    const auto begin = static_cast<std::size_t>(std::lower_bound(columns.begin(), columns.end(), firstKey)
-                                                - columns.begin());
-    double mass = 0;
-    for (std::size_t i = begin; i < columns.size(); ++i)
-        mass += row[i];
     if (!(fullMass > 0))
         return 0;
+    const double mass = core::total(row, count);
     if (!(mass > 0))
         return 1;
-    double grown = 0;
-    for (std::size_t i = begin; i < columns.size(); ++i)
-        grown += std::max(0.0, row[i] / mass - full[columns[i]] / fullMass);
-    return std::min(1.0, grown);
-}
-
-double sumFrom(const float* row, std::int64_t begin, std::int64_t end)
-{
-    double sum = 0;
-    for (std::int64_t key = begin; key < end; ++key)
-        sum += row[key];
-    return sum;
+    return std::min(1.0, core::grown(row, full, static_cast<float>(mass / fullMass), count) / mass);
 }
 
 /// Error and cosine of one tensor over kept prompt tokens.
@@ -100,19 +85,24 @@ std::int64_t evaluateChangedHead(const core::LayerData& data, const LayerPlan& p
         headView(data, plan, kvHead, reference.rotary ? &*reference.rotary : nullptr), groupQueries(data, kvHead));
     const auto rows = static_cast<std::int64_t>(data.heads.groupSize() * data.t);
     const auto columns = std::ssize(seen.columns);
+    const std::int32_t sinks = static_cast<std::int32_t>(std::min<std::int64_t>(reference.sinkTokens, data.n));
+    const std::int64_t sinkColumns =
+        std::lower_bound(seen.columns.begin(), seen.columns.end(), sinks) - seen.columns.begin();
+    std::vector<float> onColumns(seen.columns.size());
     std::int64_t dead = 0;
     for (std::int64_t row = 0; row < rows; ++row) {
         const std::int64_t at = data.heads.firstQueryHead(kvHead) * data.t + row;
         const float* const probabilities = seen.probabilities.data() + row * columns;
         const float* const fullRow = full.probabilities.data() + at * data.total();
-        const bool isDead = !(sumFrom(probabilities, 0, columns) > 0);
+        core::gather(fullRow, seen.columns.data(), columns, onColumns.data());
+        const bool isDead = !(core::total(probabilities, columns) > 0);
         dead += isDead;
         const auto place = static_cast<std::size_t>(at);
-        const std::int32_t sinks = static_cast<std::int32_t>(std::min<std::int64_t>(reference.sinkTokens, data.n));
         metrics.lostMass[place] = static_cast<float>(
-            isDead ? 1.0 : shiftOf(seen.columns, probabilities, fullRow, sumFrom(fullRow, 0, data.total()), 0));
-        metrics.lostNonSink[place] = static_cast<float>(
-            shiftOf(seen.columns, probabilities, fullRow, sumFrom(fullRow, sinks, data.total()), sinks));
+            isDead ? 1.0 : shiftOf(probabilities, onColumns.data(), columns, core::total(fullRow, data.total())));
+        metrics.lostNonSink[place] =
+            static_cast<float>(shiftOf(probabilities + sinkColumns, onColumns.data() + sinkColumns,
+                                       columns - sinkColumns, core::total(fullRow + sinks, data.total() - sinks)));
         if (reference.depth == Depth::mass)
             continue;
         const float* const exact = full.output.data() + at * data.headDim;

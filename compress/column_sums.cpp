@@ -3,32 +3,27 @@
 // Gathers a block of columns at a time, so that block, values and sums stay in the cache.
 #include "compress/column_sums.hpp"
 
-#include <algorithm>
+#include "core/kernels.hpp"
 
-// Callers run one product a thread; a product that starts threads of its own would make results depend on their number.
-#define EIGEN_DONT_PARALLELIZE
-#include <Eigen/Core>
+#include <algorithm>
 
 namespace kvviz::compress {
 namespace {
 
-using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 constexpr std::int64_t kBlock = 256;
 
-/// Attention of one row on a block of keys, masked; adds to the row's sums.
+/// Attention of one row on a block of keys, masked; adds to the row's sums. The first `sinks` keys are sink tokens.
 void gatherRow(const float* row, const std::uint8_t* maskRow, std::uint8_t wanted, std::span<const std::int32_t> keys,
-               int sinkTokens, float* out, double& mass, double& nonSink)
+               std::int64_t sinks, float* out, double& mass, double& nonSink)
 {
-    double total = 0, sinks = 0;
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        const std::int32_t key = keys[i];
-        const float weight = maskRow && maskRow[key] != wanted ? 0.0f : row[key];
-        out[i] = weight;
-        total += weight;
-        sinks += key < sinkTokens ? weight : 0.0f;
+    double sum = core::gather(row, keys.data(), std::ssize(keys), out);
+    if (maskRow) {
+        for (std::size_t i = 0; i < keys.size(); ++i)
+            out[i] = maskRow[keys[i]] == wanted ? out[i] : 0.0f;
+        sum = core::total(out, std::ssize(keys));
     }
-    mass += total;
-    nonSink += total - sinks;
+    mass += sum;
+    nonSink += sinks > 0 ? core::total(out + sinks, std::ssize(keys) - sinks) : sum;
 }
 
 } // namespace
@@ -36,33 +31,32 @@ void gatherRow(const float* row, const std::uint8_t* maskRow, std::uint8_t wante
 ColumnSums sumColumns(const core::LayerData& data, int kvHead, std::span<const std::int32_t> keys, QueryMask mask,
                       int sinkTokens, bool wantOutput)
 {
-    const std::int64_t group = data.heads.groupSize();
+    const std::int64_t group = data.heads.groupSize(), d = data.headDim;
     const std::int64_t rows = group * data.t;
     ColumnSums sums;
     sums.mass.assign(static_cast<std::size_t>(rows), 0.0);
     sums.nonSink.assign(static_cast<std::size_t>(rows), 0.0);
-    sums.output.assign(static_cast<std::size_t>(wantOutput ? rows * data.headDim : 0), 0.0f);
-    Eigen::Map<Matrix> output(sums.output.data(), wantOutput ? rows : 0, data.headDim);
-    Matrix weights(rows, std::min(kBlock, std::int64_t{std::ssize(keys)}));
-    Matrix values(wantOutput ? weights.cols() : 0, data.headDim);
+    sums.output.assign(static_cast<std::size_t>(wantOutput ? rows * d : 0), 0.0f);
+    std::vector<float> weights(static_cast<std::size_t>(rows * kBlock));
+    std::vector<float> values(static_cast<std::size_t>(wantOutput ? kBlock * d : 0));
     for (std::int64_t from = 0; from < std::ssize(keys); from += kBlock) {
         const auto block = keys.subspan(static_cast<std::size_t>(from)).first(static_cast<std::size_t>(
             std::min(kBlock, std::int64_t{std::ssize(keys)} - from)));
         const std::int64_t columns = std::ssize(block);
+        const std::int64_t sinks = std::lower_bound(block.begin(), block.end(), sinkTokens) - block.begin();
         for (std::int64_t row = 0; row < rows; ++row) {
             const std::int64_t step = row % data.t;
             const int head = data.heads.firstQueryHead(kvHead) + static_cast<int>(row / data.t);
             const std::uint8_t* const maskRow = mask.entries ? mask.entries + step * data.total() : nullptr;
-            gatherRow(data.decodeRow(head, step), maskRow, mask.wanted, block, sinkTokens, &weights(row, 0),
+            gatherRow(data.decodeRow(head, step), maskRow, mask.wanted, block, sinks, weights.data() + row * kBlock,
                       sums.mass[static_cast<std::size_t>(row)], sums.nonSink[static_cast<std::size_t>(row)]);
         }
         if (!wantOutput)
             continue;
         for (std::int64_t i = 0; i < columns; ++i)
-            values.row(i) = Eigen::Map<const Eigen::RowVectorXf>(
-                data.value.data() + (kvHead * data.total() + block[static_cast<std::size_t>(i)]) * data.headDim,
-                data.headDim);
-        output.noalias() += weights.leftCols(columns) * values.topRows(columns);
+            std::copy_n(data.value.data() + (kvHead * data.total() + block[static_cast<std::size_t>(i)]) * d, d,
+                        values.data() + i * d);
+        core::multiply(weights.data(), kBlock, values.data(), d, sums.output.data(), d, rows, columns, d, true);
     }
     return sums;
 }

@@ -3,6 +3,8 @@
 // Gram matrices are small (G d squared) however long the prompt is.
 #include "compress/low_rank.hpp"
 
+#include "core/kernels.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -56,9 +58,11 @@ std::vector<float> throughLowRank(std::span<const float> rows, int width, std::s
                                   std::span<const float> write, std::int64_t rank)
 {
     const std::int64_t count = std::ssize(rows) / width;
-    std::vector<float> result(rows.size(), 0.0f);
-    const Rows latent = asMatrix(rows, count, width) * asMatrix(write, rank, width).transpose();
-    Eigen::Map<Rows>(result.data(), count, width).noalias() = latent * asMatrix(read, rank, width);
+    std::vector<float> result(rows.size()), latent(static_cast<std::size_t>(count * rank));
+    std::vector<float> columns(static_cast<std::size_t>(width * rank)); // `write` transposed
+    core::transpose(write.data(), width, columns.data(), rank, rank, width);
+    core::multiply(rows.data(), width, columns.data(), rank, latent.data(), rank, count, width, rank);
+    core::multiply(latent.data(), rank, read.data(), width, result.data(), width, count, rank, width);
     return result;
 }
 

@@ -4,6 +4,8 @@
 // e - u (o' - v_j) (methods.md 2.2). So the errors of all candidates follow from the products of e and o' with v.
 #include "compress/output_elimination.hpp"
 
+#include "core/kernels.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -42,6 +44,7 @@ public:
                 m_full.row(row) = m_sums.row(row) / m_mass[row];
         m_vectors.resize(2 * m_rows, data.headDim);
         m_dots.resize(2 * m_rows, data.n);
+        m_transposed.resize(m_values.size());
         std::iota(m_positions.begin(), m_positions.end(), 0);
     }
 
@@ -85,7 +88,9 @@ private:
                 m_vectors.row(row) = (m_full.row(row) - output).cast<float>();
                 m_vectors.row(m_rows + row) = output.cast<float>();
             }
-        m_dots.leftCols(m_left).noalias() = m_vectors * m_values.topRows(m_left).transpose();
+        core::transpose(m_values.data(), m_values.cols(), m_transposed.data(), m_left, m_left, m_values.cols());
+        core::multiply(m_vectors.data(), m_vectors.cols(), m_transposed.data(), m_left, m_dots.data(), m_dots.cols(),
+                       m_vectors.rows(), m_vectors.cols(), m_left);
         for (std::int64_t row = 0; row < m_rows; ++row)
             if (const double norm = m_full.row(row).norm(); norm > 0 && m_mass[row] > kDeadMass)
                 addRowCosts(row, static_cast<float>(1 / norm));
@@ -161,6 +166,7 @@ private:
     DoubleMatrix m_full;                   // [rows, d] o
     Matrix m_vectors;                      // [2 rows, d] e, then o'
     Matrix m_dots;                         // [2 rows, n] their products with the values
+    Eigen::VectorXf m_transposed;          // [d, m_left] values
 };
 
 } // namespace

@@ -4,19 +4,24 @@
 // form while decoding are put right afterwards.
 #include "compress/view_attention.hpp"
 
+#include "core/kernels.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-// Callers run one product a thread; a product that starts threads of its own would make results depend on their number.
-#define EIGEN_DONT_PARALLELIZE
-#include <Eigen/Core>
-
 namespace kvviz::compress {
 namespace {
 
-using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using ConstRows = Eigen::Map<const Matrix>;
+using Floats = std::vector<float>;
+
+double dot(const float* a, const float* b, int d)
+{
+    double sum = 0;
+    for (int i = 0; i < d; ++i)
+        sum += static_cast<double>(a[i]) * b[i];
+    return sum;
+}
 
 std::vector<std::int32_t> visibleColumns(const HeadView& view)
 {
@@ -43,46 +48,65 @@ bool sees(const HeadView& view, std::int64_t step, std::int32_t key)
     return key <= view.n + step && (!view.mask || view.mask[step * (view.n + view.t) + key] != 0);
 }
 
-/// The rows of a [T, d] array that most queries see, and which columns have two forms.
+/// The rows of a [T, d] array in the form that step 0 sees, and which columns have two forms.
 struct Forms {
-    Matrix rows;              // [columns, d] the form of step 0
-    std::vector<int> mixed;   ///< columns that change while decoding
+    Floats rows;            // [columns, d]
+    std::vector<int> mixed; ///< columns that change while decoding
 };
 
-Forms gather(const std::vector<std::int32_t>& columns, const float* plain, const float* changed,
-             const std::int32_t* from, std::int64_t t, int d)
+Forms gatherForms(const std::vector<std::int32_t>& columns, const float* plain, const float* changed,
+                  const std::int32_t* from, std::int64_t t, int d)
 {
     Forms forms;
-    forms.rows.resize(std::ssize(columns), d);
-    for (int i = 0; i < static_cast<int>(columns.size()); ++i) {
+    forms.rows.resize(columns.size() * static_cast<std::size_t>(d));
+    float* to = forms.rows.data();
+    for (int i = 0; i < static_cast<int>(columns.size()); ++i, to += d) {
         const std::int64_t key = columns[static_cast<std::size_t>(i)];
         const bool compressed = changed && from[key] <= 0;
-        forms.rows.row(i) = Eigen::Map<const Eigen::RowVectorXf>((compressed ? changed : plain) + key * d, d);
+        std::copy_n((compressed ? changed : plain) + key * d, d, to);
         if (changed && from[key] > 0 && from[key] < t)
             forms.mixed.push_back(i);
     }
     return forms;
 }
 
+/// Rows of queries and what is computed for them.
+struct Rows {
+    const float* queries; // [count, d]
+    std::int64_t count;
+    std::int64_t width;   ///< columns
+    Floats weights;       // [count, width] logits, then probabilities
+
+    [[nodiscard]] float* at(std::int64_t row) { return weights.data() + row * width; }
+};
+
+void computeLogits(const HeadView& view, const Forms& keys, Rows& rows)
+{
+    Floats transposed(keys.rows.size());
+    core::transpose(keys.rows.data(), view.headDim, transposed.data(), rows.width, rows.width, view.headDim);
+    rows.weights.resize(static_cast<std::size_t>(rows.count * rows.width));
+    core::multiply(rows.queries, view.headDim, transposed.data(), rows.width, rows.weights.data(), rows.width,
+                   rows.count, view.headDim, rows.width);
+}
+
 /// Logits of the keys that are compressed from some step on, for the steps that see them so.
-void overrideMixed(const HeadView& view, const std::vector<std::int32_t>& columns, const Forms& keys,
-                   const ConstRows& queries, Matrix& logits)
+void overrideMixed(const HeadView& view, const std::vector<std::int32_t>& columns, const Forms& keys, Rows& rows)
 {
     for (const int column : keys.mixed) {
         const std::int64_t key = columns[static_cast<std::size_t>(column)];
-        const Eigen::Map<const Eigen::VectorXf> compressed(view.changedKey + key * view.headDim, view.headDim);
-        for (Eigen::Index row = 0; row < logits.rows(); ++row)
+        const float* const compressed = view.changedKey + key * view.headDim;
+        for (std::int64_t row = 0; row < rows.count; ++row)
             if (row % view.t >= view.keyFrom[key])
-                logits(row, column) = queries.row(row).dot(compressed);
+                rows.at(row)[column] =
+                    static_cast<float>(dot(rows.queries + row * view.headDim, compressed, view.headDim));
     }
 }
 
 /// Logits of keys that stand nearer to the query than where they were captured.
-void overrideShifted(const HeadView& view, const std::vector<std::int32_t>& columns, const ConstRows& queries,
-                     Matrix& logits)
+void overrideShifted(const HeadView& view, const std::vector<std::int32_t>& columns, Rows& rows)
 {
     const std::int64_t total = view.n + view.t;
-    std::vector<float> turned(static_cast<std::size_t>(view.headDim));
+    Floats turned(static_cast<std::size_t>(view.headDim));
     for (std::int64_t step = 0; step < view.t; ++step)
         for (std::size_t column = 0; column < columns.size(); ++column) {
             const std::int32_t key = columns[column];
@@ -93,36 +117,50 @@ void overrideShifted(const HeadView& view, const std::vector<std::int32_t>& colu
             const float* const form = (compressed ? view.changedKey : view.key) + std::int64_t{key} * view.headDim;
             std::copy_n(form, view.headDim, turned.begin());
             view.rotary->rotate(turned.data(), shift);
-            const Eigen::Map<const Eigen::VectorXf> vector(turned.data(), view.headDim);
-            for (Eigen::Index row = step; row < logits.rows(); row += view.t)
-                logits(row, static_cast<Eigen::Index>(column)) = queries.row(row).dot(vector);
+            for (std::int64_t row = step; row < rows.count; row += view.t)
+                rows.at(row)[column] =
+                    static_cast<float>(dot(rows.queries + row * view.headDim, turned.data(), view.headDim));
         }
 }
 
 /// Turns logits into probabilities over the keys that each row's query sees; the others get 0.
-void softmaxVisible(const HeadView& view, const std::vector<std::int32_t>& columns, Matrix& rows)
+void softmaxVisible(const HeadView& view, const std::vector<std::int32_t>& columns, Rows& rows)
 {
     const float scale = 1.0f / std::sqrt(static_cast<float>(view.headDim));
-    for (Eigen::Index row = 0; row < rows.rows(); ++row) {
+    for (std::int64_t row = 0; row < rows.count; ++row) {
         const std::int64_t step = row % view.t;
+        float* const values = rows.at(row);
         // Columns are ascending, so those of later tokens are at the end.
-        const auto past = std::upper_bound(columns.begin(), columns.end(), static_cast<std::int32_t>(view.n + step));
-        const Eigen::Index reach = past - columns.begin();
-        Eigen::Map<Eigen::ArrayXf> values(&rows(row, 0), reach);
-        std::fill_n(&rows(row, 0) + reach, rows.cols() - reach, 0.0f);
-        float largest = -std::numeric_limits<float>::infinity();
-        for (Eigen::Index i = 0; i < reach; ++i)
-            if (sees(view, step, columns[static_cast<std::size_t>(i)]))
-                largest = std::max(largest, values[i]);
-        if (std::isinf(largest)) {
-            values.setZero();
+        const std::int64_t reach =
+            std::upper_bound(columns.begin(), columns.end(), static_cast<std::int32_t>(view.n + step))
+            - columns.begin();
+        std::fill(values + reach, values + rows.width, 0.0f);
+        if (view.mask)
+            for (std::int64_t i = 0; i < reach; ++i)
+                if (view.mask[step * (view.n + view.t) + columns[static_cast<std::size_t>(i)]] == 0)
+                    values[i] = -std::numeric_limits<float>::infinity();
+        const float top = reach > 0 ? core::largest(values, reach) : -std::numeric_limits<float>::infinity();
+        if (std::isinf(top)) {
+            std::fill(values, values + reach, 0.0f);
             continue;
         }
-        values = ((values - largest) * scale).exp();
-        if (view.mask)
-            for (Eigen::Index i = 0; i < reach; ++i)
-                values[i] = sees(view, step, columns[static_cast<std::size_t>(i)]) ? values[i] : 0.0f;
-        values *= 1.0f / values.sum();
+        core::scaleBy(values, reach, 1.0f / core::exponentials(values, reach, scale, top));
+    }
+}
+
+/// Where values change while decoding, adds what the change makes to the outputs of the steps that see it.
+void addMixedValues(const HeadView& view, const std::vector<std::int32_t>& columns, const Forms& values, Rows& rows,
+                    Floats& output)
+{
+    for (const int column : values.mixed) {
+        const std::int64_t key = columns[static_cast<std::size_t>(column)];
+        const float *const changed = view.changedValue + key * view.headDim,
+                    *const plain = view.value + key * view.headDim;
+        for (std::int64_t row = 0; row < rows.count; ++row)
+            if (row % view.t >= view.valueFrom[key])
+                for (int i = 0; i < view.headDim; ++i)
+                    output[static_cast<std::size_t>(row * view.headDim + i)] +=
+                        rows.at(row)[column] * (changed[i] - plain[i]);
     }
 }
 
@@ -166,33 +204,25 @@ HeadView fullView(const core::LayerData& data, int kvHead, std::span<const std::
 ViewAttention attendView(const HeadView& view, std::span<const float> queryRows)
 {
     const int d = view.headDim;
-    const std::int64_t rows = std::ssize(queryRows) / d;
     ViewAttention result;
     result.columns = visibleColumns(view);
-    const auto count = std::ssize(result.columns);
+    Rows rows{queryRows.data(), std::ssize(queryRows) / d, std::ssize(result.columns), {}};
     result.output.assign(queryRows.size(), 0.0f);
-    result.probabilities.assign(static_cast<std::size_t>(rows * count), 0.0f);
-    if (count == 0 || rows == 0)
+    if (rows.width == 0 || rows.count == 0) {
+        result.probabilities.assign(static_cast<std::size_t>(rows.count * rows.width), 0.0f);
         return result;
-    const ConstRows queries(queryRows.data(), rows, d);
-    const Forms keys = gather(result.columns, view.key, view.changedKey, view.keyFrom, view.t, d);
-    Matrix weights = queries * keys.rows.transpose();
-    overrideMixed(view, result.columns, keys, queries, weights);
-    if (view.shift)
-        overrideShifted(view, result.columns, queries, weights);
-    softmaxVisible(view, result.columns, weights);
-    std::copy_n(weights.data(), weights.size(), result.probabilities.data());
-    const Forms values = gather(result.columns, view.value, view.changedValue, view.valueFrom, view.t, d);
-    Eigen::Map<Matrix> output(result.output.data(), rows, d);
-    output.noalias() = weights * values.rows;
-    for (const int column : values.mixed) {
-        const std::int64_t key = result.columns[static_cast<std::size_t>(column)];
-        const Eigen::RowVectorXf change = Eigen::Map<const Eigen::RowVectorXf>(view.changedValue + key * d, d)
-                                          - Eigen::Map<const Eigen::RowVectorXf>(view.value + key * d, d);
-        for (Eigen::Index row = 0; row < output.rows(); ++row)
-            if (row % view.t >= view.valueFrom[key])
-                output.row(row) += weights(row, column) * change;
     }
+    const Forms keys = gatherForms(result.columns, view.key, view.changedKey, view.keyFrom, view.t, d);
+    computeLogits(view, keys, rows);
+    overrideMixed(view, result.columns, keys, rows);
+    if (view.shift)
+        overrideShifted(view, result.columns, rows);
+    softmaxVisible(view, result.columns, rows);
+    const Forms values = gatherForms(result.columns, view.value, view.changedValue, view.valueFrom, view.t, d);
+    core::multiply(rows.weights.data(), rows.width, values.rows.data(), d, result.output.data(), d, rows.count,
+                   rows.width, d);
+    addMixedValues(view, result.columns, values, rows, result.output);
+    result.probabilities = std::move(rows.weights);
     return result;
 }
 
