@@ -71,8 +71,13 @@ TopK topK(std::span<const double> scores, std::int64_t k)
     const auto tied = [&](std::int32_t i) { return at(i) == last; };
     if (std::any_of(result.positions.begin() + k, result.positions.end(), tied))
         result.tiesAtCut = std::count_if(result.positions.begin(), result.positions.end(), tied);
-    result.positions.resize(static_cast<std::size_t>(k));
-    std::sort(result.positions.begin(), result.positions.end());
+    std::vector<std::uint8_t> chosen(static_cast<std::size_t>(count), 0); // marks are cheaper than sorting
+    for (std::int64_t place = 0; place < k; ++place)
+        chosen[static_cast<std::size_t>(result.positions[static_cast<std::size_t>(place)])] = 1;
+    result.positions.clear();
+    for (std::int32_t i = 0; i < count; ++i)
+        if (chosen[static_cast<std::size_t>(i)])
+            result.positions.push_back(i);
     return result;
 }
 
