@@ -58,12 +58,18 @@ std::vector<CommandEntry> fileCommands()
           {"kvviz replay --methods 'snapkv;shotkv' --ratios 0.5,0.2 addition.kvh5", "two methods, two ratios"},
           {"kvviz replay --methods 'snapkv:window=16,kernel=7' --budget-tokens 64,128 run/",
            "own parameters, budgets in tokens"},
+          {"kvviz replay --depth decode --methods 'snapkv;kivi' addition.kvh5", "the continuation run again"},
           {"kvviz replay --json --no-output run/ > replay.json", "for programs, no results file"}},
-         "Gives each method the captured prompt and a budget, evicts what it would evict, and measures on the decode "
-         "queries what is lost. Ratios are the fraction of prompt tokens kept. No model runs.\n\n"
+         "Gives each method the captured prompt and a budget, evicts or changes what it would, and measures on the "
+         "decode queries what is lost. Ratios are the fraction of prompt tokens kept; methods of a fixed size and those "
+         "that find their own are replayed once. 'A+B' changes what A keeps, as in snapkv+kivi.\n\n"
          "Depth 'mass' reports the attention mass that fell on evicted keys, with and without sink tokens. Depth "
          "'output' adds the relative error of each head's attention output, from the captured values: exact for one "
-         "layer, first order over layers.\n\n"
+         "layer, first order over layers. No model runs for these two. Depth 'decode' needs kvviz-engine: it runs the "
+         "captured continuation through the model over each compressed cache and reports the change of "
+         "log-probability, the divergence and how often the most likely token stays.\n\n"
+         "Some methods know more of a model with a table made once (--table): head-table, weight-table, train-scorer "
+         "and share-search make them.\n\n"
          "Results go to FILE.kvres.h5 beside a file and to replay.kvres.h5 in a folder. 'kvviz methods' lists the "
          "methods with their parameters."},
         {"methods", Program::kvviz, "list the compression methods, or explain one",

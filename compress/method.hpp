@@ -30,7 +30,7 @@ struct ParamSpec {
 struct MethodInfo {
     std::string name;     ///< "snapkv"
     std::string title;    ///< "SnapKV"
-    std::string klass;    ///< class tag of methods.md 2.5: "E", "E+", ...
+    std::string klass;    ///< E eviction, E+ at each step, P moves positions, S shares layers, R low rank, Q quantizes, T trained
     std::string acts;     ///< "prefill end", "each step"
     std::string idea;     ///< one or two sentences
     std::string equation; ///< plain text
@@ -185,6 +185,12 @@ public:
 /// "snapkv", "snapkv:factory" (preset), "snapkv:window=8,kernel=7", "snapkv:factory,window=16", or an eviction with a
 /// change of what it keeps: "snapkv:factory+kivi:bits=2". Throws Error(usage).
 [[nodiscard]] std::unique_ptr<Method> makeMethod(const std::string& specification);
+/// What makeMethod() takes, from a method's name and variant as results carry them: "snapkv+think" and "factory+ratio=0.5"
+/// give "snapkv:factory+think:ratio=0.5".
+[[nodiscard]] std::string specificationOf(const std::string& name, const std::string& variant);
+/// What a capture must hold for a method to be replayed: what planning reads, and where keys or values change, all that
+/// attention is computed again from.
+[[nodiscard]] core::Need replayNeeds(const Method& method);
 /// Specifications that "all methods" means in a replay.
 [[nodiscard]] std::vector<std::string> defaultReplaySet();
 

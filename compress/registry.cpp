@@ -134,6 +134,25 @@ std::unique_ptr<Method> makeMethod(const std::string& specification)
     return method;
 }
 
+std::string specificationOf(const std::string& name, const std::string& variant)
+{
+    const std::vector<std::string> names = splitAt(name, '+'), variants = splitAt(variant, '+');
+    std::string result;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        result += (i > 0 ? "+" : "") + names[i];
+        if (i < variants.size() && !variants[i].empty())
+            result += ":" + variants[i];
+    }
+    return result;
+}
+
+core::Need replayNeeds(const Method& method)
+{
+    return method.info().klass.find_first_of("PSRQ") == std::string::npos
+               ? method.needs()
+               : method.needs() | core::Need::keys | core::Need::values | core::Need::queries;
+}
+
 std::vector<std::string> defaultReplaySet()
 {
     // Every method of the registry with its defaults, and the variants that answer a question of their own: ShotKV's

@@ -121,23 +121,15 @@ private:
                                           m_capture.name(), core::tierName(info.tier), depthName(m_request.depth)));
     }
 
-    /// What planning and evaluation of a method read; where keys or values change, attention is computed again.
-    [[nodiscard]] static Need needsOf(const Method& method)
-    {
-        return method.info().klass.find_first_of("PSRQ") == std::string::npos
-                   ? method.needs()
-                   : method.needs() | Need::keys | Need::values | Need::queries;
-    }
-
     /// Why a method cannot run on this capture; empty: it can.
     [[nodiscard]] std::string reasonAgainst(const Method& method) const
     {
         const std::string obstacle = method.obstacle(m_capture.info(), m_request.tables.get());
-        if (!obstacle.empty() || core::includes(m_available, needsOf(method)))
+        if (!obstacle.empty() || core::includes(m_available, replayNeeds(method)))
             return obstacle;
-        return fmt::format("needs {}; this capture (tier {}{}) lacks {}", core::needNames(needsOf(method)),
+        return fmt::format("needs {}; this capture (tier {}{}) lacks {}", core::needNames(replayNeeds(method)),
                            core::tierName(m_capture.info().tier), m_split ? ", judged on its window rows" : "",
-                           core::needNames(core::without(needsOf(method), m_available)));
+                           core::needNames(core::without(replayNeeds(method), m_available)));
     }
 
     void makeJobs()
@@ -151,7 +143,7 @@ private:
             }
             candidate.runs = true;
             candidate.survey = method.makeSurvey();
-            m_needs = m_needs | needsOf(method);
+            m_needs = m_needs | replayNeeds(method);
             const std::vector<Budget> itself{Budget{}};
             for (const Budget& budget : method.budgetUse() == BudgetUse::follows ? m_request.budgets : itself)
                 for (std::int64_t draw = 0; draw < method.draws(); ++draw) {

@@ -159,6 +159,7 @@ ReplayResult mergeDraws(std::vector<ReplayResult> draws)
     if (draws.size() < 2)
         return merged;
     std::vector<double> lost{merged.meanLost};
+    auto kept = static_cast<double>(merged.keptTokens), bytes = static_cast<double>(merged.bytes);
     const std::vector<std::vector<float> ReplayResult::*> arrays{
         &ReplayResult::lostMass, &ReplayResult::lostNonSink, &ReplayResult::lostGenerated, &ReplayResult::outputError,
         &ReplayResult::survival, &ReplayResult::intact};
@@ -166,7 +167,7 @@ ReplayResult mergeDraws(std::vector<ReplayResult> draws)
         &ReplayResult::meanLost,        &ReplayResult::p95Lost,        &ReplayResult::maxLost,
         &ReplayResult::meanLostNonSink, &ReplayResult::meanOutputError, &ReplayResult::p95OutputError,
         &ReplayResult::meanConcatError, &ReplayResult::meanBlockError, &ReplayResult::adjacentJaccard,
-        &ReplayResult::meanRun,         &ReplayResult::actualRatio};
+        &ReplayResult::meanRun,         &ReplayResult::actualRatio,    &ReplayResult::sizeRatio};
     for (std::size_t i = 1; i < draws.size(); ++i) {
         lost.push_back(draws[i].meanLost);
         for (const auto array : arrays)
@@ -176,7 +177,11 @@ ReplayResult mergeDraws(std::vector<ReplayResult> draws)
             merged.*mean += draws[i].*mean;
         merged.seconds += draws[i].seconds;
         merged.deadQueries += draws[i].deadQueries;
+        kept += static_cast<double>(draws[i].keptTokens);
+        bytes += static_cast<double>(draws[i].bytes);
     }
+    merged.keptTokens = std::llround(kept / count);
+    merged.bytes = static_cast<std::uint64_t>(std::llround(bytes / count));
     for (const auto array : arrays)
         for (float& value : merged.*array)
             value = static_cast<float>(value / count);

@@ -22,7 +22,7 @@ Json toJson(const compress::MethodInfo& info)
     return {{"name", info.name},       {"title", info.title},   {"class", info.klass},
             {"acts", info.acts},       {"idea", info.idea},     {"equation", info.equation},
             {"source", info.source},   {"params", params},      {"presets", info.presets},
-            {"needs", needNames(compress::makeMethod(info.name)->needs())}};
+            {"needs", needNames(compress::replayNeeds(*compress::makeMethod(info.name)))}};
 }
 
 std::string listText(const std::vector<compress::MethodInfo>& list)
@@ -32,7 +32,7 @@ std::string listText(const std::vector<compress::MethodInfo>& list)
         std::vector<std::string> presets;
         for (const auto& [name, values] : info.presets)
             presets.push_back(name);
-        table.add({info.name, info.klass, info.acts, needNames(compress::makeMethod(info.name)->needs()),
+        table.add({info.name, info.klass, info.acts, needNames(compress::replayNeeds(*compress::makeMethod(info.name))),
                    fmt::format("{}", fmt::join(presets, ", "))});
     }
     return table.text() + "\n'kvviz methods NAME' explains one.\n";
@@ -48,7 +48,7 @@ std::string explanation(const compress::MethodInfo& info)
     field("equation", info.equation);
     field("class", info.klass);
     field("acts at", info.acts);
-    field("needs", needNames(compress::makeMethod(info.name)->needs()));
+    field("needs", needNames(compress::replayNeeds(*compress::makeMethod(info.name))));
     field("source", info.source);
     if (!info.params.empty()) {
         result += "\n  parameters (with defaults)\n";

@@ -3,6 +3,8 @@
 // Averages and their three forms.
 #include "app/commands/replay_table.hpp"
 
+#include "compress/method.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -34,11 +36,6 @@ private:
 };
 
 bool followsBudget(const std::string& budgetUse) { return budgetUse.empty() || budgetUse == "follows"; }
-
-std::string label(const std::string& method, const std::string& variant)
-{
-    return variant.empty() ? method : method + ":" + variant;
-}
 
 double outputErrorOf(const io::ReplayRecord& record, double value)
 {
@@ -188,7 +185,7 @@ std::string replayTable(const std::vector<ReplayAverage>& averages, bool byToken
         if (previous != nullptr && (own != !followsBudget(previous->budgetUse) || !sameGroup(*previous)))
             table.gap();
         previous = &row;
-        std::vector<std::string> cells{label(row.method, row.variant), budgetText(row, byTokens)};
+        std::vector<std::string> cells{compress::specificationOf(row.method, row.variant), budgetText(row, byTokens)};
         for (const Column& column : columns)
             cells.push_back(shown(row.*column.value, column.format));
         cells.push_back(fmt::format("{}", fmt::join(row.flags, " ")));
