@@ -4,9 +4,9 @@
 // (seed, layer, shot), so it depends on nothing else.
 #include "compress/methods/entries.hpp"
 
-#include "compress/hash_random.hpp"
 #include "compress/method_base.hpp"
 #include "compress/shots.hpp"
+#include "core/hash_random.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -56,7 +56,7 @@ private:
         const auto layer = static_cast<std::uint64_t>(m_shared ? 0 : input.data.layer);
         std::vector<double> draws;
         for (std::size_t shot = 0; shot < units.shots.size(); ++shot)
-            draws.push_back(hashUniform({kStream, input.seed, m_seed, layer, static_cast<std::uint64_t>(shot)}));
+            draws.push_back(core::hashUniform({kStream, input.seed, m_seed, layer, static_cast<std::uint64_t>(shot)}));
         const UnitChoice choice = chooseUnits(draws, units.shots, room, m_skip);
         TopK kept{units.frame, 0};
         for (const std::size_t shot : choice.chosen)
