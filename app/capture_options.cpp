@@ -15,12 +15,7 @@ void addPromptOptions(OptionTable& table, CaptureOptions& options)
     table.list("--task", options.tasks, "TASK", "prompts of a task ('kvviz tasks' lists them); may be repeated");
 
     table.group("Prompts of tasks");
-    table.integer("--shots", options.shots, 0, "examples in each prompt (default: the task's own)");
-    table.seed(options.seed);
-    table.text("--data-dir", options.dataDir, "DIR", "folder of the public data files");
-    table.text("--subject", options.subject, "NAME", "mmlu: one subject only");
-    table.integer("--length", options.length, 1, "needle: approximate length in words");
-    table.real("--depth", options.depth, 0, 1, "X", "needle: where it hides, 0 (start) to 1 (end)");
+    addTaskChoice(table, options);
     table.flag("--skip-bad", options.skipBad, "skip malformed lines of data files instead of stopping");
     table.integer("--begin", options.begin, 0, "first prompt of each task");
     table.integer("--limit", options.limit, 1, "prompts of each task (default: 1)");

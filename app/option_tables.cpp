@@ -103,18 +103,23 @@ void addMethodsOptions(CLI::App& app, MethodsOptions& options)
     OptionTable(app).text("NAME", options.name, "METHOD", "the method to explain");
 }
 
+void addTaskChoice(OptionTable& table, TaskChoice& options)
+{
+    table.integer("--shots", options.shots, 0, "examples in each prompt (default: the task's own)");
+    table.seed(options.seed);
+    table.text("--data-dir", options.dataDir, "DIR", "folder of the public data files");
+    table.text("--subject", options.subject, "NAME", "mmlu: one subject only");
+    table.integer("--length", options.length, 1, "needle: approximate length in words");
+    table.real("--depth", options.depth, 0, 1, "X", "needle: where it hides, 0 (start) to 1 (end)");
+}
+
 void addTasksOptions(CLI::App& app, TasksOptions& options)
 {
     OptionTable table(app);
     table.text("ACTION", options.action, "show", "'show' prints a prompt; without it, the tasks are listed");
     table.text("NAME", options.name, "TASK", "the task");
     table.integer("-i,--index", options.index, 0, "number of the prompt");
-    table.integer("--shots", options.shots, 0, "examples in the prompt (default: the task's own)");
-    table.seed(options.seed);
-    table.text("--data-dir", options.dataDir, "DIR", "folder of the public data files");
-    table.text("--subject", options.subject, "NAME", "mmlu: one subject only");
-    table.integer("--length", options.length, 1, "needle: approximate length in words");
-    table.real("--depth", options.depth, 0, 1, "X", "needle: where it hides, 0 (start) to 1 (end)");
+    addTaskChoice(table, options);
 }
 
 void addViewOptions(CLI::App& app, ViewOptions& options)

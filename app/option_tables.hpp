@@ -12,6 +12,8 @@ inline constexpr const char* kCapturePositional = "FILES";
 inline constexpr const char* kCaptureHelp = "captures (*.kvh5), packs, or folders of them";
 
 void addCommonOptions(CLI::App& app, CommonOptions& options);
+/// What every command that opens a task asks about it.
+void addTaskChoice(OptionTable& table, TaskChoice& options);
 
 void addCaptureOptions(CLI::App& app, CaptureOptions& options);
 void addTokenizeOptions(CLI::App& app, TokenizeOptions& options);

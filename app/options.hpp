@@ -21,15 +21,8 @@ struct CommonOptions {
     std::string commandLine;    ///< as typed, for provenance (program name without its folder)
 };
 
-struct CaptureOptions {
-    std::string model;      ///< --model PATH (default: $KVVIZ_MODEL, then the model that scripts/setup put in place)
-    std::string output;     ///< -o FILE.kvh5 for one prompt, or a folder for a batch
-    // What to run (exactly one):
-    std::string text;       ///< --text "..."
-    std::string textFile;   ///< --text-file FILE ("@@ shot" marks allowed)
-    std::string tokenIds;   ///< --token-ids FILE.json
-    std::vector<std::string> tasks; ///< --task NAME (repeatable)
-    // Tasks:
+/// How prompts of a task are made.
+struct TaskChoice {
     int shots = -1;
     std::uint64_t seed = 0;
     std::string dataDir;
@@ -37,6 +30,17 @@ struct CaptureOptions {
     std::int64_t length = 0;
     double depth = -1;
     bool skipBad = false;
+};
+
+struct CaptureOptions : TaskChoice {
+    std::string model;      ///< --model PATH (default: $KVVIZ_MODEL, then the model that scripts/setup put in place)
+    std::string output;     ///< -o FILE.kvh5 for one prompt, or a folder for a batch
+    // What to run (exactly one):
+    std::string text;       ///< --text "..."
+    std::string textFile;   ///< --text-file FILE ("@@ shot" marks allowed)
+    std::string tokenIds;   ///< --token-ids FILE.json
+    std::vector<std::string> tasks; ///< --task NAME (repeatable)
+    // Which of a task's prompts:
     std::int64_t begin = 0;               ///< --begin: first prompt of each task
     std::optional<std::int64_t> limit;    ///< --limit N prompts a task (default 1)
     std::string shard;                    ///< --shard i/n, 0 <= i < n
@@ -110,15 +114,10 @@ struct HeadTableOptions {
 };
 
 struct MethodsOptions { std::string name; };
-struct TasksOptions {
+struct TasksOptions : TaskChoice {
     std::string action; ///< "" (list) or "show"
     std::string name;
     std::int64_t index = 0;
-    int shots = -1;
-    std::uint64_t seed = 0;
-    std::string dataDir, subject;
-    std::int64_t length = 0;
-    double depth = -1;
 };
 
 struct FigureOptions {

@@ -4,6 +4,7 @@
 #include "app/console.hpp"
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 #include <fmt/format.h>
 
@@ -21,23 +22,13 @@ constexpr std::size_t kMostValues = 10000;
 
 [[noreturn]] void usage(const std::string& message) { throw core::Error(core::ErrorCode::usage, message); }
 
-std::string_view trimmed(std::string_view text)
-{
-    const std::size_t begin = text.find_first_not_of(" \t");
-    return begin == std::string_view::npos ? std::string_view()
-                                           : text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
+std::string_view trimmed(std::string_view text) { return core::trimmed(text, " \t"); }
 
 std::vector<std::string_view> splitAtCommas(std::string_view text)
 {
-    std::vector<std::string_view> result;
-    while (true) {
-        const std::size_t end = text.find(',');
-        result.push_back(trimmed(text.substr(0, end)));
-        if (end == std::string_view::npos)
-            return result;
-        text.remove_prefix(end + 1);
-    }
+    std::vector<std::string_view> result = core::splitAt(text, ',');
+    std::transform(result.begin(), result.end(), result.begin(), trimmed);
+    return result;
 }
 
 template <typename T>

@@ -5,29 +5,14 @@
 
 #include "capture/continuer.hpp"
 #include "capture/decoder.hpp"
+#include "core/stopwatch.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 namespace kvviz::capture {
 namespace {
-
-class Stopwatch {
-public:
-    /// Seconds since the last call (or the start).
-    double lap()
-    {
-        const auto now = std::chrono::steady_clock::now();
-        const double seconds = std::chrono::duration<double>(now - m_start).count();
-        m_start = now;
-        return seconds;
-    }
-
-private:
-    std::chrono::steady_clock::time_point m_start = std::chrono::steady_clock::now();
-};
 
 /// Prompt queries whose exact rows the full tier keeps, ascending; empty: all.
 std::vector<std::int64_t> chosenQueries(const CaptureSettings& settings, std::int64_t n)
@@ -184,7 +169,7 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
     decoder.addHook(&logitsRecorder);
 
     CaptureSummary summary;
-    Stopwatch watch;
+    core::Stopwatch watch;
     std::span<const float> logits = decoder.prefill(prompt.ids, progress);
     summary.prefillSeconds = watch.lap();
 

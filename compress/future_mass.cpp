@@ -3,6 +3,7 @@
 // Sums in double, row after row, so that the result does not depend on threads.
 #include "compress/future_mass.hpp"
 
+#include "compress/kept_sets.hpp"
 #include "core/error.hpp"
 
 #include <fmt/format.h>
@@ -39,14 +40,11 @@ std::shared_ptr<const Ranking> futureRanking(const LayerInput& input, int kvHead
 
 LayerPlan futurePlan(const LayerInput& input, const PooledScores::Shares& shares, std::int64_t firstUnit)
 {
-    LayerPlan plan;
-    plan.layer = input.data.layer;
-    for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead) {
+    LayerPlan plan = planOfHeads(input, [&](int kvHead) {
         const auto unit = static_cast<std::size_t>(firstUnit + kvHead);
-        plan.kept.push_back(topOf(*futureRanking(input, kvHead), shares.counts.at(unit)).positions);
-        plan.tiesAtCut += shares.ties.at(unit);
-    }
-    noteHeadBudgets(plan);
+        return TopK{topOf(*futureRanking(input, kvHead), shares.counts.at(unit)).positions, shares.ties.at(unit)};
+    });
+    addHeadBudgets(plan);
     return plan;
 }
 

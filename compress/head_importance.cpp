@@ -6,6 +6,7 @@
 #include "compress/layer_prep.hpp"
 #include "compress/top_k.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 #include <algorithm>
 #include <map>
@@ -37,15 +38,6 @@ bool isWordByte(char c)
 }
 
 bool isSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-std::string_view trimmed(std::string_view text)
-{
-    while (!text.empty() && isSpace(text.front()))
-        text.remove_prefix(1);
-    while (!text.empty() && isSpace(text.back()))
-        text.remove_suffix(1);
-    return text;
-}
 
 /// Does the text at [begin, end) stand alone, not as a piece of a longer word?
 bool onWordBoundaries(std::string_view text, std::size_t begin, std::size_t end)
@@ -184,7 +176,7 @@ std::optional<core::Span> answerSpan(const core::CaptureInfo& info)
     const auto byteOf = [&](std::int64_t token) {
         return static_cast<std::size_t>(offsets.at(static_cast<std::size_t>(token)));
     };
-    const std::string_view answer = trimmed(info.prompt.answer);
+    const std::string_view answer = core::trimmed(info.prompt.answer, " \t\n\v\f\r");
     const auto found = lastOccurrence(std::string_view(info.tokens.bytes).substr(0, byteOf(n)), answer, byteOf(end));
     if (!found)
         return std::nullopt;

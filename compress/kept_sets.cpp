@@ -52,6 +52,16 @@ LayerPlan sharedPlan(const LayerInput& input, const TopK& chosen)
     return plan;
 }
 
+void addHeadBudgets(LayerPlan& plan)
+{
+    if (plan.kept.empty())
+        return;
+    const auto [least, most] = std::minmax_element(plan.kept.begin(), plan.kept.end(),
+                                                   [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    plan.facts["head_budget_min"] = static_cast<double>(least->size());
+    plan.facts["head_budget_max"] = static_cast<double>(most->size());
+}
+
 void addFlag(LayerPlan& plan, std::string_view flag, bool when)
 {
     if (when && std::find(plan.flags.begin(), plan.flags.end(), flag) == plan.flags.end())

@@ -6,6 +6,8 @@
 #include "compress/method.hpp"
 #include "compress/top_k.hpp"
 
+#include <utility>
+
 namespace kvviz::compress {
 
 /// Positions begin..end-1.
@@ -21,6 +23,23 @@ namespace kvviz::compress {
 
 /// The same positions for all KV heads of the layer.
 [[nodiscard]] LayerPlan sharedPlan(const LayerInput& input, const TopK& chosen);
+
+/// Positions of each KV head's own; `choiceOf(kvHead)` gives its TopK.
+template <class ChoiceOf>
+[[nodiscard]] LayerPlan planOfHeads(const LayerInput& input, const ChoiceOf& choiceOf)
+{
+    LayerPlan plan;
+    plan.layer = input.data.layer;
+    for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead) {
+        TopK chosen = choiceOf(kvHead);
+        plan.tiesAtCut += chosen.tiesAtCut;
+        plan.kept.push_back(std::move(chosen.positions));
+    }
+    return plan;
+}
+
+/// Facts head_budget_min and head_budget_max: the fewest and the most tokens that a head of the plan keeps.
+void addHeadBudgets(LayerPlan& plan);
 
 /// Adds a flag once.
 void addFlag(LayerPlan& plan, std::string_view flag, bool when = true);

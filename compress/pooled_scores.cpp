@@ -49,14 +49,4 @@ std::vector<double> bestFirst(const Ranking& ranking)
     return sorted;
 }
 
-void noteHeadBudgets(LayerPlan& plan)
-{
-    if (plan.kept.empty())
-        return;
-    const auto [least, most] = std::minmax_element(plan.kept.begin(), plan.kept.end(),
-                                                   [](const auto& a, const auto& b) { return a.size() < b.size(); });
-    plan.facts["head_budget_min"] = static_cast<double>(least->size());
-    plan.facts["head_budget_max"] = static_cast<double>(most->size());
-}
-
 } // namespace kvviz::compress

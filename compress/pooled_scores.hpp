@@ -36,7 +36,4 @@ private:
 /// The scores of a ranking, best first.
 [[nodiscard]] std::vector<double> bestFirst(const Ranking& ranking);
 
-/// Facts of plans whose heads keep different numbers of tokens: "head_budget_min", "head_budget_max".
-void noteHeadBudgets(LayerPlan& plan);
-
 } // namespace kvviz::compress

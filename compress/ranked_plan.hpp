@@ -14,14 +14,7 @@ template <class RankingOf>
 {
     if (capacity >= input.data.n)
         return keepAll(input);
-    LayerPlan plan;
-    plan.layer = input.data.layer;
-    for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead) {
-        TopK chosen = topOf(*rankingOf(kvHead), capacity);
-        plan.tiesAtCut += chosen.tiesAtCut;
-        plan.kept.push_back(std::move(chosen.positions));
-    }
-    return plan;
+    return planOfHeads(input, [&](int kvHead) { return topOf(*rankingOf(kvHead), capacity); });
 }
 
 } // namespace kvviz::compress

@@ -73,38 +73,26 @@ const MethodEntry& entryNamed(const std::string& name)
     throw core::Error(core::ErrorCode::usage, fmt::format("unknown method '{}'; {}", name, hint));
 }
 
-std::vector<std::string> splitAt(const std::string& text, char separator)
-{
-    std::vector<std::string> parts;
-    std::size_t from = 0;
-    for (std::size_t to = text.find(separator); to != std::string::npos; to = text.find(separator, from)) {
-        parts.push_back(text.substr(from, to - from));
-        from = to + 1;
-    }
-    parts.push_back(text.substr(from));
-    return parts;
-}
-
 /// One method without '+'.
-std::unique_ptr<Method> makeSingle(const std::string& specification)
+std::unique_ptr<Method> makeSingle(std::string_view specification)
 {
     const std::size_t colon = specification.find(':');
-    const MethodEntry& entry = entryNamed(specification.substr(0, colon));
+    const MethodEntry& entry = entryNamed(std::string(specification.substr(0, colon)));
     std::string preset;
     std::map<std::string, std::string> overrides;
-    if (colon != std::string::npos) {
-        const std::vector<std::string> parts = splitAt(specification.substr(colon + 1), ',');
+    if (colon != std::string_view::npos) {
+        const std::vector<std::string_view> parts = core::splitAt(specification.substr(colon + 1), ',');
         for (std::size_t i = 0; i < parts.size(); ++i) {
             const std::size_t equals = parts[i].find('=');
-            if (equals == std::string::npos && i == 0 && !parts[i].empty())
+            if (equals == std::string_view::npos && i == 0 && !parts[i].empty())
                 preset = parts[i];
-            else if (equals == std::string::npos || equals == 0)
+            else if (equals == std::string_view::npos || equals == 0)
                 throw core::Error(core::ErrorCode::usage,
                                   fmt::format("'{}' is not a method; expected NAME, NAME:PRESET or "
                                               "NAME:PRESET,PARAMETER=VALUE,... as in snapkv:factory,window=16",
                                               specification));
             else
-                overrides[parts[i].substr(0, equals)] = parts[i].substr(equals + 1);
+                overrides[std::string(parts[i].substr(0, equals))] = parts[i].substr(equals + 1);
         }
     }
     return entry.make(entry.info(), Params(entry.info(), preset, overrides));
@@ -127,7 +115,7 @@ const MethodInfo& methodInfo(const std::string& name) { return entryNamed(name).
 
 std::unique_ptr<Method> makeMethod(const std::string& specification)
 {
-    const std::vector<std::string> parts = splitAt(specification, '+');
+    const std::vector<std::string_view> parts = core::splitAt(specification, '+');
     std::unique_ptr<Method> method = makeSingle(parts.front());
     for (std::size_t i = 1; i < parts.size(); ++i)
         method = compose(std::move(method), makeSingle(parts[i]));

@@ -13,16 +13,12 @@ LayerPlan snapPlan(const LayerInput& input, SnapOptions options, std::span<const
     const core::LayerData& data = input.data;
     const ObservationWindow window = observationWindow(data, options.window);
     options.window = window.size;
-    LayerPlan plan;
-    plan.layer = data.layer;
+    LayerPlan plan = planOfHeads(input, [&](int kvHead) {
+        return topAndTail(*snapRanking(input, kvHead, options), data.n,
+                          std::min(capacities[static_cast<std::size_t>(kvHead)], data.n));
+    });
     addFlag(plan, kFlagWindowClamped, window.clamped);
-    for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
-        const std::int64_t capacity = std::min(capacities[static_cast<std::size_t>(kvHead)], data.n);
-        addFlag(plan, kFlagWindowExceedsBudget, capacity < window.size);
-        TopK chosen = topAndTail(*snapRanking(input, kvHead, options), data.n, capacity);
-        plan.tiesAtCut += chosen.tiesAtCut;
-        plan.kept.push_back(std::move(chosen.positions));
-    }
+    addFlag(plan, kFlagWindowExceedsBudget, *std::min_element(capacities.begin(), capacities.end()) < window.size);
     if (std::adjacent_find(capacities.begin(), capacities.end(), std::not_equal_to<>()) != capacities.end())
         addHeadBudgets(plan);
     return plan;
@@ -34,14 +30,6 @@ std::vector<double> snapPromptScores(const LayerInput& input, int kvHead, SnapOp
     std::vector<double> scores = snapRanking(input, kvHead, options)->scores;
     scores.resize(static_cast<std::size_t>(input.data.n), std::numeric_limits<double>::infinity());
     return scores;
-}
-
-void addHeadBudgets(LayerPlan& plan)
-{
-    const auto fewer = [](const auto& a, const auto& b) { return a.size() < b.size(); };
-    const auto [least, most] = std::minmax_element(plan.kept.begin(), plan.kept.end(), fewer);
-    plan.facts["head_budget_min"] = static_cast<double>(least->size());
-    plan.facts["head_budget_max"] = static_cast<double>(most->size());
 }
 
 } // namespace kvviz::compress

@@ -20,7 +20,4 @@ namespace kvviz::compress {
 /// SnapKV's score of all prompt positions, the window +infinity (Method::scores). [n]
 [[nodiscard]] std::vector<double> snapPromptScores(const LayerInput& input, int kvHead, SnapOptions options);
 
-/// Facts head_budget_min and head_budget_max: the fewest and the most tokens that a head of the plan keeps.
-void addHeadBudgets(LayerPlan& plan);
-
 } // namespace kvviz::compress

@@ -3,6 +3,7 @@
 #include "core/curves.hpp"
 
 #include "core/error.hpp"
+#include "core/hash_random.hpp"
 #include "core/statistics.hpp"
 
 #include <algorithm>
@@ -27,15 +28,6 @@ std::vector<double> cumulativeShares(const std::vector<double>& values, double t
     }
     shares.back() = 1.0; // rounding must not leave the end at 0.999...
     return shares;
-}
-
-/// splitmix64: small, and the same numbers with every standard library.
-std::uint64_t nextRandom(std::uint64_t& state)
-{
-    std::uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return z ^ (z >> 31);
 }
 
 } // namespace
@@ -111,7 +103,7 @@ Summary bootstrapMean(std::span<const double> values, std::uint64_t seed, int re
     for (double& resampled : means) {
         double sum = 0;
         for (std::size_t i = 0; i < values.size(); ++i)
-            sum += values[nextRandom(state) % values.size()];
+            sum += values[nextBits(state) % values.size()];
         resampled = sum / static_cast<double>(values.size());
     }
     const std::span<const double> drawn(means);

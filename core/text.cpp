@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// UTF-8 display, sizes, edit distance.
+// UTF-8 display, sizes, parts of lists, edit distance.
 #include "core/text.hpp"
 
 #include <fmt/format.h>
@@ -95,6 +95,24 @@ std::string humanBytes(std::uint64_t bytes)
         ++unit;
     }
     return fmt::format("{:.{}f} {}", value, value < 99.95 ? 1 : 0, kUnits[unit]);
+}
+
+std::string_view trimmed(std::string_view text, std::string_view blanks)
+{
+    const std::size_t begin = std::min(text.find_first_not_of(blanks), text.size());
+    return text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
+}
+
+std::vector<std::string_view> splitAt(std::string_view text, char separator)
+{
+    std::vector<std::string_view> parts;
+    while (true) {
+        const std::size_t end = text.find(separator);
+        parts.push_back(text.substr(0, end));
+        if (end == std::string_view::npos)
+            return parts;
+        text.remove_prefix(end + 1);
+    }
 }
 
 std::string nearestName(std::string_view name, const std::vector<std::string>& candidates)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Small text helpers shared by every layer: UTF-8 display of raw bytes, human sizes, nearest names.
+// Small text helpers shared by every layer: UTF-8 display of raw bytes, human sizes, parts of lists, nearest names.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,10 @@ namespace kvviz::core {
 [[nodiscard]] bool isUtf8(std::string_view bytes);
 /// "94.1 MB" (decimal units).
 [[nodiscard]] std::string humanBytes(std::uint64_t bytes);
+/// `text` without any of `blanks` at its ends.
+[[nodiscard]] std::string_view trimmed(std::string_view text, std::string_view blanks = " \t\r\n");
+/// What stands between the separators; one part more than there are separators, empty ones included.
+[[nodiscard]] std::vector<std::string_view> splitAt(std::string_view text, char separator);
 /// The candidate with the smallest edit distance to `name`, or empty when none is near (distance > 1/2 of its length).
 [[nodiscard]] std::string nearestName(std::string_view name, const std::vector<std::string>& candidates);
 

@@ -23,19 +23,12 @@ namespace {
 /// Shots of the standard prompt; beyond, the training file is used.
 constexpr int kStandardShots = 8;
 
-void trim(std::string_view& text)
-{
-    const std::size_t begin = std::min(text.find_first_not_of(" \t\r"), text.size());
-    text = text.substr(begin, text.find_last_not_of(" \t\r") + 1 - begin);
-}
-
 /// The first line of `rest`, trimmed and taken off it.
 std::string_view takeLine(std::string_view& rest)
 {
-    std::string_view line = rest.substr(0, rest.find('\n'));
+    const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    trim(line);
-    return line;
+    return core::trimmed(line);
 }
 
 std::string withoutMarks(std::string_view text)

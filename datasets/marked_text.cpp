@@ -48,20 +48,12 @@ SegmentKind kindOf(const std::string& name, const std::string& id, std::int64_t 
                                name, nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest)));
 }
 
-std::string_view trimmed(std::string_view text)
-{
-    const std::size_t begin = text.find_first_not_of(" \t\r\n");
-    if (begin == std::string_view::npos)
-        return {};
-    return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
 Piece openPiece(std::string_view mark, const std::string& id, std::int64_t line)
 {
-    const std::string_view words = trimmed(mark);
+    const std::string_view words = core::trimmed(mark);
     const std::size_t kindEnd = std::min(words.find_first_of(" \t"), words.size());
-    return {kindOf(std::string(words.substr(0, kindEnd)), id, line), std::string(trimmed(words.substr(kindEnd))), {},
-            line};
+    std::string label(core::trimmed(words.substr(kindEnd)));
+    return {kindOf(std::string(words.substr(0, kindEnd)), id, line), std::move(label), {}, line};
 }
 
 /// "@@" and then a space or the end of the line; "@@name" is text.
@@ -126,7 +118,7 @@ Prompt promptFromMarkedText(const std::string& text, const std::string& id)
             fail(id, piece.line, "there is no text under this mark; write some or leave the mark out");
         builder.add(piece.kind, piece.text, piece.label);
     }
-    std::string answer(trimmed(target.text));
+    std::string answer(core::trimmed(target.text));
     return builder.finish(std::move(target.text), std::move(answer), {});
 }
 

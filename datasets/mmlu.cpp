@@ -22,12 +22,6 @@ namespace {
 constexpr char kLastLetter = 'D';
 constexpr std::string_view kTestSuffix = "_test.csv";
 
-std::string trimmed(const std::string& text)
-{
-    const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
-    return text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
-}
-
 std::string withSpaces(std::string name)
 {
     std::replace(name.begin(), name.end(), '_', ' ');
@@ -57,7 +51,7 @@ std::vector<ChoiceQuestion> readQuestions(const std::filesystem::path& path, boo
     while (reader.next(record)) {
         const std::string fault = faultOf(record);
         if (fault.empty())
-            questions.push_back({trimmed(record.fields[0]),
+            questions.push_back({std::string(core::trimmed(record.fields[0])),
                                  {record.fields.begin() + 1, record.fields.begin() + 5},
                                  record.fields[5][0]});
         else if (!skipBad)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// A small seeded generator (splitmix64). The standard distributions may differ between libraries; prompts must be the
+// A small seeded generator (SplitMix64). The standard distributions may differ between libraries; prompts must be the
 // same bytes everywhere and for ever, so the few draws needed are written out here.
 #pragma once
+
+#include "core/hash_random.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -14,14 +16,14 @@ namespace kvviz::datasets {
 class Random {
 public:
     /// An own stream for each seed, purpose ("addition shots") and number (prompt index).
-    Random(std::uint64_t seed, std::string_view purpose, std::int64_t number) : m_state(mix(seed + kStep))
+    Random(std::uint64_t seed, std::string_view purpose, std::int64_t number) : m_state(core::mixBits(seed))
     {
         for (const char c : purpose)
-            m_state = mix(m_state ^ static_cast<unsigned char>(c));
-        m_state = mix(m_state ^ static_cast<std::uint64_t>(number));
+            m_state = core::finaliseBits(m_state ^ static_cast<unsigned char>(c));
+        m_state = core::finaliseBits(m_state ^ static_cast<std::uint64_t>(number));
     }
 
-    [[nodiscard]] std::uint64_t next() noexcept { return mix(m_state += kStep); }
+    [[nodiscard]] std::uint64_t next() noexcept { return core::nextBits(m_state); }
 
     /// Uniform in [0, count), count > 0; values that would favour low results are thrown away.
     [[nodiscard]] std::uint64_t below(std::uint64_t count) noexcept
@@ -44,13 +46,6 @@ public:
     }
 
 private:
-    static constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15u;
-    static constexpr std::uint64_t mix(std::uint64_t x) noexcept
-    {
-        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-        x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-        return x ^ (x >> 31);
-    }
     std::uint64_t m_state;
 };
 

@@ -3,6 +3,7 @@
 #include "views/figure_exporter.hpp"
 
 #include "core/error.hpp"
+#include "core/io/part_file.hpp"
 #include "views/figure_scene.hpp"
 #include "views/sidecar.hpp"
 
@@ -14,7 +15,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <fstream>
+#include <string_view>
 
 namespace kvviz::plot {
 
@@ -104,27 +105,11 @@ QByteArray renderPng(FigureScene& scene, const ExportOptions& options)
     return bytes;
 }
 
-void writeFile(const std::filesystem::path& path, const char* data, std::size_t size)
+void writeFile(const std::filesystem::path& path, std::string_view bytes)
 {
-    std::filesystem::path part = path;
-    part += ".part";
-    std::error_code ignored;
-    {
-        std::ofstream out(part, std::ios::binary | std::ios::trunc);
-        out.write(data, static_cast<std::streamsize>(size));
-        out.close();
-        if (!out) {
-            std::filesystem::remove(part, ignored);
-            throw Error(ErrorCode::failure,
-                        "cannot write '" + path.string() + "': is the disk full, or the folder read-only?");
-        }
-    }
-    std::error_code failed;
-    std::filesystem::rename(part, path, failed);
-    if (failed) {
-        std::filesystem::remove(part, ignored);
-        throw Error(ErrorCode::failure, "cannot write '" + path.string() + "': " + failed.message());
-    }
+    io::PartFile file(path, true); // whether it may be overwritten is checked before the drawing
+    file.write(bytes);
+    file.publish();
 }
 
 } // namespace
@@ -158,13 +143,9 @@ void checkExport(const ExportOptions& options)
         throw Error(ErrorCode::usage, "--dpi must lie between 30 and 2400");
     if (!within(options.fontPt, 4, 48))
         throw Error(ErrorCode::usage, "--font-size must lie between 4 and 48 points");
-    const auto folder = options.path.has_parent_path() ? options.path.parent_path() : std::filesystem::path(".");
-    if (!std::filesystem::is_directory(folder))
-        throw Error(ErrorCode::failure, "cannot write '" + options.path.string() + "': the folder '" + folder.string()
-                                            + "' does not exist");
-    for (const auto& path : {options.path, sidecarPath(options.path)})
-        if (!options.force && std::filesystem::exists(path) && (path == options.path || options.sidecar))
-            throw Error(ErrorCode::failure, "'" + path.string() + "' exists; use --force to overwrite it");
+    const io::PartFile figure(options.path, options.force);
+    if (options.sidecar)
+        const io::PartFile sidecar(sidecarPath(options.path), options.force);
 }
 
 QByteArray renderFigure(const Figure& figure, const ExportOptions& options)
@@ -185,11 +166,9 @@ void exportFigure(const Figure& figure, const ExportOptions& options)
 {
     checkExport(options);
     const QByteArray bytes = renderFigure(figure, options);
-    writeFile(options.path, bytes.constData(), static_cast<std::size_t>(bytes.size()));
-    if (!options.sidecar)
-        return;
-    const std::string json = sidecarJson(figure, options.creator, options.commandLine);
-    writeFile(sidecarPath(options.path), json.data(), json.size());
+    writeFile(options.path, {bytes.constData(), static_cast<std::size_t>(bytes.size())});
+    if (options.sidecar)
+        writeFile(sidecarPath(options.path), sidecarJson(figure, options.creator, options.commandLine));
 }
 
 } // namespace kvviz::plot

@@ -4,7 +4,7 @@
 #include "app/commands.hpp"
 #include "app/console.hpp"
 #include "app/json_output.hpp"
-#include "datasets/task.hpp"
+#include "app/task_options.hpp"
 
 #include <fmt/format.h>
 
@@ -83,14 +83,7 @@ Json toJson(const datasets::Prompt& prompt)
 
 int showPrompt(const TasksOptions& options, const CommonOptions& common)
 {
-    datasets::TaskOptions task;
-    task.shots = options.shots;
-    task.seed = options.seed;
-    task.dataDir = options.dataDir;
-    task.subject = options.subject;
-    task.length = options.length;
-    task.depth = options.depth;
-    const datasets::Prompt prompt = datasets::openTask(options.name, task)->prompt(options.index);
+    const datasets::Prompt prompt = datasets::openTask(options.name, taskOptions(options))->prompt(options.index);
     if (common.json) {
         Json report = jsonReport("tasks");
         report["prompt"] = toJson(prompt);

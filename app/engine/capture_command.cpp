@@ -6,14 +6,12 @@
 #include "app/engine/capture_jobs.hpp"
 #include "app/engine/loaded_model.hpp"
 #include "app/json_output.hpp"
+#include "core/io/part_file.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <functional>
 #include <utility>
 
@@ -123,22 +121,14 @@ void writeManifest(const CaptureOptions& options, const core::ModelInfo& model)
 {
     const std::filesystem::path path = std::filesystem::path(options.output) / "capture.json";
     const std::string shard = options.shard.empty() ? "0" : options.shard.substr(0, options.shard.find('/'));
-    const std::filesystem::path part = path.string() + fmt::format(".{}.part", shard);
     const Json manifest{{"format", "kvviz-run"}, {"format_version", "1.0"}, {"creator", creatorName()},
                         {"model", {{"name", model.name}, {"sha256", model.sha256}}}, {"tasks", options.tasks},
                         {"shots", options.shots}, {"seed", options.seed}, {"begin", options.begin},
                         {"limit", options.limit.value_or(1)}, {"tier", options.tier}, {"dtype", options.dtype},
                         {"continuation", options.continuation}, {"generate", options.generate}};
-    errno = 0;
-    std::ofstream out(part);
-    out << manifest.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
-    out.close();
-    if (out && std::rename(part.c_str(), path.c_str()) == 0)
-        return;
-    const std::string cause = std::strerror(errno);
-    std::error_code ignored;
-    std::filesystem::remove(part, ignored);
-    throw Error(ErrorCode::failure, fmt::format("{}: cannot be written ({})", path.string(), cause));
+    io::PartFile file(path, true, shard);
+    file.write(manifest.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
+    file.publish();
 }
 
 void prepareFolder(const CaptureOptions& options)

@@ -5,8 +5,8 @@
 
 #include "app/console.hpp"
 #include "app/engine/text_file.hpp"
+#include "app/task_options.hpp"
 #include "core/io/capture_reader.hpp"
-#include "datasets/task.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -62,19 +62,6 @@ capture::PromptSource fromTokenIds(const std::filesystem::path& path)
         source.tokenIds.push_back(id.get<std::int32_t>());
     }
     return source;
-}
-
-datasets::TaskOptions taskOptions(const CaptureOptions& options)
-{
-    datasets::TaskOptions task;
-    task.shots = options.shots;
-    task.seed = options.seed;
-    task.dataDir = options.dataDir;
-    task.subject = options.subject;
-    task.length = options.length;
-    task.depth = options.depth;
-    task.skipBad = options.skipBad;
-    return task;
 }
 
 std::vector<capture::PromptSource> collectSources(const CaptureOptions& options)

@@ -5,14 +5,13 @@
 
 #include "app/engine/model_location.hpp"
 #include "capture/gguf.hpp"
-
-#include <chrono>
+#include "core/stopwatch.hpp"
 
 namespace kvviz::app {
 
 LoadedModel loadModelFile(const std::string& given, capture::WeightType type, int threads)
 {
-    const auto start = std::chrono::steady_clock::now();
+    const core::Stopwatch watch;
     capture::setThreads(threads);
     const std::filesystem::path path = findModel(given);
     const capture::GgufFile file(path);
@@ -21,7 +20,7 @@ LoadedModel loadModelFile(const std::string& given, capture::WeightType type, in
     const std::shared_ptr<capture::Model> model = capture::loadModel(file, type);
     model->info.sha256 = capture::sha256OfFile(path);
     loaded.model = model;
-    loaded.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    loaded.seconds = watch.seconds();
     return loaded;
 }
 

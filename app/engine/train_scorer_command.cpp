@@ -6,10 +6,10 @@
 #include "app/engine/table_output.hpp"
 #include "app/json_output.hpp"
 #include "capture/scorer_trainer.hpp"
+#include "core/stopwatch.hpp"
 
 #include <fmt/format.h>
 
-#include <chrono>
 
 namespace kvviz::app {
 namespace {
@@ -83,7 +83,7 @@ core::ModelTables tablesOf(const ScorerData& data, const ScorerSettings& setting
 int runTrainScorer(const TrainScorerOptions& options, const CommonOptions& common)
 {
     requireWritable(options.output, options.force);
-    const auto start = std::chrono::steady_clock::now();
+    const core::Stopwatch watch;
     const core::Progress progress = consoleProgress(common);
     const ScorerData data = capture::readScorerData(
         io::findCaptures({options.captures.begin(), options.captures.end()}),
@@ -97,7 +97,7 @@ int runTrainScorer(const TrainScorerOptions& options, const CommonOptions& commo
     const TrainedScorer trained = capture::trainScorer(data, settings, progress);
     finishProgress();
     writeTableFile(options.output, tablesOf(data, settings, trained, common), options.force);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds = watch.seconds();
     if (trained.sharedPrefix > 0.25)
         note(common, fmt::format("held-out prompts begin like a training prompt for {:.0f} % of their tokens on "
                                  "average (shots in common), which flatters the figures",

@@ -111,13 +111,10 @@ private:
     [[nodiscard]] static LayerPlan tokenWise(const LayerInput& input, const Budget& budget,
                                              const std::vector<std::vector<double>>& groups)
     {
-        LayerPlan plan;
-        plan.layer = input.data.layer;
-        for (const std::vector<double>& scores : groups) {
-            TopK chosen = topAndTail(scores, input.data.n, budget.capacity(input.data.n, true));
-            plan.tiesAtCut += chosen.tiesAtCut;
-            plan.kept.push_back(std::move(chosen.positions));
-        }
+        const std::int64_t capacity = budget.capacity(input.data.n, true);
+        LayerPlan plan = planOfHeads(input, [&](int kvHead) {
+            return topAndTail(groups[static_cast<std::size_t>(kvHead)], input.data.n, capacity);
+        });
         addFlag(plan, "prompt_below_chunk");
         return plan;
     }

@@ -38,17 +38,13 @@ protected:
         const std::int64_t capacity = budget.capacity(data.n);
         if (capacity >= data.n)
             return keepAll(input);
-        LayerPlan plan;
-        plan.layer = data.layer;
-        addFlag(plan, kFlagWindowExceedsBudget, capacity < m_window);
         const std::int64_t scored = std::max<std::int64_t>(0, data.n - m_window);
-        for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
+        LayerPlan plan = planOfHeads(input, [&](int kvHead) {
             const std::string key = fmt::format("received/{}/{}/{}", kvHead, scored, static_cast<int>(m_reduce));
             const auto ranking = memoised(input, key, [&] { return rank(columnSums(data, kvHead, scored)); });
-            TopK chosen = topAndTail(*ranking, data.n, capacity);
-            plan.tiesAtCut += chosen.tiesAtCut;
-            plan.kept.push_back(std::move(chosen.positions));
-        }
+            return topAndTail(*ranking, data.n, capacity);
+        });
+        addFlag(plan, kFlagWindowExceedsBudget, capacity < m_window);
         return plan;
     }
 

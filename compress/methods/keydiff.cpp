@@ -73,14 +73,7 @@ protected:
         const std::int64_t capacity = budget.capacity(input.data.n, m_compat);
         if (m_block == 0 || capacity >= input.data.n || capacity == 0)
             return rankedPlan(input, capacity, [&](int kvHead) { return ranking(input, kvHead); });
-        LayerPlan plan;
-        plan.layer = input.data.layer;
-        for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead) {
-            TopK chosen = blockwise(input, kvHead, capacity);
-            plan.tiesAtCut += chosen.tiesAtCut;
-            plan.kept.push_back(std::move(chosen.positions));
-        }
-        return plan;
+        return planOfHeads(input, [&](int kvHead) { return blockwise(input, kvHead, capacity); });
     }
 
 private:

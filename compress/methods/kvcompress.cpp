@@ -3,112 +3,18 @@
 // methods.md 5.15: squared attention as the score, one budget for all layers and heads, token by token or in blocks.
 #include "compress/methods/entries.hpp"
 
+#include "compress/kvcompress_scores.hpp"
+#include "compress/memo.hpp"
 #include "compress/method_base.hpp"
 #include "compress/pooled_scores.hpp"
-#include "compress/window_scores.hpp"
-#include "core/error.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 
 #include <fmt/format.h>
 
 namespace kvviz::compress {
 namespace {
-
-/// What of KV-Compress does not depend on the budget.
-class KvCompressScores {
-public:
-    explicit KvCompressScores(const Params& params)
-        : m_full(params.text("metric") == "full"), m_squares(params.text("power") == "l2"),
-          m_kernel(static_cast<int>(params.integer("kernel", 1, 1001))), m_window(params.integer("window", 1)),
-          m_sinks(params.integer("sinks", 0)), m_protect(params.integer("protect", 0)),
-          m_block(params.integer("block", 1, 1'000'000))
-    {
-        if (m_full && !m_squares)
-            throw core::Error(core::ErrorCode::usage, "kvcompress: power=l1 needs metric=window; captures hold the "
-                                                      "attention of all far queries as sums of squares only");
-        if (m_kernel % 2 == 0)
-            throw core::Error(core::ErrorCode::usage, fmt::format("kvcompress: kernel must be odd, not {}", m_kernel));
-    }
-    [[nodiscard]] core::Need needs() const { return m_full ? core::Need::farSquares : core::Need::windowRows; }
-    [[nodiscard]] bool clamped(const core::LayerData& data) const
-    {
-        return !m_full && observationWindow(data, m_window).clamped;
-    }
-
-    /// For what does not depend on blocks.
-    [[nodiscard]] std::string key() const
-    {
-        return fmt::format("kvcompress/{}/{}/{}/{}/{}/{}", m_full, m_squares, m_kernel, m_window, m_sinks, m_protect);
-    }
-    [[nodiscard]] std::int64_t block() const { return m_block; }
-    [[nodiscard]] std::int64_t sinks(std::int64_t n) const { return std::min(m_sinks, n); }
-    [[nodiscard]] std::int64_t safeTokens(std::int64_t n) const { return std::min(n, m_sinks + m_protect); }
-
-    /// M[g,j]. [n]
-    [[nodiscard]] std::vector<double> metric(const core::LayerData& data, int kvHead) const
-    {
-        std::vector<double> total(static_cast<std::size_t>(data.n), 0.0);
-        for (int r = 0; r < data.heads.groupSize(); ++r) {
-            const int head = data.heads.firstQueryHead(kvHead) + r;
-            const std::vector<double> part = m_full ? farSquares(data, head) : windowMetric(data, head);
-            std::transform(part.begin(), part.end(), total.begin(), total.begin(), std::plus<>());
-        }
-        return total;
-    }
-
-    /// The tokens between sinks and protected window, numbered from the first of them, by their metric.
-    [[nodiscard]] std::shared_ptr<const Ranking> evictable(const LayerInput& input, int kvHead) const
-    {
-        return memoised(input, fmt::format("{}/{}", key(), kvHead), [&] {
-            const std::vector<double> all = metric(input.data, kvHead);
-            const auto from = all.begin() + sinks(input.data.n);
-            return rank({from, from + (input.data.n - safeTokens(input.data.n))});
-        });
-    }
-
-    /// What evicting each group of `block` tokens of a head would cost, best (last to go) first. Groups are cut from
-    /// the worst token on; the first one brings the head's length to a multiple of the block.
-    [[nodiscard]] std::vector<double> groupCosts(const LayerInput& input, int kvHead) const
-    {
-        const auto ranking = evictable(input, kvHead);
-        const std::int64_t count = std::ssize(ranking->order);
-        std::vector<double> costs;
-        for (std::int64_t gone = firstGroup(input.data.n); gone <= count; gone += m_block) {
-            const std::int32_t best = ranking->order[static_cast<std::size_t>(count - gone)];
-            costs.push_back(ranking->scores[static_cast<std::size_t>(best)]);
-        }
-        std::reverse(costs.begin(), costs.end());
-        return costs;
-    }
-    /// Tokens of a head's first `groups` groups to go.
-    [[nodiscard]] std::int64_t groupTokens(std::int64_t n, std::int64_t groups) const
-    {
-        return groups == 0 ? 0 : firstGroup(n) + (groups - 1) * m_block;
-    }
-
-private:
-    [[nodiscard]] std::int64_t firstGroup(std::int64_t n) const { return n % m_block > 0 ? n % m_block : m_block; }
-
-    [[nodiscard]] static std::vector<double> farSquares(const core::LayerData& data, int head)
-    {
-        const auto from = data.receivedSqFar.begin() + head * data.total();
-        return {from, from + data.n};
-    }
-    [[nodiscard]] std::vector<double> windowMetric(const core::LayerData& data, int head) const
-    {
-        const std::int64_t window = observationWindow(data, m_window).size;
-        std::vector<double> sums = m_squares ? windowSquares(data, head, window, data.n)
-                                             : windowScores(data, head, window, data.n);
-        return pool1d(sums, m_kernel, Pool::maximum);
-    }
-
-    bool m_full, m_squares;
-    int m_kernel;
-    std::int64_t m_window, m_sinks, m_protect, m_block;
-};
 
 /// Costs of the groups of all layers.
 struct GroupSurvey final : Survey {
@@ -153,7 +59,7 @@ protected:
         const std::int64_t rounded = (capacity + block - 1) / block * block;
         LayerPlan plan = planWithin(input, rounded);
         addFlag(plan, kFlagWindowClamped, m_scores.clamped(input.data));
-        noteHeadBudgets(plan);
+        addHeadBudgets(plan);
         return plan;
     }
 
@@ -201,16 +107,13 @@ private:
         const std::int64_t n = input.data.n, block = m_scores.block();
         const std::int64_t freed = (n + block - 1) / block - capacity / block; // blocks of a head, on average
         const PooledScores::Shares shares = pool.share(pool.items() - freed * pool.units());
-        LayerPlan plan;
-        plan.layer = input.data.layer;
-        for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead) {
+        return planOfHeads(input, [&](int kvHead) {
             const auto unit = static_cast<std::size_t>(firstUnit + kvHead);
             const auto ranking = m_scores.evictable(input, kvHead);
             const std::int64_t gone = m_scores.groupTokens(n, pool.size(unit) - shares.counts.at(unit));
-            plan.kept.push_back(withProtected(topOf(*ranking, std::ssize(ranking->order) - gone).positions, n));
-            plan.tiesAtCut += shares.ties.at(unit);
-        }
-        return plan;
+            return TopK{withProtected(topOf(*ranking, std::ssize(ranking->order) - gone).positions, n),
+                        shares.ties.at(unit)};
+        });
     }
 
     /// Sinks, the given evictable tokens, and the protected window.

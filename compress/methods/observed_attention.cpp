@@ -4,8 +4,8 @@
 #include "compress/methods/entries.hpp"
 
 #include "compress/head_groups.hpp"
-#include "compress/memo.hpp"
 #include "compress/method_base.hpp"
+#include "compress/ranked_plan.hpp"
 
 #include <fmt/format.h>
 
@@ -29,18 +29,8 @@ public:
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
     {
-        const core::LayerData& data = input.data;
-        const std::int64_t capacity = budget.capacity(data.n, m_compat);
-        if (capacity >= data.n)
-            return keepAll(input);
-        LayerPlan plan;
-        plan.layer = data.layer;
-        for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
-            TopK chosen = topOf(*ranking(input, kvHead), capacity);
-            plan.tiesAtCut += chosen.tiesAtCut;
-            plan.kept.push_back(std::move(chosen.positions));
-        }
-        return plan;
+        return rankedPlan(input, budget.capacity(input.data.n, m_compat),
+                          [&](int kvHead) { return ranking(input, kvHead); });
     }
 
 private:

@@ -5,6 +5,7 @@
 #include "compress/methods/entries.hpp"
 
 #include "compress/method_base.hpp"
+#include "compress/ranked_plan.hpp"
 
 namespace kvviz::compress {
 namespace {
@@ -17,17 +18,9 @@ public:
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
     {
-        const core::LayerData& data = input.data;
-        requireFuture(data, info().name);
-        const std::int64_t capacity = budget.capacity(data.n);
-        LayerPlan plan;
-        plan.layer = data.layer;
-        for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
-            TopK chosen = topOf(*futureRanking(input, kvHead), capacity);
-            plan.tiesAtCut += chosen.tiesAtCut;
-            plan.kept.push_back(std::move(chosen.positions));
-        }
-        return plan;
+        requireFuture(input.data, info().name);
+        return rankedPlan(input, budget.capacity(input.data.n),
+                          [&](int kvHead) { return futureRanking(input, kvHead); });
     }
 };
 

@@ -6,6 +6,7 @@
 #include "compress/future_mass.hpp"
 #include "compress/method_base.hpp"
 #include "compress/output_elimination.hpp"
+#include "compress/ranked_plan.hpp"
 
 #include <fmt/format.h>
 
@@ -24,19 +25,10 @@ protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
     {
         requireFuture(input.data, info().name);
-        const std::int64_t capacity = budget.capacity(input.data.n);
-        if (capacity >= input.data.n)
-            return keepAll(input);
-        LayerPlan plan;
-        plan.layer = input.data.layer;
-        for (int kvHead = 0; kvHead < input.data.heads.kvHeads(); ++kvHead) {
-            const auto ranking = memoised(input, fmt::format("output_elimination/{}/{}", kvHead, m_step),
-                                          [&] { return outputElimination(input.data, kvHead, m_step); });
-            TopK chosen = topOf(*ranking, capacity);
-            plan.tiesAtCut += chosen.tiesAtCut;
-            plan.kept.push_back(std::move(chosen.positions));
-        }
-        return plan;
+        return rankedPlan(input, budget.capacity(input.data.n), [&](int kvHead) {
+            return memoised(input, fmt::format("output_elimination/{}/{}", kvHead, m_step),
+                            [&] { return outputElimination(input.data, kvHead, m_step); });
+        });
     }
 
 private:

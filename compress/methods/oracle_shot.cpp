@@ -6,9 +6,8 @@
 
 #include "compress/knapsack.hpp"
 #include "compress/method_base.hpp"
-#include "compress/shots.hpp"
+#include "compress/shot_frame.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace kvviz::compress {
@@ -23,7 +22,7 @@ struct ShotChoices {
 class OracleShot final : public MethodBase {
 public:
     OracleShot(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_frame(params().text("frame"))
+        : MethodBase(info, std::move(resolved)), m_frame(params())
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::decodeRows; }
@@ -35,32 +34,19 @@ protected:
         const std::int64_t capacity = budget.capacity(input.data.n);
         if (capacity >= input.data.n)
             return keepAll(input);
-        const auto choices = memoised(input, "shot_knapsack/" + m_frame, [&] { return solve(input); });
-        const PromptUnits& units = choices->units;
-        if (units.shots.empty()) { // nothing that could be dropped as a whole, as in ShotKV
-            LayerPlan plan = keepAll(input);
-            addFlag(plan, "no_shots");
+        const auto choices = memoised(input, "shot_knapsack/" + m_frame.rule(), [&] { return solve(input); });
+        return m_frame.plan(input, choices->units, capacity, [&](std::int64_t room) {
+            const std::vector<std::size_t> chosen = choices->knapsack.best(room);
+            LayerPlan plan = shotPlan(input, choices->units, chosen);
+            addFlag(plan, "no_shot_fits", chosen.empty());
             return plan;
-        }
-        const bool charged = m_frame == "keep_charged";
-        const std::int64_t room = charged ? capacity - std::ssize(units.frame) : capacity;
-        TopK kept{units.frame, 0};
-        const std::vector<std::size_t> chosen = choices->knapsack.best(room);
-        for (const std::size_t shot : chosen)
-            kept.positions.insert(kept.positions.end(), units.shots[shot].begin(), units.shots[shot].end());
-        std::sort(kept.positions.begin(), kept.positions.end());
-        LayerPlan plan = sharedPlan(input, kept);
-        addFlag(plan, "no_shot_fits", chosen.empty());
-        addFlag(plan, "frame_exceeds_budget", charged && room <= 0);
-        return plan;
+        });
     }
 
 private:
     [[nodiscard]] ShotChoices solve(const LayerInput& input) const
     {
-        PromptUnits units = promptUnits(input.segments, input.data.n);
-        if (m_frame == "as_unit" && !units.shots.empty() && !units.frame.empty())
-            units.shots.push_back(std::exchange(units.frame, {}));
+        PromptUnits units = m_frame.units(input);
         std::vector<double> values(units.shots.size(), 0.0);
         std::vector<std::int64_t> sizes;
         for (const Unit& shot : units.shots)
@@ -74,7 +60,7 @@ private:
         return {std::move(units), Knapsack(values, std::move(sizes), input.data.n)};
     }
 
-    std::string m_frame;
+    ShotFrame m_frame;
 };
 
 const MethodInfo& oracleShotInfo()
@@ -90,11 +76,7 @@ const MethodInfo& oracleShotInfo()
         .equation = "max sum_{i kept} sum_{t in shot i} sum_h sum_{future q} A[h,q,t]  with  sum_{i kept} k_i <= C - "
                     "frame (0/1 knapsack)",
         .source = "upper bound of ShotKV, defined in docs/methods.md",
-        .params = {{"frame",
-                    "keep_charged",
-                    "tokens outside any shot: kept and charged to the budget, kept for free, or one more unit that "
-                    "competes (as in shotkv)",
-                    {"keep_charged", "keep_free", "as_unit"}}},
+        .params = {ShotFrame::param()},
         .presets = {}};
     return info;
 }

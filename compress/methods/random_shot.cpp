@@ -4,12 +4,9 @@
 // (seed, layer, shot), so it depends on nothing else.
 #include "compress/methods/entries.hpp"
 
-#include "compress/hash_random.hpp"
 #include "compress/method_base.hpp"
-#include "compress/shots.hpp"
-
-#include <algorithm>
-#include <utility>
+#include "compress/shot_frame.hpp"
+#include "core/hash_random.hpp"
 
 namespace kvviz::compress {
 namespace {
@@ -22,7 +19,7 @@ public:
         : MethodBase(info, std::move(resolved)),
           m_seed(static_cast<std::uint64_t>(params().integer("seed", 0, Params::kNoMaximum))),
           m_draws(params().integer("seeds", 1, 10'000)), m_shared(params().flag("shared_layers")),
-          m_frame(params().text("frame")), m_skip(params().text("overflow") == "skip")
+          m_frame(params()), m_skip(params().text("overflow") == "skip")
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::none; }
@@ -31,23 +28,12 @@ public:
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
     {
-        const std::int64_t n = input.data.n;
-        const std::int64_t capacity = budget.capacity(n);
-        if (capacity >= n)
+        const std::int64_t capacity = budget.capacity(input.data.n);
+        if (capacity >= input.data.n)
             return keepAll(input);
-        PromptUnits units = promptUnits(input.segments, n);
-        if (units.shots.empty()) { // nothing that could be dropped as a whole
-            LayerPlan plan = keepAll(input);
-            addFlag(plan, "no_shots");
-            return plan;
-        }
-        const std::int64_t frameTokens = std::ssize(units.frame);
-        if (m_frame == "as_unit" && frameTokens > 0)
-            units.shots.push_back(std::exchange(units.frame, {}));
-        const std::int64_t room = m_frame == "keep_charged" ? capacity - frameTokens : capacity;
-        LayerPlan plan = chosenPlan(input, units, room);
-        addFlag(plan, "frame_exceeds_budget", m_frame == "keep_charged" && room <= 0);
-        return plan;
+        const PromptUnits units = m_frame.units(input);
+        return m_frame.plan(input, units, capacity,
+                            [&](std::int64_t room) { return chosenPlan(input, units, room); });
     }
 
 private:
@@ -56,13 +42,9 @@ private:
         const auto layer = static_cast<std::uint64_t>(m_shared ? 0 : input.data.layer);
         std::vector<double> draws;
         for (std::size_t shot = 0; shot < units.shots.size(); ++shot)
-            draws.push_back(hashUniform({kStream, input.seed, m_seed, layer, static_cast<std::uint64_t>(shot)}));
+            draws.push_back(core::hashUniform({kStream, input.seed, m_seed, layer, static_cast<std::uint64_t>(shot)}));
         const UnitChoice choice = chooseUnits(draws, units.shots, room, m_skip);
-        TopK kept{units.frame, 0};
-        for (const std::size_t shot : choice.chosen)
-            kept.positions.insert(kept.positions.end(), units.shots[shot].begin(), units.shots[shot].end());
-        std::sort(kept.positions.begin(), kept.positions.end());
-        LayerPlan plan = sharedPlan(input, kept);
+        LayerPlan plan = shotPlan(input, units, choice.chosen);
         addFlag(plan, "no_shot_fits", choice.chosen.empty());
         return plan;
     }
@@ -70,7 +52,7 @@ private:
     std::uint64_t m_seed;
     std::int64_t m_draws;
     bool m_shared;
-    std::string m_frame;
+    ShotFrame m_frame;
     bool m_skip;
 };
 
@@ -88,8 +70,7 @@ const MethodInfo& randomShotInfo()
         .params = {{"seeds", "20", "draws that a replay averages", {}},
                    {"seed", "0", "draw number, on top of the seed of the run", {}},
                    {"shared_layers", "false", "the same order in every layer", {"true", "false"}},
-                   {"frame", "keep_charged", "tokens outside any shot, as in shotkv",
-                    {"keep_charged", "keep_free", "as_unit"}},
+                   ShotFrame::param(),
                    {"overflow", "stop", "at the first shot that does not fit: stop, or skip it and go on",
                     {"stop", "skip"}}},
         .presets = {}};

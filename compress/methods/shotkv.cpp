@@ -5,9 +5,9 @@
 
 #include "compress/kept_sets.hpp"
 #include "compress/online_steps.hpp"
+#include "compress/shot_frame.hpp"
 #include "compress/shot_scores.hpp"
 #include "compress/shotkv_decode.hpp"
-#include "compress/shots.hpp"
 
 #include <algorithm>
 
@@ -39,7 +39,7 @@ struct ShotSurvey final : Survey {
 class ShotKv final : public MethodBase {
 public:
     ShotKv(const MethodInfo& info, Params resolved)
-        : MethodBase(info, std::move(resolved)), m_rule(params()), m_frame(params().text("frame")),
+        : MethodBase(info, std::move(resolved)), m_rule(params()), m_frame(params()),
           m_skip(params().text("overflow") == "skip"), m_minOne(params().flag("min_one")),
           m_decode(params().flag("decode")), m_recall(params().flag("recall")), m_global(params().flag("global"))
     {
@@ -71,23 +71,12 @@ protected:
 private:
     [[nodiscard]] LayerPlan prefillPlan(const LayerInput& input, const Budget& budget) const
     {
-        const core::LayerData& data = input.data;
-        const std::int64_t capacity = budget.capacity(data.n);
-        if (capacity >= data.n)
+        const std::int64_t capacity = budget.capacity(input.data.n);
+        if (capacity >= input.data.n)
             return keepAll(input);
-        PromptUnits units = promptUnits(input.segments, data.n);
-        if (units.shots.empty()) { // nothing that could be dropped as a whole
-            LayerPlan plan = keepAll(input);
-            addFlag(plan, "no_shots");
-            return plan;
-        }
-        const std::int64_t frameTokens = std::ssize(units.frame);
-        if (m_frame == "as_unit" && frameTokens > 0)
-            units.shots.push_back(std::exchange(units.frame, {}));
-        const std::int64_t room = m_frame == "keep_charged" ? capacity - frameTokens : capacity;
-        LayerPlan plan = chooseShots(input, units, room);
-        addFlag(plan, "frame_exceeds_budget", m_frame == "keep_charged" && room <= 0);
-        return plan;
+        const PromptUnits units = m_frame.units(input);
+        return m_frame.plan(input, units, capacity,
+                            [&](std::int64_t room) { return chooseShots(input, units, room); });
     }
 
     [[nodiscard]] LayerPlan chooseShots(const LayerInput& input, const PromptUnits& units, std::int64_t room) const
@@ -102,11 +91,7 @@ private:
         if (nothing && m_minOne)
             choice.chosen.push_back(
                 static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin()));
-        TopK kept{units.frame, choice.tiesAtCut};
-        for (const std::size_t shot : choice.chosen)
-            kept.positions.insert(kept.positions.end(), units.shots[shot].begin(), units.shots[shot].end());
-        std::sort(kept.positions.begin(), kept.positions.end());
-        LayerPlan plan = sharedPlan(input, kept);
+        LayerPlan plan = shotPlan(input, units, choice.chosen, choice.tiesAtCut);
         addFlag(plan, "no_shot_fits", nothing);
         addFlag(plan, "min_one_used", nothing && m_minOne);
         addFlag(plan, "overflow_rules_differ", stop.chosen != skip.chosen);
@@ -122,7 +107,7 @@ private:
     }
 
     ShotScoreRule m_rule;
-    std::string m_frame;
+    ShotFrame m_frame;
     bool m_skip, m_minOne, m_decode, m_recall, m_global;
     std::optional<double> m_decodeRatio;
 };
@@ -137,9 +122,7 @@ std::vector<ParamSpec> shotkvParams()
          {"all", "window", "seen_mean", "question"}},
         {"window", "32", "prompt queries under acc=window", {}},
         {"global", "false", "one set of shots for all layers, from scores averaged over them", kTrueFalse},
-        {"frame", "keep_charged", "tokens outside any shot: kept and charged to the budget, kept for free, or one more "
-                                  "unit that competes",
-         {"keep_charged", "keep_free", "as_unit"}},
+        ShotFrame::param(),
         {"overflow", "stop", "at the first shot that does not fit: stop, or skip it and go on", {"stop", "skip"}},
         {"min_one", "false", "keep the best shot even if none fits", kTrueFalse},
         {"decode", "true", "evict generated tokens too, at each step", kTrueFalse},

@@ -5,8 +5,7 @@
 
 #include "compress/method_base.hpp"
 #include "compress/snap_params.hpp"
-
-#include <limits>
+#include "compress/snap_select.hpp"
 
 namespace kvviz::compress {
 namespace {
@@ -21,33 +20,17 @@ public:
 
     [[nodiscard]] std::vector<double> scores(const LayerInput& input, int kvHead) const override
     {
-        SnapOptions options = m_options;
-        options.window = observationWindow(input.data, m_options.window).size;
-        std::vector<double> all = snapRanking(input, kvHead, options)->scores;
-        all.resize(static_cast<std::size_t>(input.data.n), std::numeric_limits<double>::infinity());
-        return all;
+        return snapPromptScores(input, kvHead, m_options);
     }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
     {
-        const core::LayerData& data = input.data;
-        const std::int64_t capacity = budget.capacity(data.n, m_compat);
-        if (capacity >= data.n)
+        const std::int64_t capacity = budget.capacity(input.data.n, m_compat);
+        if (capacity >= input.data.n)
             return keepAll(input);
-        const ObservationWindow window = observationWindow(data, m_options.window);
-        SnapOptions options = m_options;
-        options.window = window.size;
-        LayerPlan plan;
-        plan.layer = data.layer;
-        addFlag(plan, kFlagWindowClamped, window.clamped);
-        addFlag(plan, kFlagWindowExceedsBudget, capacity < window.size);
-        for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
-            TopK chosen = topAndTail(*snapRanking(input, kvHead, options), data.n, capacity);
-            plan.tiesAtCut += chosen.tiesAtCut;
-            plan.kept.push_back(std::move(chosen.positions));
-        }
-        return plan;
+        return snapPlan(input, m_options,
+                        std::vector<std::int64_t>(static_cast<std::size_t>(input.data.heads.kvHeads()), capacity));
     }
 
 private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Claim, sync, rename, remove.
+// Claim, write, sync, rename, remove.
 #include "core/io/part_file.hpp"
 
 #include "core/error.hpp"
@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <unistd.h>
 
 namespace kvviz::io {
@@ -48,9 +49,10 @@ void syncFolder(const std::filesystem::path& folder) noexcept
 
 } // namespace
 
-PartFile::PartFile(std::filesystem::path path, bool force) : m_path(std::move(path)), m_part(m_path)
+PartFile::PartFile(std::filesystem::path path, bool force, const std::string& writer)
+    : m_path(std::move(path)), m_part(m_path)
 {
-    m_part += ".part";
+    m_part += writer.empty() ? ".part" : fmt::format(".{}.part", writer);
     std::error_code ignored;
     const std::filesystem::path folder = m_path.has_parent_path() ? m_path.parent_path() : ".";
     if (!m_path.has_filename() || std::filesystem::is_directory(m_path, ignored))
@@ -78,6 +80,16 @@ void PartFile::claim()
         fail("create", m_part);
     ::close(descriptor);
     m_claimed = true;
+}
+
+void PartFile::write(std::string_view bytes)
+{
+    claim();
+    std::ofstream stream(m_part, std::ios::binary | std::ios::trunc);
+    stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    stream.close();
+    if (!stream)
+        fail("write", m_part);
 }
 
 void PartFile::publish()

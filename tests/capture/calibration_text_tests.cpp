@@ -5,9 +5,10 @@
 #include "capture/gguf.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "tests/support/bad_input.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"
-#include "tests/support/model_folder.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <set>
 
@@ -19,15 +20,15 @@ namespace {
 /// A byte-level vocabulary; `addsBos` as in models that want one.
 Tokenizer tinyTokenizer(bool addsBos)
 {
-    const tests::ModelFolder folder;
-    tests::GgufBuilder builder;
-    const std::vector<std::string> tokens = tests::tinyVocabulary();
+    const test::ScratchFolder folder;
+    test::GgufBuilder builder;
+    const std::vector<std::string> tokens = test::tinyVocabulary();
     builder.string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", "gpt-2");
-    builder.strings("tokenizer.ggml.tokens", tokens).strings("tokenizer.ggml.merges", tests::tinyMerges());
+    builder.strings("tokenizer.ggml.tokens", tokens).strings("tokenizer.ggml.merges", test::tinyMerges());
     builder.u32("tokenizer.ggml.bos_token_id", static_cast<std::uint32_t>(tokens.size() - 3));
     builder.boolean("tokenizer.ggml.add_bos_token", addsBos);
-    builder.write(folder.path("tokenizer.gguf"));
-    return Tokenizer(GgufFile(folder.path("tokenizer.gguf")));
+    builder.write(folder / "tokenizer.gguf");
+    return Tokenizer(GgufFile(folder / "tokenizer.gguf"));
 }
 
 } // namespace
@@ -93,9 +94,9 @@ TEST_CASE("whole pieces leave the rest of a text out", "[capture][tables][unit]"
     const auto pieces = textPieces(tokenizer, "0123456789", 4, 1000, true);
     REQUIRE(pieces.size() == 2);
     CHECK(tokenizer.decode(pieces[1]) == "4567");
-    CHECK_THAT(tests::badInputMessage([&] { static_cast<void>(textPieces(tokenizer, "012", 4, 1000, true)); }),
+    CHECK_THAT(test::badInputMessage([&] { static_cast<void>(textPieces(tokenizer, "012", 4, 1000, true)); }),
                Catch::Contains("shorter than one piece of 4 tokens"));
-    CHECK_THAT(tests::badInputMessage([&] { static_cast<void>(textPieces(tokenizer, "", 4, 1000, false)); }),
+    CHECK_THAT(test::badInputMessage([&] { static_cast<void>(textPieces(tokenizer, "", 4, 1000, false)); }),
                Catch::Contains("no tokens"));
     CHECK_THROWS_AS(textPieces(tinyTokenizer(true), "0123", 1, 1000, false), core::Error);
 }

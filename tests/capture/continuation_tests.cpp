@@ -4,36 +4,24 @@
 #include "capture/continuation.hpp"
 #include "capture/decoder.hpp"
 #include "capture/gguf.hpp"
+#include "tests/support/bad_input.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"
 #include "tests/support/h5_fixture.hpp"
-#include "tests/support/model_folder.hpp"
 #include "tests/support/naive_llama.hpp"
 #include "tests/support/plain_attention.hpp"
+#include "tests/support/tiny_model.hpp"
 
 #include <cmath>
 #include <limits>
 
 using namespace kvviz;
 using namespace kvviz::capture;
-using tests::PlainAttention;
+using test::PlainAttention;
+using test::someIds;
+using test::tinyModel;
 
 namespace {
-
-std::shared_ptr<const Model> tinyModel(const tests::TinyLlama& shape = {}, WeightType type = WeightType::float32)
-{
-    const tests::ModelFolder folder;
-    tests::writeTinyLlama(folder.path("tiny.gguf"), shape);
-    return loadModel(GgufFile(folder.path("tiny.gguf")), type);
-}
-
-std::vector<std::int32_t> someIds(std::int64_t count)
-{
-    std::vector<std::int32_t> ids;
-    for (std::int64_t i = 0; i < count; ++i)
-        ids.push_back(static_cast<std::int32_t>((i * 7919 + i * i % 31) % 256));
-    return ids;
-}
 
 /// The larger of the two; NaN if either is (std::max would hide it).
 double worse(double worst, double difference) { return difference <= worst ? worst : difference; }
@@ -121,7 +109,7 @@ TEST_CASE("a continuation over the whole cache gives the logits of the decoder's
     const auto [heads, kvHeads] = GENERATE(std::pair(4, 2), std::pair(4, 4), std::pair(4, 1));
     const std::int64_t n = GENERATE(1, 60);
     const std::int64_t t = GENERATE(1, 2, 17);
-    tests::TinyLlama shape;
+    test::TinyLlama shape;
     shape.heads = heads;
     shape.kvHeads = kvHeads;
     shape.tied = n == 1;
@@ -134,7 +122,7 @@ TEST_CASE("a continuation over the whole cache gives the logits of the decoder's
 
 TEST_CASE("a continuation of a real model gives the logits of the decoder's steps", "[capture][model]")
 {
-    std::vector<std::int32_t> ids = tests::H5Fixture(KVVIZ_TEST_DATA "/kvpress-smollm2.h5").ints("input_ids");
+    std::vector<std::int32_t> ids = test::H5Fixture(KVVIZ_TEST_DATA "/kvpress-smollm2.h5").ints("input_ids");
     ids.resize(68);
     setThreads(0);
     const Prefilled prompt(loadModel(GgufFile(KVVIZ_TEST_MODEL), WeightType::float32), ids, 60);
@@ -158,7 +146,7 @@ TEST_CASE("bfloat16 weights are run as the decoder runs them", "[capture][unit]"
 TEST_CASE("a stream that lost keys equals a transformer that cannot see them", "[capture][unit]")
 {
     const auto [heads, kvHeads] = GENERATE(std::pair(4, 2), std::pair(6, 2), std::pair(2, 1));
-    tests::TinyLlama shape;
+    test::TinyLlama shape;
     shape.layers = 3;
     shape.heads = heads;
     shape.kvHeads = kvHeads;
@@ -172,8 +160,8 @@ TEST_CASE("a stream that lost keys equals a transformer that cannot see them", "
     const auto logits = runTogether(prompt, {&full, &third, &none});
 
     const auto expected = [&](const PlainAttention::Kept& kept) {
-        const tests::NaiveRun run =
-            tests::naiveRun(*model, ids, [&](int layer, int kvHead, std::int64_t query, std::int64_t key) {
+        const test::NaiveRun run =
+            test::naiveRun(*model, ids, [&](int layer, int kvHead, std::int64_t query, std::int64_t key) {
                 return query < n || key >= n || kept(layer, kvHead, key); // the prefill itself sees everything
             });
         return std::vector<double>(run.logits.end() - t * model->info.vocabSize, run.logits.end());
@@ -249,13 +237,13 @@ TEST_CASE("a continuation refuses tokens and places that it cannot run", "[captu
         Continuation(model, first, ids, streams);
     };
     CHECK_NOTHROW(make(context - 3, someIds(3)));
-    CHECK(tests::badInputMessage([&] {
+    CHECK(test::badInputMessage([&] {
               make(5, {1, model->info.vocabSize});
           }).find("outside the vocabulary")
           != std::string::npos);
-    CHECK(tests::badInputMessage([&] { make(5, {1, -1}); }).find("token id -1") != std::string::npos);
-    CHECK(tests::badInputMessage([&] { make(5, {}); }).find("no tokens") != std::string::npos);
-    CHECK(tests::badInputMessage([&] { make(context - 3, someIds(4)); }).find("exceed the context")
+    CHECK(test::badInputMessage([&] { make(5, {1, -1}); }).find("token id -1") != std::string::npos);
+    CHECK(test::badInputMessage([&] { make(5, {}); }).find("no tokens") != std::string::npos);
+    CHECK(test::badInputMessage([&] { make(context - 3, someIds(4)); }).find("exceed the context")
           != std::string::npos);
     CHECK_THROWS_AS(make(-1, someIds(4)), core::Error);
     CHECK_THROWS_AS(make(5, someIds(4), 0), core::Error);

@@ -79,7 +79,7 @@ struct ReferenceHook final : AttentionHook {
 
 TEST_CASE("logits, attention, norms and greedy tokens agree with transformers", "[capture][model]")
 {
-    const tests::H5Fixture fixture(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
+    const test::H5Fixture fixture(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
     const std::vector<std::int32_t> ids = fixture.ints("input_ids");
     const std::int64_t n = std::ssize(ids);
     REQUIRE(n == 336);

@@ -2,33 +2,19 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // Properties of the decoder on tiny random models: one prefill equals many steps, blocks and threads change nothing.
 #include "capture/decoder.hpp"
-#include "capture/gguf.hpp"
 #include "capture/recorders.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"
-#include "tests/support/model_folder.hpp"
+#include "tests/support/tiny_model.hpp"
 
 #include <cmath>
 
 using namespace kvviz;
 using namespace kvviz::capture;
+using test::someIds;
+using test::tinyModel;
 
 namespace {
-
-std::shared_ptr<const Model> tinyModel(const tests::TinyLlama& shape, WeightType type = WeightType::float32)
-{
-    const tests::ModelFolder folder;
-    tests::writeTinyLlama(folder.path("tiny.gguf"), shape);
-    return loadModel(GgufFile(folder.path("tiny.gguf")), type);
-}
-
-std::vector<std::int32_t> someIds(std::int64_t count)
-{
-    std::vector<std::int32_t> ids;
-    for (std::int64_t i = 0; i < count; ++i)
-        ids.push_back(static_cast<std::int32_t>((i * 7919 + i * i % 31) % 256));
-    return ids;
-}
 
 /// Rows of every layer and head, whatever the phase, and the statistics of the prompt.
 struct RowKeeper final : AttentionHook {
@@ -56,7 +42,7 @@ struct RowKeeper final : AttentionHook {
 TEST_CASE("a prompt read at once gives the logits of the same tokens read one by one", "[capture][unit]")
 {
     const auto [heads, kvHeads] = GENERATE(std::pair(4, 2), std::pair(4, 4), std::pair(4, 1));
-    tests::TinyLlama shape;
+    test::TinyLlama shape;
     shape.heads = heads;
     shape.kvHeads = kvHeads;
     shape.context = 400;

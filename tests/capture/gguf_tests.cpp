@@ -6,15 +6,17 @@
 #include "capture/gguf.hpp"
 #include "capture/tokenizer.hpp"
 #include "core/error.hpp"
+#include "tests/support/bad_input.hpp"
 #include "tests/support/gguf_builder.hpp"
-#include "tests/support/model_folder.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <random>
 
 using namespace kvviz::capture;
-using namespace kvviz::tests;
+using namespace kvviz::test;
 using Catch::Matchers::Contains;
 
 namespace {
@@ -25,7 +27,7 @@ template <class T> std::string bytesOf(T value)
 }
 
 /// The message that a file with these bytes is refused with.
-std::string refusal(const ModelFolder& folder, const std::string& bytes)
+std::string refusal(const ScratchFolder& folder, const std::string& bytes)
 {
     const auto path = folder.write("hostile.gguf", bytes);
     const std::string message = badInputMessage([&] { GgufFile file(path); });
@@ -63,7 +65,7 @@ bool loadsOrRefuses(const std::filesystem::path& path)
 
 TEST_CASE("every metadata type is read in both versions", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     const auto version = GENERATE(2u, 3u);
     GgufBuilder builder(version);
     builder.raw("u8", 0, "\xff").raw("i8", 1, "\xff").raw("u16", 2, "\xff\xff").raw("i16", 3, "\xff\xff");
@@ -72,8 +74,8 @@ TEST_CASE("every metadata type is read in both versions", "[capture][unit]")
     builder.boolean("yes", true).boolean("no", false).string("text", "na\u00efve").string("empty", "");
     builder.strings("words", {"a", "", "c d"}).i32s("numbers", {1, -2}).f32s("reals", {0.25f});
     builder.raw("bits", 9, bytesOf(7u) + bytesOf(std::uint64_t{3}) + std::string("\1\0\1", 3));
-    builder.write(folder.path("m.gguf"));
-    const GgufFile file(folder.path("m.gguf"));
+    builder.write(folder / "m.gguf");
+    const GgufFile file(folder / "m.gguf");
     CHECK(file.version() == version);
     CHECK(file.metadata().size() == 18);
     CHECK(file.integer("u8") == 255);
@@ -110,13 +112,13 @@ TEST_CASE("every metadata type is read in both versions", "[capture][unit]")
 
 TEST_CASE("tensors are found with their shape outermost first and their bytes", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     const std::uint64_t alignment = GENERATE(std::uint64_t{1}, std::uint64_t{32}, std::uint64_t{4096});
     GgufBuilder builder;
     builder.u32("general.alignment", static_cast<std::uint32_t>(alignment)).alignment(alignment);
     builder.tensor("a", {2, 3}, {1, 2, 3, 4, 5, 6}).tensor("b", {1}, {7}).tensor("c", {2, 1, 1, 2}, {8, 9, 10, 11});
-    builder.write(folder.path("m.gguf"));
-    const GgufFile file(folder.path("m.gguf"));
+    builder.write(folder / "m.gguf");
+    const GgufFile file(folder / "m.gguf");
     REQUIRE(file.tensors().size() == 3);
     CHECK(file.findTensor("none") == nullptr);
     std::vector<float> values(6);
@@ -136,7 +138,7 @@ TEST_CASE("tensors are found with their shape outermost first and their bytes", 
 
 TEST_CASE("a file that is no little-endian GGUF of version 2 or 3 is refused", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     CHECK_THAT(refusal(folder, "GG"), Contains("not a GGUF file"));
     CHECK_THAT(refusal(folder, "PK\3\4 something else entirely"), Contains("not a GGUF file"));
     CHECK_THAT(refusal(folder, "GGUF"), Contains("truncated"));
@@ -148,7 +150,7 @@ TEST_CASE("a file that is no little-endian GGUF of version 2 or 3 is refused", "
 
 TEST_CASE("counts and lengths beyond the file are refused before memory is asked for", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
     CHECK_THAT(refusal(folder, header(kHuge, 0)), Contains("tensors are announced"));
     CHECK_THAT(refusal(folder, header(0, kHuge)), Contains("metadata keys are announced"));
@@ -168,7 +170,7 @@ TEST_CASE("counts and lengths beyond the file are refused before memory is asked
 
 TEST_CASE("contradictory metadata and tensor tables are refused with the name", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     const auto twice = GgufBuilder().u32("a.key", 1).u32("a.key", 1);
     CHECK_THAT(refusal(folder, twice.build()), Contains("'a.key'") && Contains("twice"));
     for (const std::uint32_t alignment : {0u, 3u, 48u, 0x80000000u})
@@ -201,15 +203,15 @@ TEST_CASE("contradictory metadata and tensor tables are refused with the name", 
 
 TEST_CASE("names with control characters are shown harmlessly", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     const std::string message = refusal(folder, GgufBuilder().tensor("a\x1b[31m\xff", {4}, 99, "").build());
     CHECK_THAT(message, Contains("a<1B>[31m<FF>"));
 }
 
 TEST_CASE("a model cut at any length is refused, or loads because only padding was cut", "[capture][unit]")
 {
-    const ModelFolder folder;
-    const auto path = folder.path("m.gguf");
+    const ScratchFolder folder;
+    const auto path = folder / "m.gguf";
     TinyLlama tiny;
     tiny.layers = 1;
     tiny.hidden = tiny.ffn = 4;
@@ -228,14 +230,14 @@ TEST_CASE("a model cut at any length is refused, or loads because only padding w
 
 TEST_CASE("a model with flipped bits loads or is refused", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     TinyLlama tiny;
     tiny.layers = 1;
     tiny.hidden = tiny.ffn = 4;
     tiny.heads = tiny.kvHeads = 1;
     tiny.headDim = 4;
-    writeTinyLlama(folder.path("m.gguf"), tiny);
-    std::ifstream in(folder.path("m.gguf"), std::ios::binary);
+    writeTinyLlama(folder / "m.gguf", tiny);
+    std::ifstream in(folder / "m.gguf", std::ios::binary);
     const std::string good{std::istreambuf_iterator<char>(in), {}};
     std::mt19937 draw(11);
     int refused = 0;

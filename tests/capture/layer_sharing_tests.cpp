@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // Layer sharing and its search against a transformer written out in double and a search written from the definition.
-#include "capture/gguf.hpp"
 #include "capture/layer_sharing.hpp"
+#include "tests/support/bad_input.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"
-#include "tests/support/model_folder.hpp"
 #include "tests/support/naive_llama.hpp"
+#include "tests/support/tiny_model.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -20,13 +20,11 @@ namespace {
 
 std::shared_ptr<const Model> tinyModel(int layers = 6, int kvHeads = 2)
 {
-    tests::TinyLlama shape;
+    test::TinyLlama shape;
     shape.layers = layers;
     shape.kvHeads = kvHeads;
     shape.seed = 5;
-    const tests::ModelFolder folder;
-    tests::writeTinyLlama(folder.path("tiny.gguf"), shape);
-    return loadModel(GgufFile(folder.path("tiny.gguf")), WeightType::float32);
+    return test::tinyModel(shape);
 }
 
 Sentences someSentences(std::size_t count, std::size_t tokens)
@@ -57,7 +55,7 @@ double cosine(const std::vector<double>& a, const std::vector<double>& b)
 }
 
 /// D(i, j) from the keys and values of naive runs.
-double naiveDistance(const std::vector<tests::NaiveRun>& runs, std::size_t i, std::size_t j, std::size_t d)
+double naiveDistance(const std::vector<test::NaiveRun>& runs, std::size_t i, std::size_t j, std::size_t d)
 {
     const std::size_t size = runs.front().key[i].size();
     double sum = 0;
@@ -65,7 +63,7 @@ double naiveDistance(const std::vector<tests::NaiveRun>& runs, std::size_t i, st
         double keySquares = 0, valueSquares = 0;
         for (std::size_t c = vector * d; c < (vector + 1) * d; ++c) {
             double key = 0, value = 0;
-            for (const tests::NaiveRun& run : runs) {
+            for (const test::NaiveRun& run : runs) {
                 key += (run.key[i][c] - run.key[j][c]) / static_cast<double>(runs.size());
                 value += (run.value[i][c] - run.value[j][c]) / static_cast<double>(runs.size());
             }
@@ -80,9 +78,9 @@ double naiveDistance(const std::vector<tests::NaiveRun>& runs, std::size_t i, st
 /// The search as the method's code does it: a map from layer to layer, flattened from the first layer on.
 core::SharingMap naiveSearch(const Model& model, const Sentences& sentences, int layersToShare, double threshold)
 {
-    std::vector<tests::NaiveRun> original;
+    std::vector<test::NaiveRun> original;
     for (const auto& sentence : sentences)
-        original.push_back(tests::naiveRun(model, sentence));
+        original.push_back(test::naiveRun(model, sentence));
     const auto layers = static_cast<std::size_t>(model.info.nLayers);
     std::vector<std::tuple<double, int, int>> pairs;
     for (std::size_t i = 1; i < layers; ++i)
@@ -104,7 +102,7 @@ core::SharingMap naiveSearch(const Model& model, const Sentences& sentences, int
             tentative[layer] = tentative[static_cast<std::size_t>(tentative[layer])];
         double similarity = 0;
         for (std::size_t s = 0; s < sentences.size(); ++s)
-            similarity += cosine(original[s].hidden, tests::naiveRun(model, sentences[s], {}, tentative).hidden)
+            similarity += cosine(original[s].hidden, test::naiveRun(model, sentences[s], {}, tentative).hidden)
                           / static_cast<double>(sentences.size());
         if (similarity > threshold) {
             map.source = tentative;
@@ -125,7 +123,7 @@ TEST_CASE("final hidden states equal those of a transformer in double, whatever 
                                  std::vector<int>{0, 0, 0, 0, 0, 0}, std::vector<int>{0, 1, 2, 3, 4, 1});
     for (const std::size_t tokens : {std::size_t{1}, std::size_t{37}, std::size_t{64}}) {
         const std::vector<std::int32_t> ids = someSentences(1, tokens).front();
-        const tests::NaiveRun expected = tests::naiveRun(*model, ids, {}, source);
+        const test::NaiveRun expected = test::naiveRun(*model, ids, {}, source);
         CHECK(worst(finalHidden(model, ids, source), expected.hidden) < 1e-4);
     }
 }
@@ -143,9 +141,9 @@ TEST_CASE("layers are compared by the mean distance of their averaged keys and v
 {
     const auto model = tinyModel();
     const Sentences sentences = someSentences(GENERATE(1, 3, 25), 33); // 25 are more than one batch
-    std::vector<tests::NaiveRun> runs;
+    std::vector<test::NaiveRun> runs;
     for (const auto& sentence : sentences)
-        runs.push_back(tests::naiveRun(*model, sentence));
+        runs.push_back(test::naiveRun(*model, sentence));
     const std::vector<double> distances = layerDistances(model, sentences);
     REQUIRE(distances.size() == 36);
     for (std::size_t i = 0; i < 6; ++i)
@@ -210,13 +208,13 @@ TEST_CASE("maps and sentences that make no sense are refused", "[capture][unit]"
     const auto model = tinyModel(3);
     const std::vector<std::int32_t> ids{1, 2, 3};
     const auto run = [&](std::vector<int> source) { return [&, source] { (void)finalHidden(model, ids, source); }; };
-    CHECK(tests::badInputMessage(run({0, 1})).find("the model has 3") != std::string::npos);
-    CHECK(tests::badInputMessage(run({0, 1, 3})).find("layer 3") != std::string::npos);
-    CHECK(tests::badInputMessage(run({1, 1, 2})).find("an earlier layer") != std::string::npos);
-    CHECK(tests::badInputMessage(run({0, 0, 1})).find("a cache of its own") != std::string::npos); // a chain
-    CHECK(tests::badInputMessage(run({0, -1, 2})).find("layer -1") != std::string::npos);
+    CHECK(test::badInputMessage(run({0, 1})).find("the model has 3") != std::string::npos);
+    CHECK(test::badInputMessage(run({0, 1, 3})).find("layer 3") != std::string::npos);
+    CHECK(test::badInputMessage(run({1, 1, 2})).find("an earlier layer") != std::string::npos);
+    CHECK(test::badInputMessage(run({0, 0, 1})).find("a cache of its own") != std::string::npos); // a chain
+    CHECK(test::badInputMessage(run({0, -1, 2})).find("layer -1") != std::string::npos);
     const std::vector<int> own{0, 1, 2};
-    CHECK(tests::badInputMessage([&] {
+    CHECK(test::badInputMessage([&] {
               (void)finalHidden(model, std::vector<std::int32_t>{1, 9999}, own);
           }).find("outside the vocabulary")
           != std::string::npos);
@@ -227,9 +225,9 @@ TEST_CASE("maps and sentences that make no sense are refused", "[capture][unit]"
         return
             [&model, sentences = std::move(sentences), wanted] { (void)searchSharing(model, sentences, wanted, 0.5); };
     };
-    CHECK(tests::badInputMessage(search({}, 1)).find("at least one sentence") != std::string::npos);
-    CHECK(tests::badInputMessage(search({{1, 2}, {1}}, 1)).find("different lengths") != std::string::npos);
-    CHECK(tests::badInputMessage(search({{1, -5}}, 1)).find("outside the vocabulary") != std::string::npos);
-    CHECK(tests::badInputMessage(search({{1, 2}}, 3)).find("at most 2") != std::string::npos);
+    CHECK(test::badInputMessage(search({}, 1)).find("at least one sentence") != std::string::npos);
+    CHECK(test::badInputMessage(search({{1, 2}, {1}}, 1)).find("different lengths") != std::string::npos);
+    CHECK(test::badInputMessage(search({{1, -5}}, 1)).find("outside the vocabulary") != std::string::npos);
+    CHECK(test::badInputMessage(search({{1, 2}}, 3)).find("at most 2") != std::string::npos);
     CHECK_THROWS_AS(searchSharing(model, {{1, 2}}, -1, 0.5), core::Error);
 }

@@ -6,14 +6,15 @@
 #include "capture/gguf.hpp"
 #include "capture/mapped_file.hpp"
 #include "core/error.hpp"
-#include "tests/support/model_folder.hpp"
+#include "tests/support/bad_input.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <fstream>
 #include <sys/stat.h>
 #include <utility>
 
 using kvviz::capture::MappedFile;
-using kvviz::tests::ModelFolder;
+using kvviz::test::ScratchFolder;
 
 namespace {
 
@@ -26,7 +27,7 @@ std::string textOf(const MappedFile& file)
 
 TEST_CASE("a mapped file shows its bytes, also after its pages were dropped", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     const MappedFile file(folder.write("a.bin", "some bytes"));
     CHECK(textOf(file) == "some bytes");
     file.dropPages();
@@ -35,7 +36,7 @@ TEST_CASE("a mapped file shows its bytes, also after its pages were dropped", "[
 
 TEST_CASE("a mapping can be moved and moved over another", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     MappedFile first(folder.write("a.bin", "first"));
     MappedFile second(std::move(first));
     CHECK(first.bytes().empty()); // NOLINT: a moved-from mapping is empty by contract
@@ -48,24 +49,24 @@ TEST_CASE("a mapping can be moved and moved over another", "[capture][unit]")
 
 TEST_CASE("a path that is no readable file gives bad input with the path and the reason", "[capture][unit]")
 {
-    const ModelFolder folder;
-    const auto pipe = folder.path("pipe");
+    const ScratchFolder folder;
+    const auto pipe = folder / "pipe";
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
     const std::pair<std::filesystem::path, std::string> cases[] = {
-        {folder.path("missing.gguf"), "No such file"},
-        {folder.path(""), "folder"},
+        {folder / "missing.gguf", "No such file"},
+        {folder / "", "folder"},
         {folder.write("empty.gguf", ""), "empty"},
         {pipe, "not a regular file"},
     };
     for (const auto& [path, reason] : cases) {
-        const std::string message = kvviz::tests::badInputMessage([&path = path] { MappedFile file(path); });
+        const std::string message = kvviz::test::badInputMessage([&path = path] { MappedFile file(path); });
         CHECK_THAT(message, Catch::Matchers::Contains(path.string()) && Catch::Matchers::Contains(reason));
     }
 }
 
 TEST_CASE("the SHA-256 of a file is that of its bytes", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     // The vectors of FIPS 180-2, the last one over several reads.
     CHECK(kvviz::capture::sha256OfFile(folder.write("empty", ""))
           == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
@@ -73,9 +74,9 @@ TEST_CASE("the SHA-256 of a file is that of its bytes", "[capture][unit]")
           == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     CHECK(kvviz::capture::sha256OfFile(folder.write("million", std::string(1'000'000, 'a')))
           == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-    const auto missing = folder.path("missing");
-    CHECK_THAT(kvviz::tests::badInputMessage([&] { (void)kvviz::capture::sha256OfFile(missing); }),
+    const auto missing = folder / "missing";
+    CHECK_THAT(kvviz::test::badInputMessage([&] { (void)kvviz::capture::sha256OfFile(missing); }),
                Catch::Matchers::Contains(missing.string()));
-    CHECK_THAT(kvviz::tests::badInputMessage([&] { (void)kvviz::capture::sha256OfFile(folder.path("")); }),
+    CHECK_THAT(kvviz::test::badInputMessage([&] { (void)kvviz::capture::sha256OfFile(folder / ""); }),
                Catch::Matchers::Contains("cannot be read"));
 }

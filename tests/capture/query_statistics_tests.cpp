@@ -9,7 +9,7 @@
 #include "core/rotary.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"
-#include "tests/support/model_folder.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <cmath>
 #include <random>
@@ -55,10 +55,10 @@ double largestDifference(std::span<const float> a, std::span<const double> b)
 struct WholeCapture {
     explicit WholeCapture(int letters, const std::vector<int>& heads = {}, int sinks = 4)
     {
-        tests::TinyLlama shape;
+        test::TinyLlama shape;
         shape.context = 700;
-        tests::writeTinyLlama(folder.path("tiny.gguf"), shape);
-        const GgufFile file(folder.path("tiny.gguf"));
+        test::writeTinyLlama(folder / "tiny.gguf", shape);
+        const GgufFile file(folder / "tiny.gguf");
         const auto model = loadModel(file, WeightType::float32);
         CaptureSettings settings;
         settings.tier = core::Tier::full;
@@ -71,10 +71,10 @@ struct WholeCapture {
         for (int i = 0; i < letters; ++i)
             source.text += static_cast<char>('a' + i * i % 23);
         source.segments = {{core::SegmentKind::question, 0, {0, letters}, "question"}};
-        Session(model, std::make_shared<Tokenizer>(file), settings).run(source, folder.path("x.kvh5"), {});
-        reader = std::make_unique<io::CaptureReader>(folder.path("x.kvh5"));
+        Session(model, std::make_shared<Tokenizer>(file), settings).run(source, folder / "x.kvh5", {});
+        reader = std::make_unique<io::CaptureReader>(folder / "x.kvh5");
     }
-    tests::ModelFolder folder;
+    test::ScratchFolder folder;
     std::unique_ptr<io::CaptureReader> reader;
 };
 
@@ -144,7 +144,7 @@ TEST_CASE("a prompt with no query after the sinks has zero query statistics", "[
     const core::LayerData layer = capture.reader->loadLayer(1, core::Need::queryStats);
     CHECK(layer.queryMean == std::vector<float>(4 * 8, 0.0f));
     CHECK(layer.queryCovariance == std::vector<float>(4 * 8 * 8, 0.0f));
-    CHECK(io::verifyCapture({capture.folder.path("x.kvh5"), "/"}).empty());
+    CHECK(io::verifyCapture({capture.folder / "x.kvh5", "/"}).empty());
 }
 
 TEST_CASE("chosen heads keep their own squares and query statistics", "[capture][io]")
@@ -204,9 +204,9 @@ TEST_CASE("the number of threads does not change query statistics or far squares
         }
         std::vector<float> kept;
     };
-    const tests::ModelFolder folder;
-    tests::writeTinyLlama(folder.path("tiny.gguf"));
-    const auto model = loadModel(GgufFile(folder.path("tiny.gguf")), WeightType::float32);
+    const test::ScratchFolder folder;
+    test::writeTinyLlama(folder / "tiny.gguf");
+    const auto model = loadModel(GgufFile(folder / "tiny.gguf"), WeightType::float32);
     std::vector<std::int32_t> ids;
     for (std::int32_t i = 0; i < 200; ++i)
         ids.push_back(i * 7 % 256);

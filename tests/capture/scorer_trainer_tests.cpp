@@ -4,6 +4,7 @@
 #include "capture/linear.hpp"
 #include "capture/scorer_trainer.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 
 #include <fmt/format.h>
@@ -70,7 +71,7 @@ double shortValue(const std::complex<double>*, const float* value) { return -4.0
 
 /// Captures in a folder, and what the trainer reads of them.
 struct Folder {
-    test::TemporaryFolder folder;
+    test::ScratchFolder folder;
     std::vector<io::CaptureRef> refs;
 
     void add(const test::SyntheticCapture& capture)

@@ -6,7 +6,7 @@
 #include "core/io/capture_reader.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"
-#include "tests/support/model_folder.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <cmath>
 #include <fstream>
@@ -19,18 +19,18 @@ namespace {
 struct Tiny {
     Tiny()
     {
-        tests::TinyLlama shape;
+        test::TinyLlama shape;
         shape.context = 700;
-        tests::writeTinyLlama(folder.path("tiny.gguf"), shape);
-        const GgufFile file(folder.path("tiny.gguf"));
+        test::writeTinyLlama(folder / "tiny.gguf", shape);
+        const GgufFile file(folder / "tiny.gguf");
         model = loadModel(file, WeightType::float32);
         tokenizer = std::make_shared<Tokenizer>(file);
     }
     CaptureSummary run(const CaptureSettings& settings, const PromptSource& source, const std::string& name) const
     {
-        return Session(model, tokenizer, settings).run(source, folder.path(name), {});
+        return Session(model, tokenizer, settings).run(source, folder / name, {});
     }
-    tests::ModelFolder folder;
+    test::ScratchFolder folder;
     std::shared_ptr<const Model> model;
     std::shared_ptr<const Tokenizer> tokenizer;
 };
@@ -60,7 +60,7 @@ TEST_CASE("captures of every tier verify and hold the tokens and segments", "[ca
     settings.generate = 6;
     settings.mapCap = 64;
     const CaptureSummary summary = tiny.run(settings, longPrompt(), "x.kvh5");
-    const io::CaptureReader reader(tiny.folder.path("x.kvh5"));
+    const io::CaptureReader reader(tiny.folder / "x.kvh5");
     const core::CaptureInfo& info = reader.info();
     CHECK(info.tier == tier);
     CHECK(info.nPrompt() == summary.nPrompt);
@@ -68,7 +68,7 @@ TEST_CASE("captures of every tier verify and hold the tokens and segments", "[ca
     REQUIRE(info.segments.size() >= 2);
     CHECK(info.segments[0].span.begin == 0);
     CHECK(info.segments[0].span.end == info.segments[1].span.begin);
-    const std::vector<std::string> problems = io::verifyCapture({tiny.folder.path("x.kvh5"), "/"});
+    const std::vector<std::string> problems = io::verifyCapture({tiny.folder / "x.kvh5", "/"});
     for (const std::string& problem : problems)
         FAIL_CHECK(problem);
     CHECK(std::isnan(reader.logprob()[0]));
@@ -83,7 +83,7 @@ TEST_CASE("the full map holds the window rows and sums to the received attention
     settings.continuation = Continuation::none;
     settings.rowsType = settings.mapType = core::StorageType::float32;
     tiny.run(settings, longPrompt(), "full.kvh5");
-    const io::CaptureReader reader(tiny.folder.path("full.kvh5"));
+    const io::CaptureReader reader(tiny.folder / "full.kvh5");
     const std::int64_t n = reader.info().nPrompt();
     REQUIRE(n > 256); // more than one chunk a side
     for (std::int64_t slot = 0; slot < 2; ++slot) {
@@ -121,8 +121,8 @@ TEST_CASE("chosen layers, heads and queries are what the file holds", "[capture]
     settings.layers.clear();
     settings.heads.clear();
     tiny.run(settings, longPrompt(), "whole.kvh5");
-    const io::CaptureReader part(tiny.folder.path("part.kvh5"));
-    const io::CaptureReader whole(tiny.folder.path("whole.kvh5"));
+    const io::CaptureReader part(tiny.folder / "part.kvh5");
+    const io::CaptureReader whole(tiny.folder / "whole.kvh5");
     CHECK(part.info().layers == std::vector<int>{1});
     CHECK(part.info().heads == std::vector<int>{2, 3});
     CHECK(part.info().kvHeads() == std::vector<int>{1});
@@ -131,7 +131,7 @@ TEST_CASE("chosen layers, heads and queries are what the file holds", "[capture]
     CHECK(std::equal(a.key.begin(), a.key.end(), b.key.begin() + std::ssize(b.key) / 2));
     CHECK(std::equal(a.windowRows.begin(), a.windowRows.end(), b.windowRows.begin() + std::ssize(b.windowRows) / 2));
     CHECK(std::equal(a.received.begin(), a.received.end(), b.received.begin() + std::ssize(b.received) / 2));
-    CHECK(io::verifyCapture({tiny.folder.path("part.kvh5"), "/"}).empty());
+    CHECK(io::verifyCapture({tiny.folder / "part.kvh5", "/"}).empty());
 }
 
 TEST_CASE("a gold continuation is followed to its end and its log-probabilities are the model's", "[capture][io]")
@@ -140,7 +140,7 @@ TEST_CASE("a gold continuation is followed to its end and its log-probabilities 
     CaptureSettings settings;
     settings.continuation = Continuation::gold;
     tiny.run(settings, longPrompt(), "gold.kvh5");
-    const io::CaptureReader gold(tiny.folder.path("gold.kvh5"));
+    const io::CaptureReader gold(tiny.folder / "gold.kvh5");
     CHECK(gold.info().tokens.bytes == longPrompt().text + longPrompt().target);
     // The same tokens as one prompt: the decode steps must have seen what a prefill sees.
     PromptSource joined = longPrompt();
@@ -148,7 +148,7 @@ TEST_CASE("a gold continuation is followed to its end and its log-probabilities 
     joined.segments = {{core::SegmentKind::question, 0, {0, std::ssize(joined.text)}, ""}};
     settings.continuation = Continuation::none;
     tiny.run(settings, joined, "joined.kvh5");
-    const io::CaptureReader whole(tiny.folder.path("joined.kvh5"));
+    const io::CaptureReader whole(tiny.folder / "joined.kvh5");
     REQUIRE(whole.info().tokens.ids == gold.info().tokens.ids);
     for (std::int64_t i = 1; i < whole.info().nTokens(); ++i)
         REQUIRE(gold.logprob()[static_cast<std::size_t>(i)]
@@ -181,8 +181,8 @@ TEST_CASE("prompts that cannot run are refused and leave nothing", "[capture][io
             CHECK(error.code() == code);
             CHECK_THAT(error.what(), Catch::Matchers::Contains(part));
         }
-        CHECK_FALSE(std::filesystem::exists(tiny.folder.path("no.kvh5")));
-        CHECK_FALSE(std::filesystem::exists(tiny.folder.path("no.kvh5.part")));
+        CHECK_FALSE(std::filesystem::exists(tiny.folder / "no.kvh5"));
+        CHECK_FALSE(std::filesystem::exists(tiny.folder / "no.kvh5.part"));
     };
     PromptSource empty;
     refused(empty, core::ErrorCode::badInput, "empty");
@@ -213,10 +213,10 @@ TEST_CASE("an existing file is kept unless forced, an interrupted run leaves not
             stop.request_stop();
     };
     CHECK_THROWS_AS(
-        Session(tiny.model, tiny.tokenizer, settings).run(longPrompt(), tiny.folder.path("cut.kvh5"), progress),
+        Session(tiny.model, tiny.tokenizer, settings).run(longPrompt(), tiny.folder / "cut.kvh5", progress),
         core::Error);
-    CHECK_FALSE(std::filesystem::exists(tiny.folder.path("cut.kvh5")));
-    CHECK_FALSE(std::filesystem::exists(tiny.folder.path("cut.kvh5.part")));
+    CHECK_FALSE(std::filesystem::exists(tiny.folder / "cut.kvh5"));
+    CHECK_FALSE(std::filesystem::exists(tiny.folder / "cut.kvh5.part"));
 }
 
 TEST_CASE("the estimate bounds the stored bytes of every tier", "[capture][io]")
@@ -230,7 +230,7 @@ TEST_CASE("the estimate bounds the stored bytes of every tier", "[capture][io]")
         settings.force = true;
         const Session session(tiny.model, tiny.tokenizer, settings);
         const Session::Estimate estimate = session.estimate(longPrompt());
-        const CaptureSummary summary = session.run(longPrompt(), tiny.folder.path("sized.kvh5"), {});
+        const CaptureSummary summary = session.run(longPrompt(), tiny.folder / "sized.kvh5", {});
         const std::uint64_t bytes = estimate.bytes[static_cast<std::size_t>(tier)];
         CHECK(estimate.nPrompt == summary.nPrompt);
         CHECK(bytes > before);

@@ -7,19 +7,21 @@
 #include "capture/pre_tokenizer.hpp"
 #include "capture/tokenizer.hpp"
 #include "core/error.hpp"
+#include "tests/support/bad_input.hpp"
 #include "tests/support/gguf_builder.hpp"
-#include "tests/support/model_folder.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <random>
 
 using namespace kvviz::capture;
-using namespace kvviz::tests;
+using namespace kvviz::test;
 using Catch::Matchers::Contains;
 using nlohmann::json;
 
@@ -35,13 +37,13 @@ std::vector<json> readJsonLines(const std::string& name)
     return lines;
 }
 
-Tokenizer tokenizerOf(const ModelFolder& folder, const GgufBuilder& builder)
+Tokenizer tokenizerOf(const ScratchFolder& folder, const GgufBuilder& builder)
 {
-    builder.write(folder.path("t.gguf"));
-    return Tokenizer(GgufFile(folder.path("t.gguf")));
+    builder.write(folder / "t.gguf");
+    return Tokenizer(GgufFile(folder / "t.gguf"));
 }
 
-Tokenizer tinyTokenizer(const ModelFolder& folder, const std::string& preTokenizer)
+Tokenizer tinyTokenizer(const ScratchFolder& folder, const std::string& preTokenizer)
 {
     GgufBuilder builder;
     addTinyTokenizer(builder, preTokenizer);
@@ -137,7 +139,7 @@ std::vector<std::string> mergePlainly(const std::string& word, const Merges& mer
 
 std::string refusal(const std::function<void(GgufBuilder&)>& fill)
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     GgufBuilder builder;
     fill(builder);
     return badInputMessage([&] { (void)tokenizerOf(folder, builder); });
@@ -194,7 +196,7 @@ TEST_CASE("texts are cut into the pieces that the tokenizers library finds", "[c
 
 TEST_CASE("what was encoded is decoded to the same bytes and the offsets tile the text", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     const auto* pre = GENERATE("smollm", "gpt-2", "llama-bpe", "qwen2", "default");
     const Tokenizer tokenizer = tinyTokenizer(folder, pre);
     std::mt19937 draw(5);
@@ -210,7 +212,7 @@ TEST_CASE("what was encoded is decoded to the same bytes and the offsets tile th
 
 TEST_CASE("merging with a heap gives what merging by definition gives", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     std::mt19937 draw(17);
     for (int round = 0; round < 40; ++round) {
         // Random merges over "abc": each joins two tokens known so far.
@@ -244,7 +246,7 @@ TEST_CASE("merging with a heap gives what merging by definition gives", "[captur
 
 TEST_CASE("a long run of anything is encoded in reasonable time", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     const auto* pre = GENERATE("smollm", "llama-bpe", "qwen2");
     const Tokenizer tokenizer = tinyTokenizer(folder, pre);
     std::vector<std::string> texts;
@@ -266,7 +268,7 @@ TEST_CASE("a long run of anything is encoded in reasonable time", "[capture][uni
 
 TEST_CASE("special tokens are found at the earliest place, the longest there", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     GgufBuilder builder;
     builder.string("tokenizer.ggml.model", "gpt2");
     builder.strings("tokenizer.ggml.tokens", {"a", "b", "<", ">", "<a", "<a>", "<a>b", "  ", "normal", ""});
@@ -282,7 +284,7 @@ TEST_CASE("special tokens are found at the earliest place, the longest there", "
 
 TEST_CASE("a piece that is a token is taken whole only for llama-bpe", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     const auto ids = [&](const char* pre) {
         GgufBuilder builder;
         builder.string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", pre);
@@ -295,7 +297,7 @@ TEST_CASE("a piece that is a token is taken whole only for llama-bpe", "[capture
 
 TEST_CASE("markers come from the metadata and the names of control tokens", "[capture][unit]")
 {
-    const ModelFolder folder;
+    const ScratchFolder folder;
     const Tokenizer tiny = tinyTokenizer(folder, "gpt-2");
     CHECK(tiny.vocabSize() == static_cast<std::int32_t>(tinyVocabulary().size()));
     CHECK(tiny.bos() == tiny.vocabSize() - 3);

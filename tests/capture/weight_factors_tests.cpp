@@ -4,9 +4,10 @@
 #include "capture/decoder.hpp"
 #include "capture/gguf.hpp"
 #include "capture/weight_factors.hpp"
+#include "tests/support/bad_input.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"
-#include "tests/support/model_folder.hpp"
+#include "tests/support/tiny_model.hpp"
 
 #include <cmath>
 #include <limits>
@@ -15,15 +16,9 @@
 
 using namespace kvviz;
 using namespace kvviz::capture;
+using test::tinyModel;
 
 namespace {
-
-std::shared_ptr<const Model> tinyModel(const tests::TinyLlama& shape = {})
-{
-    const tests::ModelFolder folder;
-    tests::writeTinyLlama(folder.path("tiny.gguf"), shape);
-    return loadModel(GgufFile(folder.path("tiny.gguf")), WeightType::float32);
-}
 
 std::vector<std::int32_t> someIds(std::int64_t count, int step = 7919)
 {
@@ -205,7 +200,7 @@ std::vector<double> scalesOf(const InputMagnitudes& inputs, int layer, std::size
 TEST_CASE("the bases of a model's projections are orthonormal, and each rank leaves what its singular values say",
           "[capture][tables][unit]")
 {
-    tests::TinyLlama shape;
+    test::TinyLlama shape;
     const auto [heads, kvHeads] = GENERATE(std::pair(4, 2), std::pair(4, 4), std::pair(4, 1));
     shape.heads = heads;
     shape.kvHeads = kvHeads;
@@ -312,7 +307,7 @@ TEST_CASE("mean magnitudes are those of the projections' inputs over all pieces"
 TEST_CASE("the activation-scaled projection of an output is what CSKV's two factors make of the input",
           "[capture][tables][unit]")
 {
-    tests::TinyLlama shape;
+    test::TinyLlama shape;
     const auto [kvHeads, headDim] = GENERATE(std::pair(2, 8), std::pair(4, 8), std::pair(4, 12)); // 48 > hidden 32
     shape.kvHeads = kvHeads;
     shape.headDim = headDim;
@@ -364,7 +359,7 @@ TEST_CASE("scaled projections of the default model equal CSKV's two factors on i
 TEST_CASE("text without tokens, foreign ids and pieces beyond the context are refused", "[capture][tables][unit]")
 {
     const auto model = tinyModel();
-    CHECK_THAT(tests::badInputMessage([&] { static_cast<void>(measureInputs(model, {})); }),
+    CHECK_THAT(test::badInputMessage([&] { static_cast<void>(measureInputs(model, {})); }),
                Catch::Contains("no tokens"));
     CHECK_THROWS_AS(measureInputs(model, {{1, 2}, {100000}}), core::Error);
     CHECK_THROWS_AS(measureInputs(model, {someIds(1000)}), core::Error);

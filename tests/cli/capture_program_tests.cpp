@@ -4,15 +4,16 @@
 // number of threads.
 #include "core/io/capture_reader.hpp"
 #include "tests/cli/engine_runs.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <cstring>
 
 using namespace kvviz;
 using Catch::Contains;
 using nlohmann::json;
-using test::checkRefused;
 using test::EngineFolder;
 using test::Outcome;
+using test::checkRefused;
 namespace fs = std::filesystem;
 
 namespace {

@@ -5,9 +5,9 @@
 #include "tests/cli/engine_runs.hpp"
 
 using namespace kvviz;
-using test::checkRefused;
 using test::EngineFolder;
 using test::Outcome;
+using test::checkRefused;
 
 namespace {
 

@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "tests/cli/process.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <chrono>
 #include <csignal>

@@ -7,6 +7,7 @@
 #include "tests/cli/process.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -25,16 +26,16 @@ class EngineFolder {
 public:
     explicit EngineFolder(int context = 2048)
     {
-        tests::TinyLlama shape;
+        test::TinyLlama shape;
         shape.context = context;
-        tests::writeTinyLlama(m_folder.path() / "tiny.gguf", shape);
+        test::writeTinyLlama(m_folder / "tiny.gguf", shape);
     }
 
-    [[nodiscard]] std::string path(const std::string& name) const { return (m_folder.path() / name).string(); }
+    [[nodiscard]] std::string path(const std::string& name) const { return (m_folder / name).string(); }
     [[nodiscard]] std::string model() const { return path("tiny.gguf"); }
     [[nodiscard]] std::string write(const std::string& name, const std::string& content) const
     {
-        return m_folder.write(name, content);
+        return m_folder.write(name, content).string();
     }
     [[nodiscard]] bool has(const std::string& name) const { return std::filesystem::exists(path(name)); }
 

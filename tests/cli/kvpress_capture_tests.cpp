@@ -6,6 +6,7 @@
 #include "core/io/capture_reader.hpp"
 #include "tests/cli/engine_runs.hpp"
 #include "tests/support/h5_fixture.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +24,7 @@ const io::CaptureReader& referenceCapture()
 {
     static const test::ScratchFolder folder;
     static const io::CaptureReader reader = [] {
-        const tests::H5Fixture reference(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
+        const test::H5Fixture reference(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
         const std::string ids = nlohmann::json(reference.ints("input_ids")).dump();
         const std::string file = (folder.path() / "reference.kvh5").string();
         const Outcome made = test::runProgram(
@@ -96,7 +97,7 @@ TEST_CASE("under compat=kvpress all layers and KV heads keep what kvpress keeps"
                                Case{"pyramidkv:kvpress,window=32", "pyramidkv"},
                                Case{"adakv:kvpress,window=32", "adakv_snapkv"},
                                Case{"chunkkv:kvpress,window=32,chunk=10", "chunkkv_snapkv"});
-    const tests::H5Fixture fixture(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
+    const test::H5Fixture fixture(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
     compress::ReplayRequest request;
     request.methods = {test.specification};
     request.budgets = {{1 - 0.5, {}}, {1 - 0.8, {}}};

@@ -3,6 +3,7 @@
 // The layer check on this source tree and on the programs just built, and on a tree with planted faults.
 #include "tests/cli/process.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <fmt/format.h>
 

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "tests/cli/process.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <fmt/format.h>
 

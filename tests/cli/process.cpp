@@ -3,7 +3,8 @@
 // Output goes through files, so that no pipe can fill up and block.
 #include "tests/cli/process.hpp"
 
-#include <cstdlib>
+#include "tests/support/scratch_folder.hpp"
+
 #include <fcntl.h>
 #include <fstream>
 #include <spawn.h>
@@ -26,7 +27,7 @@ std::string contentOf(const std::filesystem::path& file)
 Outcome spawnAndWait(const std::string& program, const std::vector<std::string>& arguments)
 {
     const ScratchFolder folder;
-    const std::string out = (folder.path() / "out").string(), err = (folder.path() / "err").string();
+    const std::string out = (folder / "out").string(), err = (folder / "err").string();
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -47,27 +48,6 @@ Outcome spawnAndWait(const std::string& program, const std::vector<std::string>&
 }
 
 } // namespace
-
-ScratchFolder::ScratchFolder()
-{
-    std::string pattern = (std::filesystem::temp_directory_path() / "kvviz-cli-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr)
-        throw std::runtime_error("no scratch folder");
-    m_path = pattern;
-}
-
-ScratchFolder::~ScratchFolder()
-{
-    std::error_code ignored;
-    std::filesystem::remove_all(m_path, ignored);
-}
-
-std::string ScratchFolder::write(const std::string& name, const std::string& content) const
-{
-    const std::filesystem::path file = m_path / name;
-    std::ofstream(file, std::ios::binary) << content;
-    return file.string();
-}
 
 Outcome runShell(const std::string& command) { return spawnAndWait("/bin/sh", {"-c", command}); }
 

@@ -1,28 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Runs real programs in tests and keeps what they print; scratch folders that remove themselves.
+// Runs real programs in tests and keeps what they print.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 namespace kvviz::test {
-
-class ScratchFolder {
-public:
-    ScratchFolder();
-    ~ScratchFolder();
-    ScratchFolder(const ScratchFolder&) = delete;
-    ScratchFolder& operator=(const ScratchFolder&) = delete;
-
-    [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
-    /// Writes a file and returns its path.
-    [[nodiscard]] std::string write(const std::string& name, const std::string& content) const;
-
-private:
-    std::filesystem::path m_path;
-};
 
 struct Outcome {
     int status = -1; ///< exit status, or 128 + signal

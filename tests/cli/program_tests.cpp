@@ -3,6 +3,7 @@
 // The real kvviz as a user meets it: exit statuses, what goes to which stream, and whole runs on made-up captures.
 #include "tests/cli/process.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 
 #include <fmt/format.h>

@@ -8,10 +8,10 @@
 
 using namespace kvviz;
 using nlohmann::json;
-using test::checkRefused;
 using test::EngineFolder;
-using test::jsonObject;
 using test::Outcome;
+using test::checkRefused;
+using test::jsonObject;
 
 namespace {
 
@@ -108,10 +108,10 @@ TEST_CASE("too few captures, two models and a layer that is not there are refuse
     checkRefused(train(folder, {"-q", folder.path("nothing")}), 3, {"nothing"});
     checkRefused(train(folder, {"-q", "--hidden", "0"}), 2, {"--hidden"});
 
-    tests::TinyLlama other;
+    test::TinyLlama other;
     other.context = 2048;
     other.seed = 2;
-    tests::writeTinyLlama(folder.path("other.gguf"), other);
+    test::writeTinyLlama(folder.path("other.gguf"), other);
     captureRun(folder, "run", 4, fmt::format("--force --model {}", folder.path("other.gguf")));
     captureRun(folder, "more", 1);
     checkRefused(train(folder, {"-q", folder.path("more")}), 3, {"belongs to one model"});

@@ -6,9 +6,9 @@
 using namespace kvviz;
 using Catch::Contains;
 using nlohmann::json;
-using test::checkRefused;
 using test::EngineFolder;
 using test::Outcome;
+using test::checkRefused;
 
 namespace {
 
@@ -39,7 +39,7 @@ TEST_CASE("each line of JSON with a text gives a line with ids, decoded text and
     const std::vector<json> lines = linesOf(outcome);
     REQUIRE(lines.size() == 3);
     // By hand: of the tiny merges "t h" comes first, then "th e"; none joins a blank with "the".
-    const std::vector<std::string> vocabulary = tests::tinyVocabulary();
+    const std::vector<std::string> vocabulary = test::tinyVocabulary();
     const auto idOf = [&](const std::string& token) {
         return std::find(vocabulary.begin(), vocabulary.end(), token) - vocabulary.begin();
     };

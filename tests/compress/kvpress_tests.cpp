@@ -17,14 +17,14 @@ constexpr int kLayers = 30, kHeads = 9, kKvHeads = 3;
 constexpr std::int64_t kTokens = 336, kWindow = 32;
 
 /// A layer's part of a dataset [L, H, T].
-std::vector<float> layerFloats(const tests::H5Fixture& file, const std::string& dataset, int layer)
+std::vector<float> layerFloats(const test::H5Fixture& file, const std::string& dataset, int layer)
 {
     const std::vector<float> all = file.floats(dataset);
     const auto first = all.begin() + layer * kHeads * kTokens;
     return {first, first + kHeads * kTokens};
 }
 
-core::LayerData layerOf(const tests::H5Fixture& file, int layer)
+core::LayerData layerOf(const test::H5Fixture& file, int layer)
 {
     const std::vector<float> map = file.floats(fmt::format("layer{}_attention", layer)); // [H, T, T], float16
     core::LayerData data;
@@ -44,7 +44,7 @@ core::LayerData layerOf(const tests::H5Fixture& file, int layer)
 
 /// A layer of which only sums over all queries and the last query are there; that is stored for every layer, in
 /// float32.
-core::LayerData thinLayerOf(const tests::H5Fixture& file, int layer)
+core::LayerData thinLayerOf(const test::H5Fixture& file, int layer)
 {
     core::LayerData data;
     data.layer = layer;
@@ -67,7 +67,7 @@ core::CaptureInfo modelOf()
 }
 
 /// Kept positions that kvpress and kvviz do not share, over the KV heads of a layer.
-std::int64_t differing(const tests::H5Fixture& file, const std::string& reference, const char* removed, int layer,
+std::int64_t differing(const test::H5Fixture& file, const std::string& reference, const char* removed, int layer,
                        const LayerPlan& plan)
 {
     const std::vector<std::int32_t> kept =
@@ -93,7 +93,7 @@ TEST_CASE("kvpress presets keep what kvpress keeps", "[unit]")
     struct Case {
         const char *specification, *reference;
     };
-    const tests::H5Fixture file(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
+    const test::H5Fixture file(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
     const core::CaptureInfo info = modelOf();
     const auto test =
         GENERATE(Case{"streaming_noshift:kvpress", "streaming_llm"}, Case{"observed_attention:kvpress", "h2o_observed"},
@@ -116,7 +116,7 @@ TEST_CASE("kvpress presets that need no window keep what kvpress keeps in every 
     struct Case {
         const char *specification, *reference;
     };
-    const tests::H5Fixture file(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
+    const test::H5Fixture file(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
     const auto test = GENERATE(Case{"observed_attention:kvpress", "h2o_observed"}, Case{"tova:kvpress", "tova"});
     for (int layer = 0; layer < kLayers; ++layer) {
         const core::LayerData data = thinLayerOf(file, layer);
@@ -130,7 +130,7 @@ TEST_CASE("kvpress presets that need no window keep what kvpress keeps in every 
 
 TEST_CASE("kvpress's PyramidKV falls back to one budget for all layers when little is kept", "[unit]")
 {
-    const tests::H5Fixture file(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
+    const test::H5Fixture file(KVVIZ_TEST_DATA "/kvpress-smollm2.h5");
     const core::CaptureInfo info = modelOf();
     const core::LayerData data = layerOf(file, 17);
     const LayerInput input{.data = data, .segments = info.segments, .info = &info};

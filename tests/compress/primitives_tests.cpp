@@ -3,10 +3,10 @@
 // Shared primitives: rounding, top-k, pooling, group reduction, window scores, chunks.
 #include "compress/budget.hpp"
 #include "compress/chunk_scores.hpp"
-#include "compress/hash_random.hpp"
 #include "compress/kept_sets.hpp"
 #include "compress/window_scores.hpp"
 #include "core/error.hpp"
+#include "core/hash_random.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/synthetic_capture.hpp"
 
@@ -78,7 +78,7 @@ TEST_CASE("top-k agrees with a full stable sort", "[unit]")
 {
     std::vector<double> scores(500);
     for (std::size_t i = 0; i < scores.size(); ++i)
-        scores[i] = std::floor(hashUniform({42, i}) * 60);
+        scores[i] = std::floor(core::hashUniform({42, i}) * 60);
     Positions order(scores.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {

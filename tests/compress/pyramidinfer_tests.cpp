@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // PyramidInfer: layer sizes as arithmetic, nested sets and batches of decoding against slow simulations.
-#include "compress/pyramidinfer_schedule.hpp"
 #include "compress/method.hpp"
+#include "compress/pyramidinfer_schedule.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/synthetic_capture.hpp"
 

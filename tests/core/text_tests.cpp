@@ -75,6 +75,23 @@ TEST_CASE("sizes are read by people", "[unit]")
     CHECK(humanBytes(18446744073709551615ull) == "18446744 TB");
 }
 
+TEST_CASE("blanks are taken off the ends of a text and never off its middle", "[unit]")
+{
+    CHECK(trimmed(" \t a b\r\n") == "a b");
+    CHECK(trimmed("ab") == "ab");
+    CHECK(trimmed(" \n ").empty());
+    CHECK(trimmed("").empty());
+    CHECK(trimmed("\n a\t", " \t") == "\n a");
+}
+
+TEST_CASE("a text is split at each separator, empty parts included", "[unit]")
+{
+    using Parts = std::vector<std::string_view>;
+    CHECK(splitAt("a,b c", ',') == Parts{"a", "b c"});
+    CHECK(splitAt(",a,,", ',') == Parts{"", "a", "", ""});
+    CHECK(splitAt("", ',') == Parts{""});
+}
+
 TEST_CASE("the nearest name is suggested, and nothing far from it", "[unit]")
 {
     const std::vector<std::string> names{"snapkv", "chunkkv", "shotkv", "streaming"};

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // Built-in tasks: the same bytes for ever, exact segments, no question given away by a shot.
 #include "datasets/needle.hpp"
-#include "tests/datasets/data_folder.hpp"
+#include "tests/datasets/prompt_checks.hpp"
 
 #include <cmath>
 #include <cstdio>
@@ -12,7 +12,7 @@ using namespace kvviz;
 using datasets::openTask;
 using datasets::Prompt;
 using datasets::TaskOptions;
-using tests::requireError;
+using test::requireError;
 
 namespace {
 
@@ -57,8 +57,8 @@ TEST_CASE("Every prompt of the built-in tasks is tiled by its segments and score
             std::set<std::string> ids;
             for (std::int64_t index = 0; index < task->size(); index += shots == 8 ? 1 : 13) {
                 const Prompt prompt = task->prompt(index);
-                tests::checkPrompt(prompt);
-                REQUIRE(tests::countExamples(prompt) == shots);
+                test::checkPrompt(prompt);
+                REQUIRE(test::countExamples(prompt) == shots);
                 REQUIRE(ids.insert(prompt.id).second);
                 REQUIRE(task->isCorrect(prompt, prompt.target));
                 REQUIRE(task->isCorrect(prompt, prompt.target + "\n\nand more 99 text"));
@@ -74,12 +74,12 @@ TEST_CASE("No shot repeats another or holds the question", "[unit]")
         const auto task = openTask(name, {});
         for (std::int64_t index = 0; index < 300; ++index) {
             const Prompt prompt = task->prompt(index);
-            const std::string question = tests::textOf(prompt, prompt.segments.back());
+            const std::string question = test::textOf(prompt, prompt.segments.back());
             std::set<std::string> seen;
             for (const core::Segment& segment : prompt.segments) {
                 if (segment.kind != core::SegmentKind::shot)
                     continue;
-                const std::string shot = tests::textOf(prompt, segment);
+                const std::string shot = test::textOf(prompt, segment);
                 REQUIRE(seen.insert(shot).second);
                 REQUIRE(shot.find(question) == std::string::npos);
                 REQUIRE(shot.ends_with("\n\n"));
@@ -115,7 +115,7 @@ TEST_CASE("An opposite asked for is in no shot, in either direction", "[unit]")
     std::set<std::string> asked;
     for (std::int64_t index = 0; index < 100; ++index) {
         const Prompt prompt = task->prompt(index);
-        const std::string question = tests::textOf(prompt, prompt.segments.back());
+        const std::string question = test::textOf(prompt, prompt.segments.back());
         const std::string word = question.substr(16, question.size() - 19);
         REQUIRE("The opposite of " + word + " is" == question);
         REQUIRE(asked.insert(word).second);
@@ -134,7 +134,7 @@ TEST_CASE("Sentiment shots hold as many positive as negative reviews", "[unit]")
         const Prompt prompt = task->prompt(index);
         int positive = 0;
         for (const core::Segment& segment : prompt.segments)
-            positive += tests::textOf(prompt, segment).find("Sentiment: positive") != std::string::npos;
+            positive += test::textOf(prompt, segment).find("Sentiment: positive") != std::string::npos;
         REQUIRE(positive == 4);
         positiveQuestions += prompt.answer == "positive";
     }
@@ -190,12 +190,12 @@ TEST_CASE("A needle lies where it was asked for and its code is nowhere else", "
             options.depth = depth;
             options.length = length;
             const Prompt prompt = openTask("needle", options)->prompt(3);
-            tests::checkPrompt(prompt);
+            test::checkPrompt(prompt);
             std::int64_t before = 0;
             std::int64_t all = 0;
             bool found = false;
             for (const core::Segment& segment : prompt.segments) {
-                const std::string text = tests::textOf(prompt, segment);
+                const std::string text = test::textOf(prompt, segment);
                 if (segment.kind != core::SegmentKind::shot)
                     continue;
                 if (segment.label == "needle") {

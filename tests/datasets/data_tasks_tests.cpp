@@ -3,7 +3,8 @@
 // Tasks that read public files: on a small made-up data folder always, on the real one where it is.
 #include "datasets/gsm8k.hpp"
 #include "datasets/needle_alice.hpp"
-#include "tests/datasets/data_folder.hpp"
+#include "tests/datasets/prompt_checks.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <set>
 
@@ -11,8 +12,8 @@ using namespace kvviz;
 using datasets::openTask;
 using datasets::Prompt;
 using datasets::TaskOptions;
-using tests::DataFolder;
-using tests::requireError;
+using test::ScratchFolder;
+using test::requireError;
 
 namespace {
 
@@ -28,7 +29,7 @@ std::string choiceLine(const std::string& stem, const std::string& key)
 }
 
 /// A folder in the published form, a few records a file.
-void fill(const DataFolder& folder)
+void fill(const ScratchFolder& folder)
 {
     std::string train;
     for (int i = 0; i < 12; ++i)
@@ -78,8 +79,8 @@ void checkTask(const std::string& name, const TaskOptions& options, std::int64_t
     std::set<std::string> ids;
     for (std::int64_t index = 0; index < task->size(); index += step) {
         const Prompt prompt = task->prompt(index);
-        tests::checkPrompt(prompt);
-        REQUIRE(tests::countExamples(prompt) == shots);
+        test::checkPrompt(prompt);
+        REQUIRE(test::countExamples(prompt) == shots);
         REQUIRE(ids.insert(prompt.id).second);
         REQUIRE(task->isCorrect(prompt, prompt.target));
         REQUIRE_FALSE(task->isCorrect(prompt, ""));
@@ -97,7 +98,7 @@ TaskOptions shortNeedle(TaskOptions options)
 
 TEST_CASE("Prompts of a made-up data folder keep all rules", "[unit][io]")
 {
-    const DataFolder folder;
+    const ScratchFolder folder;
     fill(folder);
     for (const int shots : {-1, 0, 1, 2, 8})
         for (const char* name : {"gsm8k", "commonsenseqa", "mmlu"})
@@ -108,7 +109,7 @@ TEST_CASE("Prompts of a made-up data folder keep all rules", "[unit][io]")
 
 TEST_CASE("GSM8K prompts have the chain-of-thought form", "[unit][io]")
 {
-    const DataFolder folder;
+    const ScratchFolder folder;
     fill(folder);
     const auto task = openTask("gsm8k", optionsFor(folder.path(), 1));
     REQUIRE(task->size() == 2);
@@ -127,14 +128,14 @@ TEST_CASE("GSM8K prompts have the chain-of-thought form", "[unit][io]")
 
     const Prompt many = openTask("gsm8k", optionsFor(folder.path(), 9))->prompt(0);
     CHECK(many.text.starts_with("Q: What is 0 plus 1?\nA: It is so. The answer is 1000.\n\nQ: What is 1 plus 1?"));
-    CHECK(tests::countExamples(many) == 9);
+    CHECK(test::countExamples(many) == 9);
     requireError(core::ErrorCode::usage, {"13 shots", "holds 12"},
                  [&] { (void)openTask("gsm8k", optionsFor(folder.path(), 13)); });
 }
 
 TEST_CASE("CommonsenseQA prompts list their choices", "[unit][io]")
 {
-    const DataFolder folder;
+    const ScratchFolder folder;
     fill(folder);
     const auto task = openTask("commonsenseqa", optionsFor(folder.path(), 1));
     const Prompt prompt = task->prompt(0);
@@ -147,7 +148,7 @@ TEST_CASE("CommonsenseQA prompts list their choices", "[unit][io]")
 
 TEST_CASE("MMLU prompts name their subject, in order of the subjects", "[unit][io]")
 {
-    const DataFolder folder;
+    const ScratchFolder folder;
     fill(folder);
     const auto task = openTask("mmlu", optionsFor(folder.path(), 1));
     REQUIRE(task->size() == 3);
@@ -169,7 +170,7 @@ TEST_CASE("MMLU prompts name their subject, in order of the subjects", "[unit][i
 
 TEST_CASE("A book is split into its own sentences", "[unit][io]")
 {
-    const DataFolder folder;
+    const ScratchFolder folder;
     fill(folder);
     CHECK(datasets::bookSentences("*** START OF x\nCHAPTER I\n\nShe sat\nby the sea. 'Oh!' she said.\n\nEnd *** END OF")
           == std::vector<std::string>{"CHAPTER I", "She sat by the sea.", "'Oh!'", "she said.", "End"});
@@ -182,7 +183,7 @@ TEST_CASE("A book is split into its own sentences", "[unit][io]")
 
 TEST_CASE("Missing data is named with the folder and the option", "[unit][io]")
 {
-    const DataFolder folder;
+    const ScratchFolder folder;
     for (const auto& [name, file] : {std::pair<const char*, const char*>{"gsm8k", "gsm8k/test.jsonl"},
                                      {"commonsenseqa", "commonsenseqa/dev_rand_split.jsonl"},
                                      {"mmlu", "mmlu/test"},
@@ -198,7 +199,7 @@ TEST_CASE("Missing data is named with the folder and the option", "[unit][io]")
 
 TEST_CASE("Malformed lines are refused with file and line, or skipped", "[unit][io]")
 {
-    const DataFolder folder;
+    const ScratchFolder folder;
     fill(folder);
     for (const char* bad : {"{\"question\": ", "[1, 2]", "{\"question\": \"q\"}",
                                   "{\"question\": 3, \"answer\": 4}",
@@ -222,7 +223,7 @@ TEST_CASE("Malformed lines are refused with file and line, or skipped", "[unit][
 
 TEST_CASE("Malformed CSV records are refused with file and line, or skipped", "[unit][io]")
 {
-    const DataFolder folder;
+    const ScratchFolder folder;
     fill(folder);
     for (const char* bad : {"too,few,fields", "q,1,2,3,4,E", "q,1,2,3,4,", "\"q\"x,1,2,3,4,A",
                                   "\xff,1,2,3,4,A"}) {
@@ -239,7 +240,7 @@ TEST_CASE("Malformed CSV records are refused with file and line, or skipped", "[
 
 TEST_CASE("Malformed chain-of-thought examples are refused with their line", "[unit][io]")
 {
-    const DataFolder folder;
+    const ScratchFolder folder;
     const auto read = [&](const char* text) {
         (void)datasets::readChainExamples(folder.write("examples.txt", text));
     };
@@ -251,7 +252,7 @@ TEST_CASE("Malformed chain-of-thought examples are refused with their line", "[u
 
 TEST_CASE("Prompts of the real data folder keep all rules", "[unit][io]")
 {
-    const auto shared = tests::sharedData();
+    const auto shared = test::sharedData();
     if (shared.empty()) {
         WARN("skipped: set KVVIZ_SHARED_DATA to the folder of public data");
         return;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // Plain text with explicit segment marks.
-#include "tests/datasets/data_folder.hpp"
+#include "tests/datasets/prompt_checks.hpp"
 
 using namespace kvviz;
 using datasets::promptFromMarkedText;
-using tests::requireError;
+using test::requireError;
 
 TEST_CASE("Marked text becomes a prompt whose segments tile it", "[unit]")
 {
@@ -22,7 +22,7 @@ TEST_CASE("Marked text becomes a prompt whose segments tile it", "[unit]")
     CHECK(prompt.segments[2].label == "shot 2");
     CHECK(prompt.segments[2].index == 1);
     CHECK(prompt.segments[3].label == "sums");
-    CHECK(tests::textOf(prompt, prompt.segments[3]) == "Q: 3+3?\nA:");
+    CHECK(test::textOf(prompt, prompt.segments[3]) == "Q: 3+3?\nA:");
     CHECK(prompt.segments.back().span.end == std::ssize(prompt.text));
 }
 

@@ -5,7 +5,7 @@
 #include "core/io/chunk_codec.hpp"
 #include "core/io/h5_handle.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/synthetic_file.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <cmath>
 #include <cstring>
@@ -83,7 +83,7 @@ std::vector<std::uint8_t> expectedBytes(const io::ChunkPiece& piece, core::Stora
 
 TEST_CASE("chunks of every texture, size and type are read back bit by bit", "[io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     std::mt19937 random(11);
     for (int texture = 0; texture < static_cast<int>(Texture::count); ++texture) {
         std::vector<float> data(300 * 300);

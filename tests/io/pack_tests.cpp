@@ -4,14 +4,15 @@
 #include "core/io/capture_reader.hpp"
 #include "core/io/h5_values.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 
 #include <cstdlib>
 #include <fstream>
 
 using namespace kvviz;
+using test::ScratchFolder;
 using test::SyntheticCapture;
-using test::TemporaryFolder;
 
 namespace {
 
@@ -33,7 +34,7 @@ TEST_CASE("h5py alone reads a capture, and the example of docs/format.md runs", 
         WARN("skipped: /usr/bin/python3 has no h5py");
         return;
     }
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     SyntheticCapture capture({.n = 300, .t = 5});
     capture.mutableInfo().model.ropeFrequencies = {1.0f, 0.1f, 0.01f, 0.001f};
     test::writeSynthetic(capture, folder / "a.kvh5");
@@ -44,7 +45,7 @@ TEST_CASE("h5py alone reads a capture, and the example of docs/format.md runs", 
 
 TEST_CASE("captures are found in folders and packs, in order, and unfinished ones are not", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     for (const char* name : {"b.kvh5", "a.kvh5"})
         test::writeSynthetic(SyntheticCapture(), folder / name);
     std::filesystem::create_directory(folder / "sub");
@@ -64,7 +65,7 @@ TEST_CASE("captures are found in folders and packs, in order, and unfinished one
 
 TEST_CASE("a pack gives back its captures, and packs can be packed again", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     std::filesystem::create_directory(folder / "sub");
     const SyntheticCapture one({.seed = 1});
     SyntheticCapture two({.n = 90, .seed = 2});
@@ -98,7 +99,7 @@ TEST_CASE("a pack gives back its captures, and packs can be packed again", "[io]
 
 TEST_CASE("a pack of something that is no capture leaves no file", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     std::ofstream(folder / "bad.kvh5") << "hello";
     CHECK_THROWS_WITH(io::packCaptures({{folder / "bad.kvh5", "/"}}, folder / "p.kvh5", false),
                       Catch::Contains("bad.kvh5"));

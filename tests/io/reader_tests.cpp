@@ -5,6 +5,7 @@
 #include "core/io/capture_reader.hpp"
 #include "core/io/h5_values.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 
 #include <cmath>
@@ -12,8 +13,8 @@
 #include <random>
 
 using namespace kvviz;
+using test::ScratchFolder;
 using test::SyntheticCapture;
-using test::TemporaryFolder;
 
 /// HDF5 1.10 itself leaks where it gives up a damaged file; kept out of the leak sanitizer's report.
 extern "C" const char* __lsan_default_suppressions();
@@ -110,7 +111,7 @@ void readEverything(const std::filesystem::path& path)
 
 TEST_CASE("a tile of the full map is what pooling by hand gives", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture({.heads = 2, .kvHeads = 1, .n = 300, .t = 4});
     test::writeSynthetic(capture, folder / "a.kvh5");
     const io::CaptureReader reader(folder / "a.kvh5");
@@ -137,7 +138,7 @@ TEST_CASE("a tile of the full map is what pooling by hand gives", "[io]")
 
 TEST_CASE("without the full map a tile comes from the pyramid, then from the window rows", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     SyntheticCapture capture({.heads = 2, .kvHeads = 1, .n = 301, .t = 0, .window = 20});
     for (const io::Pooling pooling : {io::Pooling::max, io::Pooling::mean}) {
         io::WriterOptions options;
@@ -176,7 +177,7 @@ TEST_CASE("without the full map a tile comes from the pyramid, then from the win
 
 TEST_CASE("every level of the pyramid is what pooling by hand gives", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture({.layers = 1, .heads = 2, .kvHeads = 1, .n = 521, .t = 0});
     test::writeSynthetic(capture, folder / "a.kvh5", {}, 300);
     const io::CaptureReader reader(folder / "a.kvh5");
@@ -191,7 +192,7 @@ TEST_CASE("every level of the pyramid is what pooling by hand gives", "[io]")
 
 TEST_CASE("a file that is no sound capture is refused with its name and the reason", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const auto path = folder / "a.kvh5";
     const SyntheticCapture capture;
     const auto fresh = [&] {
@@ -234,7 +235,7 @@ TEST_CASE("a file that is no sound capture is refused with its name and the reas
 
 TEST_CASE("a wrong array is refused when it is touched, and the verifier names it", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const auto path = folder / "a.kvh5";
     const SyntheticCapture capture;
     const auto problems = [&](auto&& change) {
@@ -281,7 +282,7 @@ TEST_CASE("a wrong array is refused when it is touched, and the verifier names i
 
 TEST_CASE("the verifier names damaged squares and query statistics", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const auto path = folder / "a.kvh5";
     SyntheticCapture capture;
     capture.mutableInfo().model.ropeFrequencies = {1.0f, 0.1f, 0.01f, 0.001f};
@@ -335,7 +336,7 @@ TEST_CASE("the verifier names damaged squares and query statistics", "[io]")
 TEST_CASE("a capture of format 1.0 is read without the arrays of 1.1, and a later one must have them", "[io]")
 {
     using core::Need;
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const auto path = folder / "a.kvh5";
     const SyntheticCapture capture;
     test::writeSynthetic(capture, path);
@@ -365,7 +366,7 @@ TEST_CASE("a capture of format 1.0 is read without the arrays of 1.1, and a late
 
 TEST_CASE("no damage to a file's bytes brings a reader down", "[io][slow]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture({.layers = 1, .heads = 2, .kvHeads = 1, .n = 40, .t = 2, .window = 4, .headDim = 4});
     test::writeSynthetic(capture, folder / "a.kvh5", {}, 40);
     std::ifstream in(folder / "a.kvh5", std::ios::binary);

@@ -5,6 +5,7 @@
 #include "core/io/h5_values.hpp"
 #include "core/io/results.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 
 #include <cmath>
@@ -12,7 +13,7 @@
 
 using namespace kvviz;
 using io::ReplayRecord;
-using test::TemporaryFolder;
+using test::ScratchFolder;
 
 namespace {
 
@@ -106,7 +107,7 @@ void requireSame(const ReplayRecord& a, const ReplayRecord& b, bool arrays)
 
 TEST_CASE("replay results come back as written, in order, with and without arrays", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     std::vector<ReplayRecord> records;
     for (int i = 0; i < 12; ++i) // more than ten: "10" must not sort before "2"
         records.push_back(makeRecord(i));
@@ -121,7 +122,7 @@ TEST_CASE("replay results come back as written, in order, with and without array
 
 TEST_CASE("results that are written one by one are a file only when they are finished", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const std::filesystem::path path = folder / "r.kvres.h5";
     {
         io::ReplayResultsWriter writer(path, "kvviz", "kvviz replay", false);
@@ -144,7 +145,7 @@ TEST_CASE("results that are written one by one are a file only when they are fin
 
 TEST_CASE("results of format 1.0 are read with what came later not known", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const std::filesystem::path path = folder / "r.kvres.h5";
     io::writeReplayResults(path, {makeRecord(0)}, "kvviz", "kvviz replay", false);
     const char* const laterArrays[] = {"lost_generated", "intact", "run_lengths", "logprob_delta", "kl", "top1"};
@@ -186,7 +187,7 @@ TEST_CASE("results of format 1.0 are read with what came later not known", "[io]
 
 TEST_CASE("results files are protected and checked like captures", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     io::writeReplayResults(folder / "r.kvres.h5", {}, "kvviz", "kvviz replay", false);
     CHECK(io::readReplayResults(folder / "r.kvres.h5", true).empty());
     CHECK_THROWS_WITH(io::writeReplayResults(folder / "r.kvres.h5", {}, "", "", false),

@@ -5,6 +5,7 @@
 #include "core/io/h5_values.hpp"
 #include "core/io/tables.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 
 #include <cmath>
@@ -14,7 +15,7 @@
 
 using namespace kvviz;
 using core::ModelTables;
-using test::TemporaryFolder;
+using test::ScratchFolder;
 
 namespace {
 
@@ -108,7 +109,7 @@ std::string readError(const std::filesystem::path& path)
 
 std::string writeError(const ModelTables& tables)
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     try {
         io::writeTables(folder / "t.kvtab.h5", tables, false);
     } catch (const core::Error& error) {
@@ -123,7 +124,7 @@ std::string writeError(const ModelTables& tables)
 
 TEST_CASE("tables come back exactly, all kinds and each alone", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const ModelTables all = everyTable();
     std::vector<ModelTables> some(6, all);
     some[0].weights.reset(), some[0].scorer.reset(), some[0].sharing.reset();
@@ -143,7 +144,7 @@ TEST_CASE("tables come back exactly, all kinds and each alone", "[io]")
 
 TEST_CASE("files of tables are joined, and two of one kind or of two models are refused by name", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const ModelTables all = everyTable();
     ModelTables heads = all, rest = all;
     heads.weights.reset(), heads.scorer.reset(), heads.sharing.reset();
@@ -203,7 +204,7 @@ TEST_CASE("tables that contradict themselves are not written", "[io]")
 
 TEST_CASE("an existing tables file is kept without force", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const auto path = folder / "t.kvtab.h5";
     std::ofstream(path) << "precious";
     CHECK_THROWS_WITH(io::writeTables(path, everyTable(), false), Catch::Contains("exists already"));
@@ -216,7 +217,7 @@ TEST_CASE("an existing tables file is kept without force", "[io]")
 
 TEST_CASE("a file that is no sound table is refused with its name and the reason", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const auto path = folder / "t.kvtab.h5";
     using Catch::Contains;
     /// What reading says after a change to a fresh file.
@@ -277,7 +278,7 @@ TEST_CASE("a file that is no sound table is refused with its name and the reason
 
 TEST_CASE("no damage to the bytes of a tables file brings its reader down", "[io][slow]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     io::writeTables(folder / "t.kvtab.h5", everyTable(), false);
     std::ifstream in(folder / "t.kvtab.h5", std::ios::binary);
     const std::string sound((std::istreambuf_iterator<char>(in)), {});

@@ -6,6 +6,7 @@
 #include "core/io/capture_reader.hpp"
 #include "core/io/capture_writer.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 
 #include <algorithm>
@@ -16,8 +17,8 @@
 #include <sys/resource.h>
 
 using namespace kvviz;
+using test::ScratchFolder;
 using test::SyntheticCapture;
-using test::TemporaryFolder;
 
 namespace {
 
@@ -49,13 +50,13 @@ void requireSameInfo(const core::CaptureInfo& a, const core::CaptureInfo& b)
     CHECK(a.extra == b.extra);
 }
 
-bool isEmpty(const TemporaryFolder& folder) { return std::filesystem::is_empty(folder.path()); }
+bool isEmpty(const ScratchFolder& folder) { return std::filesystem::is_empty(folder.path()); }
 
 } // namespace
 
 TEST_CASE("a capture comes back exactly, float16 arrays as their rounded values", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture;
     test::writeSynthetic(capture, folder / "a.kvh5");
     const io::CaptureReader reader(folder / "a.kvh5");
@@ -94,7 +95,7 @@ TEST_CASE("a capture comes back exactly, float16 arrays as their rounded values"
 
 TEST_CASE("float32 storage keeps every bit", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture;
     io::WriterOptions options;
     options.rowsType = options.cacheType = options.mapType = core::StorageType::float32;
@@ -113,7 +114,7 @@ TEST_CASE("float32 storage keeps every bit", "[io]")
 TEST_CASE("each tier holds what it promises", "[io]")
 {
     using core::Need;
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     SyntheticCapture capture;
     for (const core::Tier tier : {core::Tier::stats, core::Tier::cache, core::Tier::map, core::Tier::full}) {
         const auto path = folder / (std::string(tierName(tier)) + ".kvh5");
@@ -134,7 +135,7 @@ TEST_CASE("each tier holds what it promises", "[io]")
 
 TEST_CASE("odd shapes come back: no decode steps, no window, one token, ragged chunks, selected heads", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const auto roundTrip = [&](const test::SyntheticOptions& options, int firstHead = 0) {
         SyntheticCapture capture(options);
         if (firstHead > 0) { // the same arrays as heads of a larger model
@@ -168,7 +169,7 @@ TEST_CASE("odd shapes come back: no decode steps, no window, one token, ragged c
 
 TEST_CASE("any bytes survive in the texts of a capture", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     SyntheticCapture capture;
     core::CaptureInfo& info = capture.mutableInfo();
     info.prompt.promptText = std::string(1 << 20, 'x') + "\xE2\x86\xB5"; // longer than an attribute in place may be
@@ -186,7 +187,7 @@ TEST_CASE("any bytes survive in the texts of a capture", "[io]")
 
 TEST_CASE("chosen queries of the full tier are picked out of any blocks", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture({.heads = 2, .kvHeads = 1, .n = 400, .t = 2});
     const core::CaptureInfo& info = capture.info();
     std::vector<std::int64_t> queries{0, 5, 6};
@@ -220,7 +221,7 @@ TEST_CASE("chosen queries of the full tier are picked out of any blocks", "[io]"
 
 TEST_CASE("a writer that is not finished leaves nothing", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture;
     {
         io::CaptureWriter writer(folder / "a.kvh5", capture.info(), {});
@@ -233,7 +234,7 @@ TEST_CASE("a writer that is not finished leaves nothing", "[io]")
 
 TEST_CASE("a capture without what its tier promises is refused by the name of what is missing", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     SyntheticCapture capture;
     io::WriterOptions options;
     const auto finished = [&](const io::LayerArrays& first, int levels) {
@@ -283,7 +284,7 @@ TEST_CASE("a capture without what its tier promises is refused by the name of wh
 
 TEST_CASE("an existing file is kept without force and replaced with it", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture;
     std::ofstream(folder / "a.kvh5") << "precious";
     CHECK_THROWS_WITH(test::writeSynthetic(capture, folder / "a.kvh5"), Catch::Contains("exists already"));
@@ -298,7 +299,7 @@ TEST_CASE("an existing file is kept without force and replaced with it", "[io]")
 
 TEST_CASE("a place that cannot be written is one clear sentence", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture;
     CHECK_THROWS_WITH(test::writeSynthetic(capture, folder / "none/a.kvh5"), Catch::Contains("does not exist"));
     CHECK_THROWS_WITH(test::writeSynthetic(capture, folder.path()), Catch::Contains("is a folder"));
@@ -308,7 +309,7 @@ TEST_CASE("a place that cannot be written is one clear sentence", "[io]")
 
 TEST_CASE("arguments that contradict each other are refused", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture;
     const float* rows = capture.fullMap(0).data();
     io::WriterOptions options;
@@ -337,7 +338,7 @@ TEST_CASE("arguments that contradict each other are refused", "[io]")
 
 TEST_CASE("a full disk is reported and leaves no file", "[io]")
 {
-    const TemporaryFolder folder;
+    const ScratchFolder folder;
     const SyntheticCapture capture({.heads = 8, .kvHeads = 2, .n = 300, .t = 20, .headDim = 32});
     test::writeSynthetic(capture, folder / "whole.kvh5");
     const auto whole = std::filesystem::file_size(folder / "whole.kvh5");

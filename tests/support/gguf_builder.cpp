@@ -9,7 +9,7 @@
 #include <random>
 #include <stdexcept>
 
-namespace kvviz::tests {
+namespace kvviz::test {
 namespace {
 
 template <class T> std::string bytesOf(T value)
@@ -259,4 +259,4 @@ void writeTinyLlama(const std::filesystem::path& path, const TinyLlama& model)
     builder.write(path);
 }
 
-} // namespace kvviz::tests
+} // namespace kvviz::test

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace kvviz::tests {
+namespace kvviz::test {
 
 class GgufBuilder {
 public:
@@ -82,4 +82,4 @@ void addTinyTokenizer(GgufBuilder& builder, const std::string& preTokenizer, int
 /// A model with float32 weights named as llama.cpp names them, equal for equal arguments.
 void writeTinyLlama(const std::filesystem::path& path, const TinyLlama& model = {});
 
-} // namespace kvviz::tests
+} // namespace kvviz::test

@@ -7,7 +7,7 @@
 
 #include <stdexcept>
 
-namespace kvviz::tests {
+namespace kvviz::test {
 namespace {
 
 template <typename T>
@@ -59,4 +59,4 @@ std::vector<std::int64_t> H5Fixture::shape(const std::string& dataset) const
 
 bool H5Fixture::has(const std::string& path) const { return H5Lexists(m_file, path.c_str(), H5P_DEFAULT) > 0; }
 
-} // namespace kvviz::tests
+} // namespace kvviz::test

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace kvviz::tests {
+namespace kvviz::test {
 
 class H5Fixture {
 public:
@@ -25,4 +25,4 @@ private:
     std::int64_t m_file = -1;
 };
 
-} // namespace kvviz::tests
+} // namespace kvviz::test

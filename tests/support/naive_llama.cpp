@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace kvviz::tests {
+namespace kvviz::test {
 namespace {
 
 using Vector = std::vector<double>;
@@ -157,4 +157,4 @@ NaiveRun naiveRun(const capture::Model& model, std::span<const std::int32_t> ids
     return run;
 }
 
-} // namespace kvviz::tests
+} // namespace kvviz::test

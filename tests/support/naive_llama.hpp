@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-namespace kvviz::tests {
+namespace kvviz::test {
 
 /// May query `query` of this layer see key `key` (<= query) of this KV head? Empty: it may.
 using Visible = std::function<bool(int layer, int kvHead, std::int64_t query, std::int64_t key)>;
@@ -27,4 +27,4 @@ struct NaiveRun {
 [[nodiscard]] NaiveRun naiveRun(const capture::Model& model, std::span<const std::int32_t> ids,
                                 const Visible& visible = {}, std::span<const int> source = {});
 
-} // namespace kvviz::tests
+} // namespace kvviz::test

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <functional>
 
-namespace kvviz::tests {
+namespace kvviz::test {
 
 class PlainAttention final : public capture::ContinuationAttention {
 public:
@@ -72,4 +72,4 @@ private:
     Kept m_kept;
 };
 
-} // namespace kvviz::tests
+} // namespace kvviz::test

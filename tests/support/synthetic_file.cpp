@@ -6,7 +6,6 @@
 #include "core/pooling.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 
 namespace kvviz::test {
@@ -44,20 +43,6 @@ void writeLogits(io::CaptureWriter& writer, const SyntheticCapture& capture)
 }
 
 } // namespace
-
-TemporaryFolder::TemporaryFolder()
-{
-    std::string pattern = (std::filesystem::temp_directory_path() / "kvviz-test-XXXXXX").string();
-    if (!mkdtemp(pattern.data()))
-        throw core::Error(core::ErrorCode::failure, "cannot create a temporary folder");
-    m_path = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder()
-{
-    std::error_code ignored;
-    std::filesystem::remove_all(m_path, ignored);
-}
 
 io::LayerArrays arraysOf(const core::LayerData& layer)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Writes a made-up capture to a file, for tests that need one on disk, and folders that remove themselves.
+// Writes a made-up capture to a file, for tests that need one on disk.
 #pragma once
 
 #include "core/io/capture_writer.hpp"
@@ -9,20 +9,6 @@
 #include <filesystem>
 
 namespace kvviz::test {
-
-/// A fresh folder below the system's temporary folder, removed with all it holds.
-class TemporaryFolder {
-public:
-    TemporaryFolder();
-    ~TemporaryFolder();
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
-    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return m_path / name; }
-
-private:
-    std::filesystem::path m_path;
-};
 
 /// Views of a layer for CaptureWriter::writeLayer.
 [[nodiscard]] io::LayerArrays arraysOf(const core::LayerData& layer);

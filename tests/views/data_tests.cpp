@@ -3,6 +3,7 @@
 // From captures and results to what is drawn, checked against the arrays of a made-up capture.
 #include "core/error.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 #include "tests/views/made_up.hpp"
 #include "views/capture_choice.hpp"
@@ -43,7 +44,7 @@ std::string messageOf(const std::function<void()>& action)
 
 TEST_CASE("A heatmap of all exact rows shows the mean over heads of every cell", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     const auto capture = captureOf(core::Tier::full);
     test::writeSynthetic(capture, folder / "a.kvh5");
     const io::CaptureReader reader(folder / "a.kvh5");
@@ -80,7 +81,7 @@ TEST_CASE("A heatmap of all exact rows shows the mean over heads of every cell",
 
 TEST_CASE("Pooled cells have their true extent, ragged last cell included", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     const core::Tier tier = GENERATE(core::Tier::full, core::Tier::map);
     auto capture = captureOf(tier, GENERATE(70, 101, 128));
     test::writeSynthetic(capture, folder / "a.kvh5", {}, 32);
@@ -111,7 +112,7 @@ TEST_CASE("Pooled cells have their true extent, ragged last cell included", "[vi
 
 TEST_CASE("A capture of tier cache shows its window rows, one of tier stats says why it cannot", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     test::writeSynthetic(captureOf(core::Tier::cache), folder / "cache.kvh5");
     const io::CaptureReader reader(folder / "cache.kvh5");
     const auto panel = plot::mapPanel(reader, {});
@@ -128,7 +129,7 @@ TEST_CASE("A capture of tier cache shows its window rows, one of tier stats says
 
 TEST_CASE("Layers, heads and ranges that are not there are named", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     test::writeSynthetic(captureOf(core::Tier::full), folder / "a.kvh5");
     const io::CaptureReader reader(folder / "a.kvh5");
     plot::MapRequest request;
@@ -189,7 +190,7 @@ TEST_CASE("The colour range holds the values, without the sinks where asked", "[
 
 TEST_CASE("Heatmaps of several tasks share one colour range and are lettered", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     std::vector<std::unique_ptr<io::CaptureReader>> readers;
     std::vector<const io::CaptureReader*> list;
     for (const std::string task : {"one", "two"}) {

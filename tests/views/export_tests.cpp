@@ -3,7 +3,7 @@
 // Exported files: formats, sizes, texts, repeatability, sidecars, faults.
 #include "core/error.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/synthetic_file.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/views/made_up.hpp"
 #include "views/figure_exporter.hpp"
 #include "views/method_data.hpp"
@@ -175,7 +175,7 @@ TEST_CASE("Broken UTF-8 in a name does not cost the sidecar", "[views]")
 
 TEST_CASE("Exporting writes figure and sidecar, and leaves nothing half done", "[views]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     auto options = optionsFor(folder / "a.svg");
     plot::exportFigure(test::madeUpHeatmap(smallShape()), options);
     CHECK(std::filesystem::exists(folder / "a.svg"));
@@ -194,7 +194,7 @@ TEST_CASE("Exporting writes figure and sidecar, and leaves nothing half done", "
 
 TEST_CASE("Impossible exports are refused with their reason", "[views]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     const auto message = [](const plot::ExportOptions& options) -> std::string {
         try {
             plot::checkExport(options);

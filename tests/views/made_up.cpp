@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "tests/views/made_up.hpp"
 
+#include "core/hash_random.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,13 +13,7 @@ namespace kvviz::test {
 namespace {
 
 /// Noise in [0, 1) that depends on its arguments only.
-double noise(std::uint64_t a, std::uint64_t b, std::uint64_t c)
-{
-    std::uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xbf58476d1ce4e5b9ull + c * 0x94d049bb133111ebull;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z ^= z >> 31;
-    return static_cast<double>(z >> 11) * 0x1.0p-53;
-}
+double noise(std::uint64_t a, std::uint64_t b, std::uint64_t c) { return core::hashUniform({a, b, c}); }
 
 void fillTile(const MapShape& shape, io::MapTile& tile, std::int64_t q0, std::int64_t q1, std::int64_t k1,
               std::int64_t cellsQ, std::int64_t cellsK)

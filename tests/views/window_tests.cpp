@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // The window without a display: selection, reading off the GUI thread, faults in the message bar, light and dark.
 #include "tests/support/catch.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 #include "views/background_task.hpp"
 #include "views/curve_view.hpp"
@@ -46,7 +47,7 @@ std::unique_ptr<views::MainWindow> openWindow(const std::vector<std::filesystem:
     return window;
 }
 
-std::filesystem::path writeCapture(const test::TemporaryFolder& folder, const std::string& name, core::Tier tier)
+std::filesystem::path writeCapture(const test::ScratchFolder& folder, const std::string& name, core::Tier tier)
 {
     test::SyntheticCapture capture;
     capture.mutableInfo().tier = tier;
@@ -118,7 +119,7 @@ TEST_CASE("An exception in the background becomes a message", "[views]")
 
 TEST_CASE("The window follows the selection: layer, head, sinks, zoom", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     const auto window = openWindow({writeCapture(folder, "a", core::Tier::full)});
     CHECK(window->message().isEmpty());
     CHECK(window->mapView()->panel().heads == std::vector<int>{1});
@@ -140,7 +141,7 @@ TEST_CASE("The window follows the selection: layer, head, sinks, zoom", "[views]
 
 TEST_CASE("The readout names query, key, their texts and the value", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     const auto window = openWindow({writeCapture(folder, "a", core::Tier::full)});
     const auto* map = window->mapView();
     QRectF place;
@@ -156,7 +157,7 @@ TEST_CASE("The readout names query, key, their texts and the value", "[views][io
 
 TEST_CASE("A capture that cannot be shown is told in the window, the others still work", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     const auto good = writeCapture(folder, "a", core::Tier::full);
     const auto doomed = writeCapture(folder, "b", core::Tier::full);
     const auto stats = writeCapture(folder, "c", core::Tier::stats);
@@ -177,7 +178,7 @@ TEST_CASE("A capture that cannot be shown is told in the window, the others stil
 
 TEST_CASE("A window can be closed while it reads", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     const auto file = writeCapture(folder, "a", core::Tier::full);
     for (int i = 0; i < 5; ++i) {
         views::MainWindow window(std::make_unique<views::CaptureList>(io::findCaptures({file})), 0, -1);
@@ -189,7 +190,7 @@ TEST_CASE("A window can be closed while it reads", "[views][io]")
 
 TEST_CASE("Plots follow light and dark palettes", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     const auto window = openWindow({writeCapture(folder, "a", core::Tier::full)});
     const auto corner = [&] {
         return window->mapView()->grab().toImage().pixelColor(1, 1).lightnessF();
@@ -205,7 +206,7 @@ TEST_CASE("Plots follow light and dark palettes", "[views][io]")
 
 TEST_CASE("Every action of the window has a shortcut of its own", "[views][io]")
 {
-    const test::TemporaryFolder folder;
+    const test::ScratchFolder folder;
     const auto window = openWindow({writeCapture(folder, "a", core::Tier::full)});
     QSet<QString> shortcuts;
     REQUIRE(window->actions().size() >= 6);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// For tests of tasks that read files: a small made-up data folder that removes itself, the real one where the machine
-// has it (environment variable KVVIZ_SHARED_DATA), and the rules every prompt keeps.
+// For tests of tasks: the rules every prompt keeps, errors that must come, and the public data files where the machine
+// has them (environment variable KVVIZ_SHARED_DATA).
 #pragma once
 
 #include "core/error.hpp"
@@ -9,19 +9,15 @@
 #include "datasets/task.hpp"
 #include "tests/support/catch.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
-namespace kvviz::tests {
+namespace kvviz::test {
 
 /// The folder of public data, empty if there is none here.
 inline std::filesystem::path sharedData()
@@ -31,36 +27,6 @@ inline std::filesystem::path sharedData()
         chosen != nullptr ? chosen : KVVIZ_SHARED_DATA; // the build's: beside the checkout
     return std::filesystem::is_directory(path) ? path : std::filesystem::path();
 }
-
-class DataFolder {
-public:
-    DataFolder()
-    {
-        static int count = 0;
-        m_path = std::filesystem::temp_directory_path()
-                 / ("kvviz-datasets-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
-        std::filesystem::create_directories(m_path);
-    }
-    ~DataFolder()
-    {
-        std::error_code ignored;
-        std::filesystem::remove_all(m_path, ignored);
-    }
-    DataFolder(const DataFolder&) = delete;
-    DataFolder& operator=(const DataFolder&) = delete;
-
-    [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
-    [[nodiscard]] std::filesystem::path write(const std::string& name, std::string_view text) const
-    {
-        const auto file = m_path / name;
-        std::filesystem::create_directories(file.parent_path());
-        std::ofstream(file, std::ios::binary) << text;
-        return file;
-    }
-
-private:
-    std::filesystem::path m_path;
-};
 
 /// The error that `action` throws: its code and whether its text holds all of `parts`.
 template <typename Action>
@@ -119,4 +85,4 @@ inline std::int64_t countExamples(const datasets::Prompt& prompt)
     });
 }
 
-} // namespace kvviz::tests
+} // namespace kvviz::test
