@@ -124,7 +124,7 @@ std::unique_ptr<Method> makeMethod(const std::string& specification)
 
 std::string specificationOf(const std::string& name, const std::string& variant)
 {
-    const std::vector<std::string> names = splitAt(name, '+'), variants = splitAt(variant, '+');
+    const std::vector<std::string> names = core::splitAt(name, '+'), variants = core::splitAt(variant, '+');
     std::string result;
     for (std::size_t i = 0; i < names.size(); ++i) {
         result += (i > 0 ? "+" : "") + names[i];
