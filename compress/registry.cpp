@@ -124,12 +124,12 @@ std::unique_ptr<Method> makeMethod(const std::string& specification)
 
 std::string specificationOf(const std::string& name, const std::string& variant)
 {
-    const std::vector<std::string> names = core::splitAt(name, '+'), variants = core::splitAt(variant, '+');
+    const auto names = core::splitAt(name, '+'), variants = core::splitAt(variant, '+'); // views into the arguments
     std::string result;
     for (std::size_t i = 0; i < names.size(); ++i) {
-        result += (i > 0 ? "+" : "") + names[i];
+        result.append(i > 0 ? "+" : "").append(names[i]);
         if (i < variants.size() && !variants[i].empty())
-            result += ":" + variants[i];
+            result.append(":").append(variants[i]);
     }
     return result;
 }
