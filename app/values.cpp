@@ -23,22 +23,24 @@ constexpr std::size_t kMostValues = 10000;
 
 std::string_view trimmed(std::string_view text)
 {
-    const std::size_t begin = text.find_first_not_of(" \t");
+    const std::size_t begin = text.find_first_not_of(" \t\n");
     return begin == std::string_view::npos ? std::string_view()
-                                           : text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+                                           : text.substr(begin, text.find_last_not_of(" \t\n") - begin + 1);
 }
 
-std::vector<std::string_view> splitAtCommas(std::string_view text)
+std::vector<std::string_view> splitAt(std::string_view text, char separator)
 {
     std::vector<std::string_view> result;
     while (true) {
-        const std::size_t end = text.find(',');
+        const std::size_t end = text.find(separator);
         result.push_back(trimmed(text.substr(0, end)));
         if (end == std::string_view::npos)
             return result;
         text.remove_prefix(end + 1);
     }
 }
+
+std::vector<std::string_view> splitAtCommas(std::string_view text) { return splitAt(text, ','); }
 
 template <typename T>
 bool parseWhole(std::string_view text, T& value)
@@ -136,6 +138,21 @@ std::vector<double> parseNumberList(std::string_view text, std::string_view what
             usage(fmt::format("{}: '...' needs a number before and after it", what));
         fillUp(result, items[++i], places, what);
     }
+    return result;
+}
+
+std::vector<std::string> splitMethods(std::string_view text)
+{
+    std::vector<std::string> result;
+    for (const std::string_view part : splitAt(text, ';')) {
+        // A comma inside a specification belongs to its parameters, which always follow a colon.
+        const bool plain = part.find(':') == std::string_view::npos;
+        for (const std::string_view name : plain ? splitAtCommas(part) : std::vector<std::string_view>{part})
+            if (!name.empty())
+                result.emplace_back(name);
+    }
+    if (result.empty())
+        usage("--methods: no method given; 'kvviz methods' lists them");
     return result;
 }
 

@@ -8,6 +8,7 @@
 
 #include <QRectF>
 
+#include <cstdint>
 #include <vector>
 
 namespace kvviz::plot {
@@ -41,6 +42,9 @@ class LegendBlock : public QCPLayerable {
 public:
     explicit LegendBlock(QCustomPlot* plot) : QCPLayerable(plot, QStringLiteral("overlay")) {}
     void setEntries(const CurveFigure& figure, const PlotStyle& style);
+    /// Of one panel, flush left: all series, only the references (grey), or only the others.
+    enum class Which : std::uint8_t { all, references, others };
+    void setEntries(const CurvePanel& panel, Which which, const PlotStyle& style);
     [[nodiscard]] double heightForWidth(double width) const;
     void place(const QRectF& rect) { m_rect = rect; }
 
@@ -51,9 +55,10 @@ protected:
 private:
     struct Entry {
         QString text;
-        QPen pen;
+        QPen pen; ///< no pen: a marker without a line
         QCPScatterStyle marker;
     };
+    void addEntry(const CurveSeries& series);
     struct Row {
         std::vector<const Entry*> entries;
         double width = 0;
@@ -65,9 +70,12 @@ private:
     PlotStyle m_style;
     std::vector<Entry> m_entries, m_notes;
     QRectF m_rect;
+    bool m_centred = true;
 };
 
 /// Pen of a series' line.
 [[nodiscard]] QPen seriesPen(const CurveSeries& series, const PlotStyle& style);
+/// Marker of its points, none for a series without.
+[[nodiscard]] QCPScatterStyle markerOf(const CurveSeries& series, const PlotStyle& style);
 
 } // namespace kvviz::plot
