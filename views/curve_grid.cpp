@@ -15,6 +15,7 @@ constexpr double kShape = 0.78;    // height of a data area, of its width
 constexpr double kColumnGapPt = 5; // beyond what the last tick label needs
 constexpr double kRowGapPt = 7;
 constexpr double kLegendGapPt = 1;
+constexpr double kKeyScale = 0.9;
 
 } // namespace
 
@@ -31,8 +32,14 @@ CurveGrid::CurveGrid(QCustomPlot* plot, QCPLayoutInset* layout, const CurveFigur
         m_legends.push_back(new LegendBlock(plot)); // owned by the plot
         m_legends.back()->setEntries(panel, LegendBlock::Which::others, style);
     }
+    for (LegendBlock* legend : m_legends)
+        legend->fitTo(legendWidth());
+    const auto& series = figure.panels.front().series;
+    if (std::none_of(series.begin(), series.end(), [](const CurveSeries& one) { return one.reference; }))
+        return;
     m_key = new LegendBlock(plot);
     m_key->setEntries(figure.panels.front(), LegendBlock::Which::references, style);
+    m_keyTitle = new TextBlock(plot);
 }
 
 int CurveGrid::rows() const { return row(m_items.size() - 1) + 1; }
@@ -51,32 +58,36 @@ double CurveGrid::panelWidth() const
     return std::max(10.0, (m_width - item.leftMargin() - item.rightMargin() - gaps) / m_columns);
 }
 
-double CurveGrid::legendHeight(int row) const
+double CurveGrid::legendWidth() const { return panelWidth() + m_items.front()->rightMargin(); }
+
+double CurveGrid::legendHeight(std::size_t panel) const
 {
-    double height = 0;
-    for (std::size_t i = 0; i < m_items.size(); ++i)
-        if (this->row(i) == row)
-            height = std::max(height, m_legends[i]->heightForWidth(panelWidth() + m_items[i]->rightMargin()));
-    return height + m_style.units(kLegendGapPt);
+    return m_legends[panel]->heightForWidth(legendWidth()) + m_style.units(kLegendGapPt);
 }
 
 double CurveGrid::rowExtra(int row) const
 {
-    bool label = false;
+    double below = 0;
     for (std::size_t i = 0; i < m_items.size(); ++i)
-        label = label || (this->row(i) == row && isLast(i));
+        if (this->row(i) == row)
+            below = std::max(below, m_items[i]->bottomMargin(isLast(i)) + legendHeight(i));
     const double gap = row + 1 < rows() ? m_style.units(kRowGapPt) : 0.0;
-    return m_items.front()->topMargin() + m_items.front()->bottomMargin(label) + legendHeight(row) + gap;
+    return m_items.front()->topMargin() + below + gap;
 }
 
-double CurveGrid::keyHeight() const
+double CurveGrid::keyHeight(double width) const
 {
-    return hasFreeCell() ? 0.0 : m_key->heightForWidth(m_width) + m_style.units(4);
+    return m_key ? m_style.lineHeight(kKeyScale) * 1.1 + m_key->heightForWidth(width) : 0.0;
+}
+
+double CurveGrid::footHeight() const
+{
+    return hasFreeCell() || !m_key ? 0.0 : keyHeight(m_width) + m_style.units(kRowGapPt);
 }
 
 double CurveGrid::naturalHeight() const
 {
-    double height = keyHeight();
+    double height = footHeight();
     for (int i = 0; i < rows(); ++i)
         height += rowExtra(i) + panelWidth() * kShape;
     return height;
@@ -84,7 +95,7 @@ double CurveGrid::naturalHeight() const
 
 void CurveGrid::place(const QRectF& rect, QSizeF canvas)
 {
-    double extra = keyHeight();
+    double extra = footHeight();
     for (int i = 0; i < rows(); ++i)
         extra += rowExtra(i);
     const CurveItem& first = *m_items.front();
@@ -96,17 +107,24 @@ void CurveGrid::place(const QRectF& rect, QSizeF canvas)
         const QRectF inner(left(column(i)), top + first.topMargin(), width, height);
         m_items[i]->placeAxes(inner, canvas, column(i) == 0, isLast(i));
         const double below = inner.bottom() + first.bottomMargin(isLast(i)) + m_style.units(kLegendGapPt);
-        m_legends[i]->place(QRectF(inner.left(), below, width + first.rightMargin(), legendHeight(row(i))));
+        m_legends[i]->place(QRectF(inner.left(), below, legendWidth(), legendHeight(i)));
         if (column(i) == m_columns - 1)
             top += height + rowExtra(row(i));
     }
+    if (!m_key)
+        return;
     if (hasFreeCell())
-        placeKey(QRectF(left(column(m_items.size())), top + first.topMargin(), width, height));
+        placeKey(QRectF(left(column(m_items.size())), top + first.topMargin(), legendWidth(), height));
     else
-        placeKey(QRectF(rect.left() + first.leftMargin(), rect.bottom() - keyHeight() + m_style.units(4),
-                        m_width - first.leftMargin(), keyHeight()));
+        placeKey(QRectF(left(0), rect.bottom() - keyHeight(m_width), m_width - first.leftMargin(), 0));
 }
 
-void CurveGrid::placeKey(const QRectF& rect) { m_key->place(rect); }
+void CurveGrid::placeKey(const QRectF& rect)
+{
+    const double line = m_style.lineHeight(kKeyScale) * 1.1;
+    m_keyTitle->setPieces({{QRectF(rect.left(), rect.top(), rect.width(), line), Qt::AlignLeft | Qt::AlignVCenter,
+                            QStringLiteral("In every panel:"), m_style.font(kKeyScale), m_style.text}});
+    m_key->place(rect.adjusted(0, line, 0, 0));
+}
 
 } // namespace kvviz::plot

@@ -30,12 +30,14 @@ private:
     /// Nothing stands below it.
     [[nodiscard]] bool isLast(std::size_t panel) const;
     [[nodiscard]] double panelWidth() const;
-    [[nodiscard]] double legendHeight(int row) const;
-    /// Of a row without its data areas: title, axis, legend.
+    [[nodiscard]] double legendWidth() const;
+    [[nodiscard]] double legendHeight(std::size_t panel) const;
+    /// Of a row without its data areas: titles, axes, legends.
     [[nodiscard]] double rowExtra(int row) const;
     /// The references' legend stands in the free corner when there is one, else below everything.
     [[nodiscard]] bool hasFreeCell() const;
-    [[nodiscard]] double keyHeight() const;
+    [[nodiscard]] double keyHeight(double width) const;
+    [[nodiscard]] double footHeight() const; ///< of the references' legend when it stands below everything
     void placeKey(const QRectF& rect);
 
     PlotStyle m_style;
@@ -44,6 +46,7 @@ private:
     std::vector<std::unique_ptr<CurveItem>> m_items;
     std::vector<LegendBlock*> m_legends;
     LegendBlock* m_key = nullptr;
+    TextBlock* m_keyTitle = nullptr;
 };
 
 } // namespace kvviz::plot

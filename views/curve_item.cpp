@@ -161,15 +161,19 @@ void CurveItem::placeAxes(const QRectF& inner, QSizeF canvas, bool yTexts, bool 
     placeElement(m_layout, m_rect, inner, canvas);
     QCPAxis* x = m_rect->axis(QCPAxis::atBottom);
     QCPAxis* y = m_rect->axis(QCPAxis::atLeft);
-    x->setLabel(xLabel ? QString::fromStdString(m_panel.xLabel) : QString());
-    y->setLabel(yTexts ? QString::fromStdString(m_panel.yLabel) : QString());
+    const double top = inner.top() - topMargin(), right = inner.right() + rightMargin();
+    const QString xText = xLabel ? QString::fromStdString(m_panel.xLabel) : QString();
+    const QString yText = yTexts ? QString::fromStdString(m_panel.yLabel) : QString();
+    x->setLabel(xText);
+    x->setLabelFont(m_style.font(fittingScale(xText, inner.width() + 2 * rightMargin(), 1.0, m_style)));
+    y->setLabel(yText);
+    y->setLabelFont(m_style.font(fittingScale(yText, inner.height() + topMargin(), 1.0, m_style)));
     y->setTickLabels(yTexts);
     if (!m_panel.logY)
         y->ticker()->setTickCount(std::max(3, static_cast<int>(inner.height() / m_style.units(22 * m_style.spread))));
     if (!m_panel.logX)
         x->ticker()->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30 * m_style.spread))));
     std::vector<TextPiece> pieces;
-    const double top = inner.top() - topMargin(), right = inner.right() + rightMargin();
     double titleLeft = inner.left();
     if (!m_panel.letter.empty()) {
         const QString letter = QStringLiteral("(%1)").arg(QString::fromStdString(m_panel.letter));
@@ -177,10 +181,12 @@ void CurveItem::placeAxes(const QRectF& inner, QSizeF canvas, bool yTexts, bool 
                           Qt::AlignLeft | Qt::AlignVCenter, letter, m_style.font(1.0, true), m_style.text});
         titleLeft += m_style.textWidth(letter + QLatin1Char(' '), 1.0, true);
     }
-    if (!m_panel.title.empty())
+    if (!m_panel.title.empty()) {
+        const QString title = QString::fromStdString(m_panel.title);
         pieces.push_back({QRectF(titleLeft, top, right - titleLeft, m_style.lineHeight()),
-                          Qt::AlignLeft | Qt::AlignVCenter, QString::fromStdString(m_panel.title), m_style.font(),
-                          m_style.text});
+                          Qt::AlignLeft | Qt::AlignVCenter, title,
+                          m_style.font(fittingScale(title, right - titleLeft, 1.0, m_style)), m_style.text});
+    }
     m_title->setPieces(std::move(pieces));
 }
 

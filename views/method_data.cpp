@@ -122,7 +122,7 @@ std::vector<std::string> notesFor(const CurveFigure& curves, const std::vector<R
     if (axis == MethodAxis::bytes || axis == MethodAxis::byteTokens)
         notes.emplace_back("bytes: measured on the prompt's cache at the end of prefill");
     if (points)
-        notes.emplace_back("points without a line: the size does not follow the budget");
+        notes.emplace_back("points without a line: methods whose size does not follow the budget");
     if (cut)
         notes.emplace_back("lines that leave a panel at the bottom go on below");
     if (const std::string uneven = unevenNote(curves); !uneven.empty())

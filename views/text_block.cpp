@@ -15,6 +15,7 @@ namespace {
 constexpr double kSamplePt = 16;  // length of a line sample in the legend
 constexpr double kGapPt = 3;      // between sample and name
 constexpr double kEntryGapPt = 8; // between entries
+constexpr double kLeastPt = 4.8;  // smaller text is not made to fit
 
 } // namespace
 
@@ -25,6 +26,13 @@ void TextBlock::draw(QCPPainter* painter)
         painter->setPen(piece.color);
         painter->drawText(piece.rect, piece.flags | Qt::TextDontClip, piece.text);
     }
+}
+
+double fittingScale(const QString& text, double width, double scale, const PlotStyle& style)
+{
+    const double needed = style.textWidth(text, scale);
+    const double least = std::min(scale, kLeastPt / style.fontPt);
+    return needed <= width ? scale : std::max(least, 0.99 * scale * width / needed);
 }
 
 double wrappedHeight(const QString& text, const QFont& font, double width)
@@ -66,6 +74,7 @@ void LegendBlock::setEntries(const CurvePanel& panel, Which which, const PlotSty
 {
     m_style = style;
     m_centred = false;
+    m_scale = kScale;
     m_entries.clear();
     m_notes.clear();
     for (const CurveSeries& series : panel.series)
@@ -77,6 +86,7 @@ void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
 {
     m_style = style;
     m_centred = true;
+    m_scale = kScale;
     m_entries.clear();
     m_notes.clear();
     std::set<std::string> seen;
@@ -92,7 +102,7 @@ void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
 
 double LegendBlock::entryWidth(const Entry& entry) const
 {
-    return m_style.textWidth(entry.text, 0.9) + m_style.units(kSamplePt + kGapPt + kEntryGapPt);
+    return m_style.textWidth(entry.text, m_scale) + m_style.units(kSamplePt + kGapPt + kEntryGapPt);
 }
 
 std::vector<LegendBlock::Row> LegendBlock::rows(double width) const
@@ -112,16 +122,25 @@ std::vector<LegendBlock::Row> LegendBlock::rows(double width) const
     return rows;
 }
 
+void LegendBlock::fitTo(double width)
+{
+    const double room = width - m_style.units(kSamplePt + kGapPt);
+    m_scale = kScale;
+    for (const auto* entries : {&m_entries, &m_notes})
+        for (const Entry& entry : *entries)
+            m_scale = std::min(m_scale, fittingScale(entry.text, room, kScale, m_style));
+}
+
 double LegendBlock::heightForWidth(double width) const
 {
-    return static_cast<double>(rows(width).size()) * m_style.lineHeight(0.9) * 1.1;
+    return static_cast<double>(rows(width).size()) * m_style.lineHeight(m_scale) * 1.1;
 }
 
 void LegendBlock::draw(QCPPainter* painter)
 {
-    const double height = m_style.lineHeight(0.9) * 1.1;
+    const double height = m_style.lineHeight(m_scale) * 1.1;
     double y = m_rect.top();
-    painter->setFont(m_style.font(0.9));
+    painter->setFont(m_style.font(m_scale));
     for (const Row& row : rows(m_rect.width())) {
         const double free = std::max(0.0, m_rect.width() - row.width + m_style.units(kEntryGapPt));
         double x = m_rect.left() + (m_centred ? free / 2 : 0.0);
@@ -135,7 +154,7 @@ void LegendBlock::draw(QCPPainter* painter)
 
 void LegendBlock::drawEntry(QCPPainter* painter, const Entry& entry, QPointF left) const
 {
-    const double sample = m_style.units(kSamplePt), height = m_style.lineHeight(0.9);
+    const double sample = m_style.units(kSamplePt), height = m_style.lineHeight(m_scale);
     if (entry.pen.style() != Qt::NoPen) {
         painter->setPen(entry.pen);
         painter->drawLine(left, left + QPointF(sample, 0));

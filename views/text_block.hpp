@@ -34,6 +34,9 @@ private:
     std::vector<TextPiece> m_pieces;
 };
 
+/// A size of text of at most `scale` at which it is no wider than `width`, as far as it stays legible.
+[[nodiscard]] double fittingScale(const QString& text, double width, double scale, const PlotStyle& style);
+
 /// Height of `text` broken into lines at `width`.
 [[nodiscard]] double wrappedHeight(const QString& text, const QFont& font, double width);
 
@@ -45,6 +48,8 @@ public:
     /// Of one panel, flush left: all series, only the references (grey), or only the others.
     enum class Which : std::uint8_t { all, references, others };
     void setEntries(const CurvePanel& panel, Which which, const PlotStyle& style);
+    /// Makes the text smaller, if the longest entry would not fit into `width` otherwise.
+    void fitTo(double width);
     [[nodiscard]] double heightForWidth(double width) const;
     void place(const QRectF& rect) { m_rect = rect; }
 
@@ -71,6 +76,8 @@ private:
     std::vector<Entry> m_entries, m_notes;
     QRectF m_rect;
     bool m_centred = true;
+    double m_scale = kScale;
+    static constexpr double kScale = 0.9;
 };
 
 /// Pen of a series' line.
