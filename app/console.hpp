@@ -23,6 +23,9 @@ void note(const CommonOptions& common, std::string_view message);
 [[nodiscard]] std::vector<int> parseIndexList(std::string_view text, int count, std::string_view what);
 /// "0.9,0.5" or "0.9,...,0.1" (equal steps). Throws Error(usage).
 [[nodiscard]] std::vector<double> parseNumberList(std::string_view text, std::string_view what);
+/// "snapkv:window=16,kernel=7;h2o,tova" is three specifications; "all" stays as it is. Throws Error(usage) when there are
+/// none.
+[[nodiscard]] std::vector<std::string> splitMethods(std::string_view text);
 /// "2GB", "500M", "1048576" (decimal units; KiB, MiB, GiB binary). Throws Error(usage).
 [[nodiscard]] std::uint64_t parseByteSize(std::string_view text);
 /// "2026-11-22T20:00:00Z"

@@ -28,7 +28,9 @@ void addFigureOptions(CLI::App& app, FigureOptions& options)
     table.text("--queries", options.queries, "A-B", "only these queries");
     table.text("--keys", options.keys, "A-B", "only these keys");
     table.integer("--sinks", options.sinks, 0, "first tokens treated as sinks");
-    table.choice("--metric", options.metric, {"mass", "output"}, "methods: one panel only (default: both)");
+    table.text("--methods", options.methods, "METHODS", "methods: only these, written as for replay (default: all)");
+    table.choice("--metric", options.metric, {"mass", "output", "kl", "logprob"},
+                 "methods: what is lost (default: mass and output; of more than ten methods output)");
 
     table.group("How to draw it");
     table.choice("--pooling", options.pooling, {"max", "mean"}, "of the cells behind a pixel; mean hides thin lines");

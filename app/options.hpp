@@ -137,7 +137,8 @@ struct FigureOptions {
     std::string axes = "auto";       ///< auto, token, position
     int sinks = 4;                   ///< first k tokens treated as sinks
     std::string queries, keys;       ///< "100-200": zoom
-    std::string metric;              ///< methods: "mass", "output" or empty (both)
+    std::string metric;              ///< methods: "mass", "output", "kl", "logprob"; empty: mass and output
+    std::string methods;             ///< methods: which to draw; empty: all
     std::string title;
     bool noSidecar = false, force = false;
 };

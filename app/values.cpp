@@ -22,14 +22,16 @@ constexpr std::size_t kMostValues = 10000;
 
 [[noreturn]] void usage(const std::string& message) { throw core::Error(core::ErrorCode::usage, message); }
 
-std::string_view trimmed(std::string_view text) { return core::trimmed(text, " \t"); }
+std::string_view trimmed(std::string_view text) { return core::trimmed(text, " \t\n"); }
 
-std::vector<std::string_view> splitAtCommas(std::string_view text)
+std::vector<std::string_view> splitAt(std::string_view text, char separator)
 {
-    std::vector<std::string_view> result = core::splitAt(text, ',');
+    std::vector<std::string_view> result = core::splitAt(text, separator);
     std::transform(result.begin(), result.end(), result.begin(), trimmed);
     return result;
 }
+
+std::vector<std::string_view> splitAtCommas(std::string_view text) { return splitAt(text, ','); }
 
 template <typename T>
 bool parseWhole(std::string_view text, T& value)
@@ -127,6 +129,21 @@ std::vector<double> parseNumberList(std::string_view text, std::string_view what
             usage(fmt::format("{}: '...' needs a number before and after it", what));
         fillUp(result, items[++i], places, what);
     }
+    return result;
+}
+
+std::vector<std::string> splitMethods(std::string_view text)
+{
+    std::vector<std::string> result;
+    for (const std::string_view part : splitAt(text, ';')) {
+        // A comma inside a specification belongs to its parameters, which always follow a colon.
+        const bool plain = part.find(':') == std::string_view::npos;
+        for (const std::string_view name : plain ? splitAtCommas(part) : std::vector<std::string_view>{part})
+            if (!name.empty())
+                result.emplace_back(name);
+    }
+    if (result.empty())
+        usage("--methods: no method given; 'kvviz methods' lists them");
     return result;
 }
 

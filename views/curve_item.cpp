@@ -21,7 +21,7 @@ QCPGraph* CurveItem::addGraph(const QVector<double>& x, const std::vector<double
     graph->setData(x, QVector<double>(y.begin(), y.end()), true);
     graph->setAdaptiveSampling(false);
     graph->setPen(Qt::NoPen);
-    m_graphs.emplace_back(graph);
+    m_plottables.emplace_back(graph);
     return graph;
 }
 
@@ -36,17 +36,33 @@ void CurveItem::addBand(const CurveSeries& series)
     high->setChannelFillGraph(low);
 }
 
+void CurveItem::addErrorBars(const CurveSeries& series, QCPGraph* points)
+{
+    QVector<double> below, above;
+    for (std::size_t i = 0; i < series.y.size(); ++i) {
+        below.append(series.y[i] - series.low[i]);
+        above.append(series.high[i] - series.y[i]);
+    }
+    auto* bars = new QCPErrorBars(points->keyAxis(), points->valueAxis()); // owned by the plot
+    bars->setDataPlottable(points);
+    bars->setData(below, above);
+    bars->setPen(m_style.pen(seriesColor(series.color, m_style), 0.6));
+    bars->setWhiskerWidth(m_style.units(2.5));
+    bars->setSymbolGap(0);
+    m_plottables.emplace_back(bars);
+}
+
 void CurveItem::setPanel(const CurvePanel& panel, const PlotStyle& style)
 {
     m_panel = panel;
     m_style = style;
-    for (const auto& graph : m_graphs)
-        if (graph)
-            m_plot->removeGraph(graph);
-    m_graphs.clear();
+    for (auto plottable = m_plottables.rbegin(); plottable != m_plottables.rend(); ++plottable)
+        if (*plottable)
+            m_plot->removePlottable(*plottable);
+    m_plottables.clear();
     setUpAxes();
     for (const CurveSeries& series : panel.series)
-        if (!series.low.empty())
+        if (!series.low.empty() && series.line)
             addBand(series);
     for (const CurveSeries& series : panel.series) {
         QCPGraph* graph = addGraph(QVector<double>(series.x.begin(), series.x.end()), series.y);
@@ -54,8 +70,10 @@ void CurveItem::setPanel(const CurvePanel& panel, const PlotStyle& style)
         pen.setJoinStyle(Qt::RoundJoin);
         graph->setPen(pen);
         graph->setAntialiased(true);
-        if (series.markers)
-            graph->setScatterStyle(seriesMarker(series.color, style));
+        graph->setLineStyle(series.line ? QCPGraph::lsLine : QCPGraph::lsNone);
+        graph->setScatterStyle(markerOf(series, style));
+        if (!series.low.empty() && !series.line)
+            addErrorBars(series, graph);
     }
 }
 
@@ -84,7 +102,14 @@ void CurveItem::setUpAxes()
         x->setSubTicks(false);
         x->setNumberPrecision(5);
     }
-    y->setSubTicks(false);
+    if (m_panel.logY) {
+        y->setScaleType(QCPAxis::stLogarithmic);
+        y->setTicker(QSharedPointer<QCPAxisTickerLog>::create());
+    } else {
+        y->setScaleType(QCPAxis::stLinear);
+        y->setTicker(QSharedPointer<QCPAxisTicker>::create());
+    }
+    y->setSubTicks(m_panel.logY);
     y->setNumberPrecision(4);
     x->setRange(m_panel.xLow, m_panel.xHigh);
     y->setRange(m_panel.yLow, m_panel.yHigh);
@@ -92,42 +117,76 @@ void CurveItem::setUpAxes()
 
 double CurveItem::yLabelWidth() const
 {
+    if (m_panel.logY) {
+        double lowest = 1; // powers of ten down to it have labels
+        while (lowest > m_panel.yLow * 10 && lowest > 1e-4)
+            lowest /= 10;
+        return m_style.textWidth(QString::number(lowest), 0.9);
+    }
     // Two decimals of a small range are the widest labels that occur.
     const QString widest = m_panel.yHigh < 0.1   ? QStringLiteral("0.025")
                            : m_panel.yHigh < 0.5 ? QStringLiteral("0.25")
                                                  : QStringLiteral("0.8");
-    return m_style.textWidth(widest, 0.9);
+    return m_style.textWidth(m_panel.yLow < -0.1 * m_panel.yHigh ? QStringLiteral("\u22120.25") : widest, 0.9);
 }
+
+namespace {
+
+double axisWidth(const PlotStyle& style) { return style.units(2.2 + 1.4 + 1.6 + 1.0); }
+
+} // namespace
+
+double CurveItem::leftMargin() const { return axisWidth(m_style) + yLabelWidth() + m_style.lineHeight(); }
+
+double CurveItem::topMargin() const
+{
+    const bool titled = !m_panel.title.empty() || !m_panel.letter.empty();
+    return titled ? m_style.lineHeight() + m_style.units(2) : m_style.lineHeight(0.9) / 2;
+}
+
+double CurveItem::bottomMargin(bool xLabel) const
+{
+    return axisWidth(m_style) + m_style.lineHeight(0.9) + (xLabel ? m_style.lineHeight() : 0.0);
+}
+
+double CurveItem::rightMargin() const { return m_style.units(7); } // half of the last tick label
 
 void CurveItem::place(const QRectF& rect, QSizeF canvas)
 {
-    const double axis = m_style.units(2.2 + 1.4 + 1.6 + 1.0);
-    const bool titled = !m_panel.title.empty() || !m_panel.letter.empty();
-    const double left = axis + yLabelWidth() + m_style.lineHeight();
-    const double top = titled ? m_style.lineHeight() + m_style.units(2) : m_style.lineHeight(0.9) / 2;
-    const double bottom = axis + m_style.lineHeight(0.9) + m_style.lineHeight();
-    const double right = m_style.units(7); // half of the last tick label
-    const QRectF inner = rect.adjusted(left, top, -right, -bottom);
+    placeAxes(rect.adjusted(leftMargin(), topMargin(), -rightMargin(), -bottomMargin(true)), canvas, true, true);
+}
+
+void CurveItem::placeAxes(const QRectF& inner, QSizeF canvas, bool yTexts, bool xLabel)
+{
     placeElement(m_layout, m_rect, inner, canvas);
-    m_rect->axis(QCPAxis::atLeft)
-        ->ticker()
-        ->setTickCount(std::max(3, static_cast<int>(inner.height() / m_style.units(22 * m_style.spread))));
+    QCPAxis* x = m_rect->axis(QCPAxis::atBottom);
+    QCPAxis* y = m_rect->axis(QCPAxis::atLeft);
+    const double top = inner.top() - topMargin(), right = inner.right() + rightMargin();
+    const QString xText = xLabel ? QString::fromStdString(m_panel.xLabel) : QString();
+    const QString yText = yTexts ? QString::fromStdString(m_panel.yLabel) : QString();
+    x->setLabel(xText);
+    x->setLabelFont(m_style.font(fittingScale(xText, inner.width() + 2 * rightMargin(), 1.0, m_style)));
+    y->setLabel(yText);
+    y->setLabelFont(m_style.font(fittingScale(yText, inner.height() + topMargin(), 1.0, m_style)));
+    y->setTickLabels(yTexts);
+    if (!m_panel.logY)
+        y->ticker()->setTickCount(std::max(3, static_cast<int>(inner.height() / m_style.units(22 * m_style.spread))));
     if (!m_panel.logX)
-        m_rect->axis(QCPAxis::atBottom)
-            ->ticker()
-            ->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30 * m_style.spread))));
+        x->ticker()->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30 * m_style.spread))));
     std::vector<TextPiece> pieces;
     double titleLeft = inner.left();
     if (!m_panel.letter.empty()) {
         const QString letter = QStringLiteral("(%1)").arg(QString::fromStdString(m_panel.letter));
-        pieces.push_back({QRectF(titleLeft, rect.top(), rect.width(), m_style.lineHeight()),
+        pieces.push_back({QRectF(titleLeft, top, right - titleLeft, m_style.lineHeight()),
                           Qt::AlignLeft | Qt::AlignVCenter, letter, m_style.font(1.0, true), m_style.text});
         titleLeft += m_style.textWidth(letter + QLatin1Char(' '), 1.0, true);
     }
-    if (!m_panel.title.empty())
-        pieces.push_back({QRectF(titleLeft, rect.top(), rect.right() - titleLeft, m_style.lineHeight()),
-                          Qt::AlignLeft | Qt::AlignVCenter, QString::fromStdString(m_panel.title), m_style.font(),
-                          m_style.text});
+    if (!m_panel.title.empty()) {
+        const QString title = QString::fromStdString(m_panel.title);
+        pieces.push_back({QRectF(titleLeft, top, right - titleLeft, m_style.lineHeight()),
+                          Qt::AlignLeft | Qt::AlignVCenter, title,
+                          m_style.font(fittingScale(title, right - titleLeft, 1.0, m_style)), m_style.text});
+    }
     m_title->setPieces(std::move(pieces));
 }
 

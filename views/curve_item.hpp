@@ -17,11 +17,18 @@ public:
 
     void setPanel(const CurvePanel& panel, const PlotStyle& style);
     void place(const QRectF& rect, QSizeF canvas);
+    /// The data area itself, with title above and axes below and to the left of it; which of the axes' texts are drawn.
+    void placeAxes(const QRectF& inner, QSizeF canvas, bool yTexts, bool xLabel);
+    [[nodiscard]] double leftMargin() const;
+    [[nodiscard]] double topMargin() const;
+    [[nodiscard]] double bottomMargin(bool xLabel) const;
+    [[nodiscard]] double rightMargin() const;
     [[nodiscard]] QCPAxisRect* axisRect() const { return m_rect; }
 
 private:
     QCPGraph* addGraph(const QVector<double>& x, const std::vector<double>& y);
     void addBand(const CurveSeries& series);
+    void addErrorBars(const CurveSeries& series, QCPGraph* points);
     void setUpAxes();
     [[nodiscard]] double yLabelWidth() const;
 
@@ -31,7 +38,7 @@ private:
     TextBlock* m_title;
     CurvePanel m_panel;
     PlotStyle m_style;
-    std::vector<QPointer<QCPGraph>> m_graphs;
+    std::vector<QPointer<QCPAbstractPlottable>> m_plottables;
 };
 
 } // namespace kvviz::plot

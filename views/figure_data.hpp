@@ -66,11 +66,14 @@ struct CurveSeries {
     int color = 0;                 ///< index into the palette
     bool dashed = false, markers = false;
     bool reference = false; ///< drawn thin and grey: a bound (full cache), or dotted when `dashed` (an oracle)
+    bool line = true;       ///< false: points only, with the band as error bars
+    std::string method;     ///< specification of the method drawn; may be empty
+    std::int64_t samples = 0; ///< prompts behind the point that has fewest; 0: not counted
 };
 
 struct CurvePanel {
     std::string letter, title, xLabel, yLabel;
-    bool logX = false;
+    bool logX = false, logY = false;
     double xLow = 0, xHigh = 1, yLow = 0, yHigh = 1;
     std::vector<CurveSeries> series;
 };
@@ -85,6 +88,12 @@ struct CurveFigure {
     std::vector<CurvePanel> panels;
     std::vector<LegendNote> legendNotes;
     std::vector<std::string> notes; ///< small print
+    bool shared = false; ///< small multiples: panels share their axes, each has its legend; references have one for all
+};
+
+/// What the data hold and the figure does not show.
+struct LeftOut {
+    std::string what, reason;
 };
 
 struct Figure {
@@ -93,6 +102,7 @@ struct Figure {
     std::variant<HeatmapFigure, CurveFigure> content;
     std::vector<Provenance> sources;
     std::vector<std::pair<std::string, std::string>> parameters; ///< resolved, in order; for the sidecar
+    std::vector<LeftOut> leftOut;                                ///< for the sidecar
 };
 
 } // namespace kvviz::plot

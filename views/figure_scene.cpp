@@ -58,8 +58,10 @@ FigureScene::FigureScene(const Figure& figure, const PlotStyle& style, double wi
     m_texts = new TextBlock(m_plot.get());
     if (const auto* maps = std::get_if<HeatmapFigure>(&figure.content))
         buildMaps(*maps, height, rasterDpi);
+    else if (const auto& curves = std::get<CurveFigure>(figure.content); curves.shared)
+        buildGrid(curves, height);
     else
-        buildCurves(std::get<CurveFigure>(figure.content), height);
+        buildCurves(curves, height);
     if (!m_titleText.isEmpty())
         m_pieces.push_back({QRectF(0, m_style.units(2), m_size.width(), m_style.lineHeight(1.1)), Qt::AlignCenter,
                             m_titleText, m_style.font(1.1, true), m_style.text});
@@ -163,6 +165,18 @@ void FigureScene::buildCurves(const CurveFigure& curves, double height)
         m_curves.push_back(std::move(item));
     }
     legend->place(QRectF(margin, top + rows * rowHeight, m_size.width() - 2 * margin, legendHeight));
+    notes(curves.notes, m_size.height() - footer + m_style.units(2), true);
+}
+
+void FigureScene::buildGrid(const CurveFigure& curves, double height)
+{
+    const double margin = m_style.units(2), top = margin + titleHeight();
+    const double width = m_size.width() - 2 * margin;
+    m_grid = std::make_unique<CurveGrid>(m_plot.get(), m_layout, curves, m_style, width);
+    const double footer = notes(curves.notes, 0, false) + m_style.units(2);
+    if (height <= 0)
+        m_size.setHeight(std::ceil(top + m_grid->naturalHeight() + footer));
+    m_grid->place(QRectF(margin, top, width, m_size.height() - top - footer), m_size);
     notes(curves.notes, m_size.height() - footer + m_style.units(2), true);
 }
 

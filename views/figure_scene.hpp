@@ -4,6 +4,7 @@
 #pragma once
 
 #include "views/color_bar.hpp"
+#include "views/curve_grid.hpp"
 #include "views/curve_item.hpp"
 #include "views/figure_data.hpp"
 #include "views/heatmap_panel.hpp"
@@ -28,6 +29,7 @@ private:
     /// `right`: width that the colour bar takes; height 0: as the maps need.
     void placeMaps(int columns, double right, double footer, double height);
     void buildCurves(const CurveFigure& curves, double height);
+    void buildGrid(const CurveFigure& curves, double height);
     [[nodiscard]] double titleHeight() const;
     /// Small print below `top`; returns its height (measured only, when `draw` is false).
     double notes(const std::vector<std::string>& lines, double top, bool draw);
@@ -40,6 +42,7 @@ private:
     std::vector<TextPiece> m_pieces;
     std::vector<std::unique_ptr<HeatmapPanel>> m_maps;
     std::vector<std::unique_ptr<CurveItem>> m_curves;
+    std::unique_ptr<CurveGrid> m_grid;
     QSizeF m_size;
 };
 

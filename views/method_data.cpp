@@ -2,16 +2,13 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/method_data.hpp"
 
-#include "compress/method.hpp"
-#include "core/curves.hpp"
 #include "core/error.hpp"
-#include "core/text.hpp"
+#include "views/method_panels.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 
@@ -20,140 +17,64 @@ namespace kvviz::plot {
 namespace {
 
 using io::ReplayRecord;
+using Colors = std::map<std::string, int>;
 
-std::string methodLabel(const ReplayRecord& record)
+std::size_t methodCount(const std::vector<ReplayRecord>& records)
 {
-    std::string label = record.method;
-    for (const compress::MethodInfo& info : compress::methodList())
-        if (info.name == record.method)
-            label = info.title;
-    return record.variant.empty() ? label : label + " (" + record.variant + ")";
-}
-
-bool isOracle(const ReplayRecord& record) { return record.method.find("oracle") != std::string::npos; }
-
-/// Bounds, not competitors.
-bool isReference(const ReplayRecord& record) { return isOracle(record) || record.method == "fullkv"; }
-
-/// Replays at fixed token budgets have a different ratio for each prompt; they are drawn against tokens.
-bool byTokens(const std::vector<ReplayRecord>& records)
-{
-    std::set<std::int64_t> tokens;
-    std::set<std::int64_t> ratios;
-    for (const ReplayRecord& record : records) {
-        tokens.insert(record.budgetTokens);
-        ratios.insert(std::llround(record.ratio * 1e6));
-    }
-    return ratios.size() > tokens.size();
-}
-
-struct Metric {
-    std::string yLabel;
-    double (*value)(const ReplayRecord&);
-    bool (*present)(const ReplayRecord&);
-};
-
-const Metric kMass{"lost attention mass", [](const ReplayRecord& r) { return r.meanLost; },
-                   [](const ReplayRecord&) {
-                       return true;
-                   }};
-const Metric kOutput{"relative output error", [](const ReplayRecord& r) { return r.meanOutputError; },
-                     [](const ReplayRecord& r) {
-                         return r.depth == "output";
-                     }};
-
-/// Values of all prompts by method (in order of appearance) and abscissa.
-struct Grouped {
-    std::vector<std::string> order;
-    std::map<std::string, std::map<double, std::vector<double>>> values;
-    std::set<std::string> references, oracles;
-};
-
-Grouped groupBy(const std::vector<ReplayRecord>& records, const Metric& metric, bool tokens)
-{
-    Grouped grouped;
-    for (const ReplayRecord& record : records) {
-        if (!metric.present(record) || !std::isfinite(metric.value(record)))
-            continue;
-        const std::string label = methodLabel(record);
-        if (!grouped.values.contains(label))
-            grouped.order.push_back(label);
-        if (isReference(record))
-            grouped.references.insert(label);
-        if (isOracle(record))
-            grouped.oracles.insert(label);
-        const double x = tokens ? static_cast<double>(record.budgetTokens) : std::round(record.ratio * 1e6) / 1e6;
-        grouped.values[label][x].push_back(metric.value(record));
-    }
-    return grouped;
+    std::set<std::string> found;
+    for (const ReplayRecord& record : records)
+        found.insert(methodSpecification(record));
+    return found.size();
 }
 
 /// Colours belong to methods, so that a method looks the same in both panels.
-using Colors = std::map<std::string, int>;
-
 Colors colorsOf(const std::vector<ReplayRecord>& records)
 {
+    std::set<std::string> oracles;
+    for (const ReplayRecord& record : records)
+        if (isOracle(record))
+            oracles.insert(methodSpecification(record));
     Colors colors;
     int next = 0;
-    for (const ReplayRecord& record : records)
-        if (const std::string label = methodLabel(record); !colors.contains(label))
-            colors[label] = isReference(record) ? 0 : next++;
+    for (const ReplayRecord& record : records) {
+        const bool grey = record.method == "fullkv" || (isOracle(record) && oracles.size() == 1);
+        if (const std::string method = methodSpecification(record); !grey && !colors.contains(method))
+            colors[method] = next++;
+    }
     return colors;
 }
 
-CurvePanel makePanel(const Grouped& grouped, const Metric& metric, bool tokens, const Colors& colors,
-                     std::uint64_t seed)
+bool holds(const std::vector<ReplayRecord>& records, const MethodMetric& metric)
 {
-    CurvePanel panel;
-    panel.yLabel = metric.yLabel;
-    panel.xLabel = tokens ? "tokens kept per layer and KV head" : "ratio of tokens kept";
-    double largest = 0, first = std::numeric_limits<double>::max(), last = 0;
-    for (const std::string& label : grouped.order) {
-        CurveSeries series;
-        series.name = label;
-        series.color = colors.at(label);
-        series.reference = grouped.references.contains(label);
-        series.dashed = grouped.oracles.contains(label);
-        series.markers = !series.reference;
-        bool spread = false;
-        for (const auto& [x, values] : grouped.values.at(label)) {
-            const core::Summary summary = core::bootstrapMean(values, seed);
-            series.x.push_back(x);
-            series.y.push_back(summary.mean);
-            series.low.push_back(summary.low);
-            series.high.push_back(summary.high);
-            spread = spread || values.size() > 1;
-            largest = std::max(largest, summary.high);
-            first = std::min(first, x);
-            last = std::max(last, x);
-        }
-        if (!spread || series.reference) {
-            series.low.clear();
-            series.high.clear();
-        }
-        panel.series.push_back(std::move(series));
-    }
-    // A little air, so that markers on the border (FullKV loses nothing) are drawn whole.
-    const double air = last > first ? (last - first) * 0.06 : 0.05 * std::max(last, 1e-3);
-    panel.xLow = first - air;
-    panel.xHigh = last + air;
-    panel.yHigh = largest > 0 ? largest * 1.05 : 1.0;
-    panel.yLow = -0.035 * panel.yHigh;
-    return panel;
+    return std::any_of(records.begin(), records.end(),
+                       [&](const ReplayRecord& record) { return std::isfinite(metric.value(record)); });
 }
 
-std::vector<const Metric*> metricsFor(const std::string& name)
+/// Those that the records hold; throws when there are none.
+std::vector<const MethodMetric*> metricsFor(const std::string& name, const std::vector<ReplayRecord>& records,
+                                            bool families)
 {
-    if (name.empty())
-        return {&kMass, &kOutput};
-    if (name == "mass")
-        return {&kMass};
-    if (name == "output")
-        return {&kOutput};
-    throw core::Error(core::ErrorCode::usage, "unknown metric '" + name + "'; known: mass, output");
+    std::vector<const MethodMetric*> wanted;
+    if (!name.empty())
+        wanted = {&methodMetric(name)};
+    else
+        wanted = {&methodMetric("mass"), &methodMetric("output")};
+    std::vector<const MethodMetric*> found;
+    for (const MethodMetric* metric : wanted)
+        if (holds(records, *metric))
+            found.push_back(metric);
+    if (families && found.size() > 1)
+        found = {found.back()};
+    if (!found.empty())
+        return found;
+    if (records.empty() || name.empty())
+        throw core::Error(core::ErrorCode::badInput,
+                          "the results hold no replays; make some with `kvviz replay CAPTURE`");
+    throw core::Error(core::ErrorCode::badInput, fmt::format("the results hold no values of '{}' for these methods; {}",
+                                                             name, wanted.front()->missing));
 }
 
-std::string promptNote(const std::vector<ReplayRecord>& records)
+std::string promptsText(const std::vector<ReplayRecord>& records)
 {
     std::map<std::string, std::set<std::string>> prompts;
     for (const ReplayRecord& record : records)
@@ -164,43 +85,108 @@ std::string promptNote(const std::vector<ReplayRecord>& records)
         count += ids.size();
         tasks += (tasks.empty() ? "" : ", ") + task;
     }
-    return fmt::format("mean over {} prompt{} ({})", count, count == 1 ? "" : "s", tasks);
+    return fmt::format("{} prompt{} ({})", count, count == 1 ? "" : "s", tasks);
+}
+
+/// Methods of which some prompts have no replay are compared on other prompts than the rest.
+std::string unevenNote(const CurveFigure& curves)
+{
+    std::int64_t most = 0;
+    for (const CurvePanel& panel : curves.panels)
+        for (const CurveSeries& series : panel.series)
+            most = std::max(most, series.samples);
+    std::string few;
+    std::set<std::string> named;
+    for (const CurvePanel& panel : curves.panels)
+        for (const CurveSeries& series : panel.series)
+            if (series.samples < most && named.insert(series.name).second)
+                few += fmt::format("{}{} ({})", few.empty() ? "" : ", ", series.name, series.samples);
+    return few.empty() ? "" : "fewer prompts behind: " + few;
+}
+
+/// Says what is in the picture and could be taken for something else.
+std::vector<std::string> notesFor(const CurveFigure& curves, const std::vector<ReplayRecord>& records,
+                                  const std::vector<const MethodMetric*>& metrics, MethodAxis axis)
+{
+    std::vector<std::string> notes{
+        fmt::format("mean over {}, then over {}", metrics.front()->averaged, promptsText(records))};
+    bool band = false, points = false, cut = false;
+    for (const CurvePanel& panel : curves.panels)
+        for (const CurveSeries& series : panel.series) {
+            band = band || !series.low.empty();
+            points = points || !series.line;
+            cut = cut || std::any_of(series.y.begin(), series.y.end(), [&](double y) { return y < panel.yLow; });
+        }
+    if (band)
+        notes.emplace_back("band: 95 % bootstrap interval of the mean");
+    if (axis == MethodAxis::bytes || axis == MethodAxis::byteTokens)
+        notes.emplace_back("bytes: measured on the prompt's cache at the end of prefill");
+    if (points)
+        notes.emplace_back("points without a line: methods whose size does not follow the budget");
+    if (cut)
+        notes.emplace_back("lines that leave a panel at the bottom go on below");
+    if (const std::string uneven = unevenNote(curves); !uneven.empty())
+        notes.push_back(uneven);
+    return notes;
+}
+
+void addLeftOut(const std::vector<ReplayRecord>& held, const std::vector<ReplayRecord>& drawn,
+                const std::vector<MethodValues>& methods, const MethodMetric& metric, std::vector<LeftOut>& leftOut)
+{
+    std::set<std::string> known;
+    for (const ReplayRecord& record : drawn)
+        known.insert(methodSpecification(record));
+    for (const ReplayRecord& record : held)
+        if (const std::string method = methodSpecification(record); known.insert(method).second)
+            leftOut.push_back({method, "not among --methods"});
+    for (const MethodValues& method : methods)
+        if (method.withoutValue > 0)
+            leftOut.push_back({method.specification,
+                               fmt::format("{} replays without a value of '{}'", method.withoutValue, metric.name)});
+}
+
+std::string joined(const std::vector<std::string>& texts, const char* separator)
+{
+    std::string result;
+    for (const std::string& text : texts)
+        result += (result.empty() ? "" : separator) + text;
+    return result;
 }
 
 } // namespace
 
-Figure methodsFigure(const std::vector<ReplayRecord>& records, const std::vector<Provenance>& sources,
+Figure methodsFigure(const std::vector<ReplayRecord>& held, const std::vector<Provenance>& sources,
                      const MethodRequest& request)
 {
-    const bool tokens = byTokens(records);
+    const std::vector<ReplayRecord> records = held.empty() ? held : recordsOf(held, request.methods);
+    const bool families = methodCount(records) > kMostMethodsAPanel;
+    const MethodAxis axis = axisFor(records);
     const Colors colors = colorsOf(records);
+    const auto metrics = metricsFor(request.metric, records, families);
+    Figure figure;
     CurveFigure curves;
-    bool band = false;
-    for (const Metric* metric : metricsFor(request.metric)) {
-        const Grouped grouped = groupBy(records, *metric, tokens);
-        if (grouped.order.empty())
-            continue;
-        curves.panels.push_back(makePanel(grouped, *metric, tokens, colors, request.seed));
-        for (const CurveSeries& series : curves.panels.back().series)
-            band = band || !series.low.empty();
+    curves.shared = families;
+    std::vector<std::string> names;
+    for (const MethodMetric* metric : metrics) {
+        const std::vector<MethodValues> methods = gather(records, *metric, axis);
+        addLeftOut(metric == metrics.front() ? held : records, records, methods, *metric, figure.leftOut);
+        if (families)
+            curves.panels = familyPanels(methods, *metric, axis, request.seed, figure.leftOut);
+        else
+            curves.panels.push_back(onePanel(methods, *metric, axis, colors, request.seed));
+        names.push_back(metric->name);
     }
-    if (curves.panels.empty())
-        throw core::Error(core::ErrorCode::badInput,
-                          request.metric == "output"
-                              ? "the results hold no output errors; run `kvviz replay --depth output`"
-                              : "the results hold no replays; make some with `kvviz replay CAPTURE`");
-    if (curves.panels.size() > 1)
+    if (!families && curves.panels.size() > 1)
         for (std::size_t i = 0; i < curves.panels.size(); ++i)
             curves.panels[i].letter = std::string(1, static_cast<char>('a' + i));
-    curves.notes.push_back(promptNote(records));
-    if (band)
-        curves.notes.push_back("band: 95 % bootstrap interval of the mean");
-    Figure figure;
+    curves.notes = notesFor(curves, records, metrics, axis);
     figure.name = "methods";
     figure.content = std::move(curves);
     figure.sources = sources;
-    figure.parameters = {{"metric", request.metric.empty() ? "mass, output" : request.metric},
-                         {"aggregate", "mean over layers, heads and decode queries, then over prompts"},
+    figure.parameters = {{"methods", request.methods.empty() ? "all" : joined(request.methods, ";")},
+                         {"metric", joined(names, ", ")},
+                         {"axis", axisName(axis)},
+                         {"aggregate", fmt::format("mean over {}, then over prompts", metrics.front()->averaged)},
                          {"interval", "95 % percentile bootstrap over prompts, 2000 resamples"},
                          {"seed", std::to_string(request.seed)}};
     return figure;

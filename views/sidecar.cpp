@@ -79,8 +79,13 @@ Json panelJson(const CurvePanel& panel)
 {
     Json list = Json::array();
     for (const CurveSeries& series : panel.series) {
-        Json entry{
-            {"name", series.name}, {"dashed", series.dashed}, {"x", numbers(series.x)}, {"y", numbers(series.y)}};
+        Json entry{{"name", series.name}, {"dashed", series.dashed}};
+        if (!series.method.empty())
+            entry["method"] = series.method;
+        if (series.samples > 0)
+            entry["prompts"] = series.samples;
+        entry["x"] = numbers(series.x);
+        entry["y"] = numbers(series.y);
         if (!series.low.empty()) {
             entry["low"] = numbers(series.low);
             entry["high"] = numbers(series.high);
@@ -88,7 +93,8 @@ Json panelJson(const CurvePanel& panel)
         list.push_back(std::move(entry));
     }
     return Json{{"letter", panel.letter},  {"title", panel.title}, {"x_label", panel.xLabel},
-                {"y_label", panel.yLabel}, {"log_x", panel.logX},  {"series", std::move(list)}};
+                {"y_label", panel.yLabel}, {"log_x", panel.logX},  {"log_y", panel.logY},
+                {"series", std::move(list)}};
 }
 
 Json sourceJson(const Provenance& source)
@@ -132,6 +138,11 @@ std::string sidecarJson(const Figure& figure, const std::string& creator, const 
                                    {"label", maps->scale.label}};
     else
         root["notes"] = std::get<CurveFigure>(figure.content).notes;
+    if (!figure.leftOut.empty()) {
+        root["left_out"] = Json::array();
+        for (const LeftOut& left : figure.leftOut)
+            root["left_out"].push_back({{"what", left.what}, {"reason", left.reason}});
+    }
     root["panels"] = Json::array();
     std::visit(
         [&](const auto& content) {

@@ -15,6 +15,7 @@ namespace {
 constexpr double kSamplePt = 16;  // length of a line sample in the legend
 constexpr double kGapPt = 3;      // between sample and name
 constexpr double kEntryGapPt = 8; // between entries
+constexpr double kLeastPt = 4.8;  // smaller text is not made to fit
 
 } // namespace
 
@@ -25,6 +26,13 @@ void TextBlock::draw(QCPPainter* painter)
         painter->setPen(piece.color);
         painter->drawText(piece.rect, piece.flags | Qt::TextDontClip, piece.text);
     }
+}
+
+double fittingScale(const QString& text, double width, double scale, const PlotStyle& style)
+{
+    const double needed = style.textWidth(text, scale);
+    const double least = std::min(scale, kLeastPt / style.fontPt);
+    return needed <= width ? scale : std::max(least, 0.99 * scale * width / needed);
 }
 
 double wrappedHeight(const QString& text, const QFont& font, double width)
@@ -44,17 +52,48 @@ QPen seriesPen(const CurveSeries& series, const PlotStyle& style)
                      series.dashed ? Qt::DashLine : whole);
 }
 
+QCPScatterStyle markerOf(const CurveSeries& series, const PlotStyle& style)
+{
+    if (!series.markers)
+        return {};
+    QCPScatterStyle marker = seriesMarker(series.color, style);
+    if (series.reference) {
+        marker.setPen(style.pen(style.subtle, 0.7));
+        marker.setBrush(QBrush(style.subtle));
+    }
+    return marker;
+}
+
+void LegendBlock::addEntry(const CurveSeries& series)
+{
+    m_entries.push_back({QString::fromStdString(series.name),
+                         series.line ? seriesPen(series, m_style) : QPen(Qt::NoPen), markerOf(series, m_style)});
+}
+
+void LegendBlock::setEntries(const CurvePanel& panel, Which which, const PlotStyle& style)
+{
+    m_style = style;
+    m_centred = false;
+    m_scale = kScale;
+    m_entries.clear();
+    m_notes.clear();
+    for (const CurveSeries& series : panel.series)
+        if (which == Which::all || series.reference == (which == Which::references))
+            addEntry(series);
+}
+
 void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
 {
     m_style = style;
+    m_centred = true;
+    m_scale = kScale;
     m_entries.clear();
     m_notes.clear();
     std::set<std::string> seen;
     for (const CurvePanel& panel : figure.panels)
         for (const CurveSeries& series : panel.series)
             if (!series.name.empty() && seen.insert(series.name).second)
-                m_entries.push_back({QString::fromStdString(series.name), seriesPen(series, style),
-                                     series.markers ? seriesMarker(series.color, style) : QCPScatterStyle()});
+                addEntry(series);
     for (const LegendNote& note : figure.legendNotes)
         m_notes.push_back({QString::fromStdString(note.text),
                            style.pen(style.subtle, 0.9 * style.spread, note.dashed ? Qt::DashLine : Qt::SolidLine),
@@ -63,7 +102,7 @@ void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
 
 double LegendBlock::entryWidth(const Entry& entry) const
 {
-    return m_style.textWidth(entry.text, 0.9) + m_style.units(kSamplePt + kGapPt + kEntryGapPt);
+    return m_style.textWidth(entry.text, m_scale) + m_style.units(kSamplePt + kGapPt + kEntryGapPt);
 }
 
 std::vector<LegendBlock::Row> LegendBlock::rows(double width) const
@@ -72,7 +111,8 @@ std::vector<LegendBlock::Row> LegendBlock::rows(double width) const
     for (const auto* entries : {&m_entries, &m_notes}) {
         bool first = true;
         for (const Entry& entry : *entries) {
-            if (first || rows.back().width + entryWidth(entry) > width)
+            const double gap = m_style.units(kEntryGapPt); // none is needed behind the last one
+            if (first || rows.back().width + entryWidth(entry) - gap > width)
                 rows.push_back({});
             first = false;
             rows.back().entries.push_back(&entry);
@@ -82,18 +122,28 @@ std::vector<LegendBlock::Row> LegendBlock::rows(double width) const
     return rows;
 }
 
+void LegendBlock::fitTo(double width)
+{
+    const double room = width - m_style.units(kSamplePt + kGapPt);
+    m_scale = kScale;
+    for (const auto* entries : {&m_entries, &m_notes})
+        for (const Entry& entry : *entries)
+            m_scale = std::min(m_scale, fittingScale(entry.text, room, kScale, m_style));
+}
+
 double LegendBlock::heightForWidth(double width) const
 {
-    return static_cast<double>(rows(width).size()) * m_style.lineHeight(0.9) * 1.1;
+    return static_cast<double>(rows(width).size()) * m_style.lineHeight(m_scale) * 1.1;
 }
 
 void LegendBlock::draw(QCPPainter* painter)
 {
-    const double height = m_style.lineHeight(0.9) * 1.1;
+    const double height = m_style.lineHeight(m_scale) * 1.1;
     double y = m_rect.top();
-    painter->setFont(m_style.font(0.9));
+    painter->setFont(m_style.font(m_scale));
     for (const Row& row : rows(m_rect.width())) {
-        double x = m_rect.left() + std::max(0.0, (m_rect.width() - row.width + m_style.units(kEntryGapPt)) / 2);
+        const double free = std::max(0.0, m_rect.width() - row.width + m_style.units(kEntryGapPt));
+        double x = m_rect.left() + (m_centred ? free / 2 : 0.0);
         for (const Entry* entry : row.entries) {
             drawEntry(painter, *entry, QPointF(x, y + height / 2));
             x += entryWidth(*entry);
@@ -104,9 +154,11 @@ void LegendBlock::draw(QCPPainter* painter)
 
 void LegendBlock::drawEntry(QCPPainter* painter, const Entry& entry, QPointF left) const
 {
-    const double sample = m_style.units(kSamplePt), height = m_style.lineHeight(0.9);
-    painter->setPen(entry.pen);
-    painter->drawLine(left, left + QPointF(sample, 0));
+    const double sample = m_style.units(kSamplePt), height = m_style.lineHeight(m_scale);
+    if (entry.pen.style() != Qt::NoPen) {
+        painter->setPen(entry.pen);
+        painter->drawLine(left, left + QPointF(sample, 0));
+    }
     if (!entry.marker.isNone()) {
         entry.marker.applyTo(painter, entry.pen);
         entry.marker.drawShape(painter, left + QPointF(sample / 2, 0));

@@ -8,6 +8,7 @@
 
 #include <QRectF>
 
+#include <cstdint>
 #include <vector>
 
 namespace kvviz::plot {
@@ -33,6 +34,9 @@ private:
     std::vector<TextPiece> m_pieces;
 };
 
+/// A size of text of at most `scale` at which it is no wider than `width`, as far as it stays legible.
+[[nodiscard]] double fittingScale(const QString& text, double width, double scale, const PlotStyle& style);
+
 /// Height of `text` broken into lines at `width`.
 [[nodiscard]] double wrappedHeight(const QString& text, const QFont& font, double width);
 
@@ -41,6 +45,11 @@ class LegendBlock : public QCPLayerable {
 public:
     explicit LegendBlock(QCustomPlot* plot) : QCPLayerable(plot, QStringLiteral("overlay")) {}
     void setEntries(const CurveFigure& figure, const PlotStyle& style);
+    /// Of one panel, flush left: all series, only the references (grey), or only the others.
+    enum class Which : std::uint8_t { all, references, others };
+    void setEntries(const CurvePanel& panel, Which which, const PlotStyle& style);
+    /// Makes the text smaller, if the longest entry would not fit into `width` otherwise.
+    void fitTo(double width);
     [[nodiscard]] double heightForWidth(double width) const;
     void place(const QRectF& rect) { m_rect = rect; }
 
@@ -51,9 +60,10 @@ protected:
 private:
     struct Entry {
         QString text;
-        QPen pen;
+        QPen pen; ///< no pen: a marker without a line
         QCPScatterStyle marker;
     };
+    void addEntry(const CurveSeries& series);
     struct Row {
         std::vector<const Entry*> entries;
         double width = 0;
@@ -65,9 +75,14 @@ private:
     PlotStyle m_style;
     std::vector<Entry> m_entries, m_notes;
     QRectF m_rect;
+    bool m_centred = true;
+    double m_scale = kScale;
+    static constexpr double kScale = 0.9;
 };
 
 /// Pen of a series' line.
 [[nodiscard]] QPen seriesPen(const CurveSeries& series, const PlotStyle& style);
+/// Marker of its points, none for a series without.
+[[nodiscard]] QCPScatterStyle markerOf(const CurveSeries& series, const PlotStyle& style);
 
 } // namespace kvviz::plot

@@ -20,21 +20,6 @@ namespace {
 
 [[noreturn]] void usage(const std::string& message) { throw core::Error(core::ErrorCode::usage, message); }
 
-std::vector<std::string> split(std::string_view text, char separator)
-{
-    std::vector<std::string> result;
-    while (true) {
-        const std::size_t end = text.find(separator);
-        const std::string_view part = text.substr(0, end);
-        const std::size_t first = part.find_first_not_of(" \t\n");
-        if (first != std::string_view::npos)
-            result.emplace_back(part.substr(first, part.find_last_not_of(" \t\n") - first + 1));
-        if (end == std::string_view::npos)
-            return result;
-        text.remove_prefix(end + 1);
-    }
-}
-
 std::vector<compress::Budget> parseBudgets(const ReplayOptions& options)
 {
     std::vector<compress::Budget> result;
@@ -136,19 +121,12 @@ std::string captureIdentity(const io::CaptureRef& ref, const std::filesystem::pa
 std::vector<std::string> parseMethods(std::string_view text)
 {
     std::vector<std::string> result;
-    for (const std::string& part : split(text, ';')) {
-        // A comma inside a specification belongs to its parameters, which always follow a colon.
-        const bool plain = part.find(':') == std::string::npos;
-        for (const std::string& name : plain ? split(part, ',') : std::vector<std::string>{part}) {
-            if (name != "all")
-                addFresh(result, name);
-            else
-                for (const std::string& every : compress::defaultReplaySet())
-                    addFresh(result, every);
-        }
-    }
-    if (result.empty())
-        usage("--methods: no method given; 'kvviz methods' lists them");
+    for (const std::string& name : splitMethods(text))
+        if (name != "all")
+            addFresh(result, name);
+        else
+            for (const std::string& every : compress::defaultReplaySet())
+                addFresh(result, every);
     return result;
 }
 

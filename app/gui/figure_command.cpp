@@ -194,6 +194,8 @@ plot::Figure methods(const FigureOptions& options)
     }
     plot::MethodRequest request;
     request.metric = options.metric;
+    if (!options.methods.empty())
+        request.methods = splitMethods(options.methods);
     return plot::methodsFigure(records, sources, request);
 }
 

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// How a replayed method is called in a figure, and among which others it is drawn.
+#pragma once
+
+#include "core/io/results.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kvviz::plot {
+
+/// Panels of a figure of many methods, in this order.
+enum class MethodFamily : std::uint8_t {
+    equalBudgets,  ///< evict once, at the end of prefill, every layer and head as much
+    unevenBudgets, ///< evict once, layers or heads by their need
+    eachStep,      ///< evict at each step
+    shots,         ///< keep whole shots or chunks
+    withoutAttention, ///< score keys and values, not attention
+    layersAndRank, ///< layers share a cache, or it has fewer dimensions
+    quantized,     ///< fewer bits, and an eviction with a change of what it keeps
+    bounds,        ///< random baselines and oracles
+    other          ///< not of this program's methods
+};
+
+[[nodiscard]] std::string familyTitle(MethodFamily family);
+/// From the classes that the registry gives a method, by name where they do not tell.
+[[nodiscard]] MethodFamily familyOf(const io::ReplayRecord& record);
+
+/// "SnapKV (factory) + KIVI"
+[[nodiscard]] std::string methodLabel(const io::ReplayRecord& record);
+/// As it is typed: "snapkv:factory+kivi".
+[[nodiscard]] std::string methodSpecification(const io::ReplayRecord& record);
+
+[[nodiscard]] bool isOracle(const io::ReplayRecord& record);
+
+/// The records of these methods, method by method in the order asked for; all of them when `specifications` is empty or
+/// says "all". A specification means what has its name, or the same values of all parameters. Throws Error(usage),
+/// naming what there is, for one that no record fits.
+[[nodiscard]] std::vector<io::ReplayRecord> recordsOf(const std::vector<io::ReplayRecord>& records,
+                                                      const std::vector<std::string>& specifications);
+
+} // namespace kvviz::plot
