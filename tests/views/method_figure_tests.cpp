@@ -8,6 +8,7 @@
 #include "views/method_axis.hpp"
 #include "views/method_data.hpp"
 #include "views/method_panels.hpp"
+#include "views/plot_style.hpp"
 #include "views/sidecar.hpp"
 
 #include <nlohmann/json.hpp>
