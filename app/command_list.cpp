@@ -128,7 +128,8 @@ std::vector<CommandEntry> pictureCommands()
         {"figure", Program::gui, "draw a figure for a paper, without a display",
          {{"kvviz figure heatmap addition.kvh5 -o heatmap.pdf", "attention with shot boundaries"},
           {"kvviz figure methods run/replay.kvres.h5 -o methods.svg", "what methods lose against what they keep"},
-          {"kvviz figure methods --methods 'snapkv;kivi;snapkv+kivi' run/replay.kvres.h5 -o three.pdf", "three of them"},
+          {"kvviz figure methods --methods 'snapkv;kivi;snapkv+kivi' run/replay.kvres.h5 -o three.pdf",
+           "three of them"},
           {"kvviz figure cumulative run/ -o cumulative.pdf", "cumulative attention with and without sinks"},
           {"kvviz figure tasks addition.kvh5 needle.kvh5 -o tasks.png", "heatmaps side by side"}},
          "Writes PDF, SVG or PNG by the ending of --output, and beside it a JSON file with the numbers, their origin "

@@ -22,8 +22,8 @@ struct MethodRequest {
     std::uint64_t seed = 0;           ///< of the bootstrap
 };
 
-/// Records of several files are joined. Throws Error: usage for an unknown metric and for methods that the results do not
-/// hold, badInput when nothing can be drawn.
+/// Records of several files are joined. Throws Error: usage for an unknown metric and for methods that the results do
+/// not hold, badInput when nothing can be drawn.
 [[nodiscard]] Figure methodsFigure(const std::vector<io::ReplayRecord>& records, const std::vector<Provenance>& sources,
                                    const MethodRequest& request);
 

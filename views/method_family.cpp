@@ -173,7 +173,8 @@ bool isOracle(const ReplayRecord& record) { return record.method.starts_with("or
 std::vector<ReplayRecord> recordsOf(const std::vector<ReplayRecord>& records,
                                     const std::vector<std::string>& specifications)
 {
-    if (specifications.empty() || std::find(specifications.begin(), specifications.end(), "all") != specifications.end())
+    const bool all = std::find(specifications.begin(), specifications.end(), "all") != specifications.end();
+    if (all || specifications.empty())
         return records;
     const std::vector<std::string> held = specificationsIn(records);
     std::vector<ReplayRecord> chosen;

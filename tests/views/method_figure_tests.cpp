@@ -147,7 +147,8 @@ TEST_CASE("Methods stand in the family of what they do", "[views]")
         {"shotkv:window", Family::shots},         {"chunkkv", Family::shots},       {"random_shot", Family::shots},
         {"keydiff", Family::withoutAttention},    {"kvsharer", Family::layersAndRank},
         {"think", Family::layersAndRank},         {"kivi:bits4", Family::quantized},
-        {"snapkv+think", Family::quantized},      {"oracle_step", Family::bounds},  {"random:protected", Family::bounds}};
+        {"snapkv+think", Family::quantized},      {"oracle_step", Family::bounds},
+        {"random:protected", Family::bounds}};
     for (const auto& [specification, family] : expected) {
         INFO(specification);
         CHECK(plot::familyOf(replayOf(specification, 0.5, 0)) == family);
