@@ -37,8 +37,10 @@ ColumnSums sumColumns(const core::LayerData& data, int kvHead, std::span<const s
     sums.mass.assign(static_cast<std::size_t>(rows), 0.0);
     sums.nonSink.assign(static_cast<std::size_t>(rows), 0.0);
     sums.output.assign(static_cast<std::size_t>(wantOutput ? rows * d : 0), 0.0f);
-    std::vector<float> weights(static_cast<std::size_t>(rows * kBlock));
-    std::vector<float> values(static_cast<std::size_t>(wantOutput ? kBlock * d : 0));
+    // Kept between calls: this runs for every plan, and filling fresh memory with zeros would be a part of its time.
+    thread_local std::vector<float> weights, values;
+    weights.resize(std::max(weights.size(), static_cast<std::size_t>(rows * kBlock)));
+    values.resize(std::max(values.size(), static_cast<std::size_t>(wantOutput ? kBlock * d : 0)));
     for (std::int64_t from = 0; from < std::ssize(keys); from += kBlock) {
         const auto block = keys.subspan(static_cast<std::size_t>(from)).first(static_cast<std::size_t>(
             std::min(kBlock, std::int64_t{std::ssize(keys)} - from)));

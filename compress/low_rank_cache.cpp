@@ -61,8 +61,12 @@ std::vector<float> formsOf(const LayerInput& input, const Tensor& tensor, LowRan
     const int width = widthOf(data);
     const auto rows = memoised(input, fmt::format("token_rows/{}", tensor.name),
                                [&] { return rowsOfHeads(data, tensor.heads, tensor.rotary); });
+    const auto angles = memoised(input, fmt::format("rotary_table/{}", tensor.name), [&] {
+        return tensor.rotary ? tensor.rotary->table(0, data.total()) : std::vector<float>();
+    });
     const auto through = [&](std::span<const float> read, std::span<const float> write) {
-        return headsOfRows(data, throughLowRank(*rows, width, read, write, rank), tensor.rotary);
+        return headsOfRows(data, throughLowRank(*rows, width, read, write, rank), *angles,
+                           tensor.rotary ? tensor.rotary->dim() : 0);
     };
     if (source == LowRankSource::prompt) {
         const auto basis = memoised(input, fmt::format("principal_basis/{}", tensor.name), [&] {
@@ -121,13 +125,21 @@ std::vector<float> rowsOfHeads(const core::LayerData& data, const std::vector<fl
 
 std::vector<float> headsOfRows(const core::LayerData& data, const std::vector<float>& rows, const core::Rotary* rotary)
 {
+    return rotary ? headsOfRows(data, rows, rotary->table(0, data.total()), rotary->dim())
+                  : headsOfRows(data, rows, {}, 0);
+}
+
+std::vector<float> headsOfRows(const core::LayerData& data, const std::vector<float>& rows,
+                               const std::vector<float>& angles, int ropeDim)
+{
     const std::int64_t d = data.headDim, total = data.total(), count = data.heads.kvHeads();
     std::vector<float> heads(rows.size());
     for (std::int64_t g = 0; g < count; ++g)
         for (std::int64_t token = 0; token < total; ++token) {
             float* const to = heads.data() + (g * total + token) * d;
             std::copy_n(rows.data() + (token * count + g) * d, d, to);
-            rotateToken(rotary, to, token);
+            if (ropeDim > 0)
+                core::Rotary::rotateBy(angles.data() + token * ropeDim, to, ropeDim, 1);
         }
     return heads;
 }

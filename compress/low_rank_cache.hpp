@@ -32,5 +32,8 @@ struct LowRankForms {
                                              const core::Rotary* rotary);
 [[nodiscard]] std::vector<float> headsOfRows(const core::LayerData& data, const std::vector<float>& rows,
                                              const core::Rotary* rotary);
+/// The same with the angles of all positions at hand (core::Rotary::table); ropeDim 0: no rotation.
+[[nodiscard]] std::vector<float> headsOfRows(const core::LayerData& data, const std::vector<float>& rows,
+                                             const std::vector<float>& angles, int ropeDim);
 
 } // namespace kvviz::compress

@@ -8,9 +8,11 @@
 #include "compress/column_sums.hpp"
 #include "compress/kept_sets.hpp"
 #include "compress/method_base.hpp"
+#include "core/kernels.hpp"
 #include "core/parallel.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -101,15 +103,18 @@ struct OutputError {
 
 OutputError outputErrorOf(const float* full, const float* part, const float* generated, int d, bool dropped, Share share)
 {
-    OutputError error;
-    for (int i = 0; i < d; ++i) {
-        const double whole = full[i];
-        const double sum = static_cast<double>(part[i]) + (generated ? generated[i] : 0.0f);
-        const double delta = dropped ? (sum - share.eps * whole) / share.rho : whole - sum / share.rho;
-        error.difference += delta * delta;
-        error.norm += whole * whole;
+    std::array<float, 256> joined{};
+    std::vector<float> longer;
+    if (generated) { // both parts of what is kept
+        if (d > std::ssize(joined))
+            longer.resize(static_cast<std::size_t>(d));
+        float* const sum = longer.empty() ? joined.data() : longer.data();
+        for (int i = 0; i < d; ++i)
+            sum[i] = part[i] + generated[i];
+        part = sum;
     }
-    return error;
+    const double x = dropped ? 1 / share.rho : -1 / share.rho, y = dropped ? -share.eps / share.rho : 1;
+    return {core::combinedSquares(part, x, full, y, d), core::combinedSquares(full, 1, full, 0, d)};
 }
 
 /// Attention that a query loses on generated keys, as a share of its row.

@@ -126,6 +126,17 @@ KVVIZ_MULTIARCH double grown(const float* a, const float* b, float ratio, std::i
     return sum;
 }
 
+KVVIZ_MULTIARCH double combinedSquares(const float* a, double x, const float* b, double y, std::int64_t count)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t i = 0; i < count; ++i) {
+        const double value = x * a[i] + y * b[i];
+        sum += value * value;
+    }
+    return sum;
+}
+
 KVVIZ_MULTIARCH double gather(const float* row, const std::int32_t* index, std::int64_t count, float* to)
 {
     double sum = 0;

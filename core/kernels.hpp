@@ -22,6 +22,8 @@ void scaleBy(float* row, std::int64_t count, float factor);
 [[nodiscard]] double total(const float* row, std::int64_t count);
 /// Sum of max(0, a - ratio b); exactly 0 for equal a and b and a ratio of 1.
 [[nodiscard]] double grown(const float* a, const float* b, float ratio, std::int64_t count);
+/// Sum of (x a + y b)^2, in double.
+[[nodiscard]] double combinedSquares(const float* a, double x, const float* b, double y, std::int64_t count);
 /// to[i] = row[index[i]]; returns the sum of to in double.
 double gather(const float* row, const std::int32_t* index, std::int64_t count, float* to);
 

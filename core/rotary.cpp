@@ -50,6 +50,31 @@ void Rotary::rotate(float* vector, std::int64_t offset) const
     }
 }
 
+std::vector<float> Rotary::table(std::int64_t first, std::int64_t count) const
+{
+    const std::size_t half = m_frequencies.size();
+    std::vector<float> result;
+    result.reserve(static_cast<std::size_t>(count) * 2 * half);
+    for (std::int64_t i = 0; i < count; ++i) {
+        for (const double frequency : m_frequencies)
+            result.push_back(static_cast<float>(std::cos(static_cast<double>(first + i) * frequency)));
+        for (const double frequency : m_frequencies)
+            result.push_back(static_cast<float>(std::sin(static_cast<double>(first + i) * frequency)));
+    }
+    return result;
+}
+
+void Rotary::rotateBy(const float* tableRow, float* vector, int ropeDim, int sign)
+{
+    const int half = ropeDim / 2;
+    for (int i = 0; i < half; ++i) {
+        const float cosine = tableRow[i], sine = static_cast<float>(sign) * tableRow[half + i];
+        const float a = vector[i], b = vector[i + half];
+        vector[i] = a * cosine - b * sine;
+        vector[i + half] = b * cosine + a * sine;
+    }
+}
+
 void Rotary::rotateRows(float* rows, std::int64_t count, std::int64_t width, std::int64_t firstPosition, int sign) const
 {
     for (std::int64_t i = 0; i < count; ++i)

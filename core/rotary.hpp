@@ -22,6 +22,10 @@ public:
     [[nodiscard]] const std::vector<double>& frequencies() const noexcept { return m_frequencies; }
     /// Turns one head vector in place by `offset` positions (negative: back). Channels beyond dim() stay.
     void rotate(float* vector, std::int64_t offset) const;
+    /// cos and sin of every angle of positions [first, first + count), for many turns: [count, ropeDim].
+    [[nodiscard]] std::vector<float> table(std::int64_t first, std::int64_t count) const;
+    /// Turns one head vector in place by the position of a row of table(); `sign` -1: back.
+    static void rotateBy(const float* tableRow, float* vector, int ropeDim, int sign);
     /// Rows [count, width] by `sign` times their position: +1 applies RoPE, -1 takes it off.
     void rotateRows(float* rows, std::int64_t count, std::int64_t width, std::int64_t firstPosition, int sign) const;
 

@@ -72,15 +72,17 @@ TEST_CASE("exponentials, sums and differences equal plain loops", "[unit]")
         CHECK(top == *std::max_element(a.begin(), a.end()));
         auto e = a;
         const float sum = exponentials(e.data(), count, 0.7f, top);
-        double expected = 0, whole = 0, grew = 0;
+        double expected = 0, whole = 0, grew = 0, squares = 0;
         for (std::size_t i = 0; i < a.size(); ++i) {
             CHECK(e[i] == Approx(std::exp(0.7 * (static_cast<double>(a[i]) - top))).epsilon(1e-6));
             expected += e[i];
             whole += a[i];
+            squares += std::pow(1.5 * a[i] - 0.25 * b[i], 2);
             grew += std::max(0.0, a[i] - 0.3 * b[i]);
         }
         CHECK(sum == Approx(expected));
         CHECK(total(a.data(), count) == Approx(whole).margin(1e-9));
+        CHECK(combinedSquares(a.data(), 1.5, b.data(), -0.25, count) == Approx(squares));
         CHECK(grown(a.data(), b.data(), 0.3f, count) == Approx(grew).margin(1e-6));
         CHECK(grown(a.data(), a.data(), 1.0f, count) == 0);
         scaleBy(e.data(), count, 2.0f);

@@ -78,6 +78,20 @@ TEST_CASE("rows are turned by their positions", "[unit]")
     CHECK(std::equal(one.begin(), one.end(), rows.begin() + 8));
 }
 
+TEST_CASE("a table of angles turns as the angles do, and back", "[unit]")
+{
+    const Rotary rotary(10000.0, 8);
+    const std::vector<float> table = rotary.table(100, 3);
+    std::vector<float> before = randomVector(8, 6), exact = before, quick = before;
+    rotary.rotate(exact.data(), 102);
+    Rotary::rotateBy(table.data() + 2 * rotary.dim(), quick.data(), rotary.dim(), 1);
+    for (std::size_t i = 0; i < quick.size(); ++i)
+        CHECK(quick[i] == Approx(exact[i]).margin(1e-6));
+    Rotary::rotateBy(table.data() + 2 * rotary.dim(), quick.data(), rotary.dim(), -1);
+    for (std::size_t i = 0; i < quick.size(); ++i)
+        CHECK(quick[i] == Approx(before[i]).margin(1e-6));
+}
+
 TEST_CASE("scaled rotations need the captured frequencies", "[unit]")
 {
     ModelInfo model;
