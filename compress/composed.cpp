@@ -97,7 +97,8 @@ public:
         result.facts.insert(base.facts.begin(), base.facts.end());
         return result;
     }
-    [[nodiscard]] StepRules stepRules(const LayerInput& input, const LayerPlan& plan, const Budget& budget) const override
+    [[nodiscard]] StepRules stepRules(const LayerInput& input, const LayerPlan& plan,
+                                      const Budget& budget) const override
     {
         const auto* const surveys = static_cast<const PairSurvey*>(input.survey);
         LayerInput part = input;

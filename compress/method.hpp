@@ -186,7 +186,8 @@ public:
     /// What happens to the layer's cache while decoding, from the end of prefill on (decode rows are not read): `plan`
     /// is plan(input, budget), of which only `kept` counts. No rules for methods that act at the end of prefill only
     /// and for those with a liveObstacle(). Thread-safe.
-    [[nodiscard]] virtual StepRules stepRules(const LayerInput& input, const LayerPlan& plan, const Budget& budget) const;
+    [[nodiscard]] virtual StepRules stepRules(const LayerInput& input, const LayerPlan& plan,
+                                              const Budget& budget) const;
 };
 
 /// Does it change keys or values, their positions included?

@@ -17,7 +17,7 @@ struct OnlineStep {
     std::span<const std::int32_t> live;        ///< positions, ascending; the query's own key is the last
     std::span<const std::vector<double>> rows; ///< [heads][live] attention, summing to 1; 0 if nothing is left of a row
 };
-/// Called after the attention of a step, step after step: places in `live`, ascending, whose keys stay for the next one.
+/// Called after the attention of each step in turn: places in `live`, ascending, whose keys stay for the next one.
 using StayRule = std::function<std::vector<std::int32_t>(const OnlineStep&)>;
 
 /// One layer of one stream. The rules own all that they read and change: the layer's arrays may go, and a copy made

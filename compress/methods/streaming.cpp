@@ -39,7 +39,8 @@ protected:
         addFlag(plan, "sinks_exceed_budget", sizes.recents == 0);
         plan.keptDecode = replayRules(data, plan, streamingRules(data, sizes));
         auto changed = std::make_shared<ChangedCache>();
-        changed->shift = cacheShift(data, std::span(plan.keptDecode).first(static_cast<std::size_t>(data.t * data.total())));
+        const auto one = static_cast<std::size_t>(data.t * data.total()); // all heads have the same
+        changed->shift = cacheShift(data, std::span(plan.keptDecode).first(one));
         plan.changed = std::move(changed);
         return plan;
     }
