@@ -57,6 +57,13 @@ public:
     [[nodiscard]] const MethodInfo& info() const override { return m_info; }
     [[nodiscard]] const Params& params() const override { return m_params; }
     [[nodiscard]] core::Need needs() const override { return m_first->needs() | m_second->needs(); }
+    [[nodiscard]] core::Need promptNeeds() const override { return m_first->promptNeeds() | m_second->promptNeeds(); }
+    [[nodiscard]] bool usesFuture() const override { return m_first->usesFuture() || m_second->usesFuture(); }
+    [[nodiscard]] std::string liveObstacle() const override
+    {
+        const std::string first = m_first->liveObstacle();
+        return first.empty() ? m_second->liveObstacle() : first;
+    }
     [[nodiscard]] BudgetUse budgetUse() const override { return m_first->budgetUse(); }
     [[nodiscard]] std::int64_t draws() const override { return m_first->draws(); }
     [[nodiscard]] bool composes() const override { return false; }
@@ -89,6 +96,14 @@ public:
                 result.flags.push_back(flag);
         result.facts.insert(base.facts.begin(), base.facts.end());
         return result;
+    }
+    [[nodiscard]] StepRules stepRules(const LayerInput& input, const LayerPlan& plan,
+                                      const Budget& budget) const override
+    {
+        const auto* const surveys = static_cast<const PairSurvey*>(input.survey);
+        LayerInput part = input;
+        part.survey = surveys ? surveys->first.get() : nullptr;
+        return m_first->stepRules(part, plan, budget);
     }
 
 private:

@@ -9,22 +9,37 @@
 
 namespace kvviz::compress {
 
-OnlineHead h2oClean(const core::LayerData& data, int kvHead, H2oSizes sizes, Reduce reduce)
+namespace {
+
+/// Places of `keys` keys that stay; the others' scores go.
+TopK cut(ReceivedScores& scores, std::int64_t keys, H2oSizes sizes, Reduce reduce)
 {
-    const std::int64_t capacity = sizes.heavy + sizes.recent;
+    TopK stay = topAndTail(scores.reduced(reduce, keys - sizes.recent), keys,
+                           std::min(sizes.heavy + sizes.recent, keys));
+    scores.keep(stay.positions);
+    return stay;
+}
+
+} // namespace
+
+TopK h2oPromptCut(const core::LayerData& data, int kvHead, H2oSizes sizes, Reduce reduce)
+{
     ReceivedScores scores(data, groupOf(data, kvHead));
-    const auto cut = [&](std::int64_t keys) {
-        TopK stay = topAndTail(scores.reduced(reduce, keys - sizes.recent), keys, std::min(capacity, keys));
-        scores.keep(stay.positions);
-        return stay;
-    };
-    OnlineHead head;
-    head.kept = cut(data.n);
-    head.mask = replayOnline(data, groupOf(data, kvHead), head.kept.positions, [&](const OnlineStep& step) {
-        scores.add(step.rows);
-        return cut(std::ssize(step.live)).positions;
-    });
-    return head;
+    return cut(scores, data.n, sizes, reduce);
+}
+
+StepRules h2oRules(const core::LayerData& data, const LayerPlan& plan, H2oSizes sizes, Reduce reduce)
+{
+    StepRules rules;
+    for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
+        ReceivedScores scores(data, groupOf(data, kvHead));
+        scores.keep(plan.kept[static_cast<std::size_t>(kvHead)]);
+        rules.rules.push_back([scores = std::move(scores), sizes, reduce](const OnlineStep& step) mutable {
+            scores.add(step.rows);
+            return cut(scores, std::ssize(step.live), sizes, reduce).positions;
+        });
+    }
+    return rules;
 }
 
 namespace {

@@ -13,15 +13,17 @@ struct H2oSizes {
     std::int64_t heavy = 0, recent = 0; ///< tokens; their sum is below n
 };
 
-/// One KV head.
+/// Between steps the cache holds the last `recent` keys and the best `heavy` of the others by the attention received
+/// so far; a query also sees its own key. The cut of the prompt for one KV head, and the rules of the layer from there
+/// on. Need stats.
+[[nodiscard]] TopK h2oPromptCut(const core::LayerData& data, int kvHead, H2oSizes sizes, Reduce reduce);
+[[nodiscard]] StepRules h2oRules(const core::LayerData& data, const LayerPlan& plan, H2oSizes sizes, Reduce reduce);
+
+/// One KV head of a replay; those that follow cannot be run and need decode rows too.
 struct OnlineHead {
     TopK kept;                      ///< prompt keys that the first decode query sees
     std::vector<std::uint8_t> mask; // [t, T]
 };
-
-/// Between steps the cache holds the last `recent` keys and the best `heavy` of the others by the attention received
-/// so far; a query also sees its own key. Needs stats and decode rows, as the others here.
-[[nodiscard]] OnlineHead h2oClean(const core::LayerData& data, int kvHead, H2oSizes sizes, Reduce reduce);
 
 /// utils_hh: the mask already counts the coming key among the last `recent`, the candidates end before the last
 /// `recent` that exist. Key T - recent is in neither set: hidden from one query, it keeps its score and competes at the

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "compress/budget.hpp"
+#include "compress/step_rules.hpp"
 #include "core/capture_source.hpp"
 #include "core/model_tables.hpp"
 
@@ -90,7 +91,7 @@ public:
 /// What a method sees of one layer. Rows after the eviction are there for oracles and online methods only: the others
 /// must not look (property test: causality of information).
 struct LayerInput {
-    const core::LayerData& data;
+    const core::LayerData& data; ///< t = 0: a layer at the end of prefill, of which only the prompt is planned
     const std::vector<core::Segment>& segments; ///< token spans of the whole capture
     std::int64_t slot = 0;                      ///< index of the layer among the captured ones
     std::int64_t layers = 1;                    ///< captured layers
@@ -160,6 +161,12 @@ public:
     [[nodiscard]] virtual const Params& params() const = 0;
     /// Arrays that plan() and the survey read (evaluation adds its own).
     [[nodiscard]] virtual core::Need needs() const = 0;
+    /// The same at the end of prefill (t = 0); needs() without decode rows.
+    [[nodiscard]] virtual core::Need promptNeeds() const;
+    /// Does plan() read attention of queries after the eviction to choose what they see (oracles)?
+    [[nodiscard]] virtual bool usesFuture() const { return false; }
+    /// Why it cannot run inside a generating model, though it can be replayed, as half a sentence; empty: it can.
+    [[nodiscard]] virtual std::string liveObstacle() const;
     [[nodiscard]] virtual BudgetUse budgetUse() const { return BudgetUse::follows; }
     /// Independent draws that a replay averages (random baselines).
     [[nodiscard]] virtual std::int64_t draws() const { return 1; }
@@ -176,7 +183,15 @@ public:
     /// Thread-safe. Throws Error(badInput) if an array of needs() was not loaded. Without input.survey a method that
     /// makes one surveys this layer alone.
     [[nodiscard]] virtual LayerPlan plan(const LayerInput& input, const Budget& budget) const = 0;
+    /// What happens to the layer's cache while decoding, from the end of prefill on (decode rows are not read): `plan`
+    /// is plan(input, budget), of which only `kept` counts. No rules for methods that act at the end of prefill only
+    /// and for those with a liveObstacle(). Thread-safe.
+    [[nodiscard]] virtual StepRules stepRules(const LayerInput& input, const LayerPlan& plan,
+                                              const Budget& budget) const;
 };
+
+/// Does it change keys or values, their positions included?
+[[nodiscard]] bool changesCache(const MethodInfo& info);
 
 /// Names in the registry's order.
 [[nodiscard]] const std::vector<MethodInfo>& methodList();

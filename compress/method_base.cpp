@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Size checks of a layer's arrays, and parameters that several methods have.
+// Size checks of a layer's arrays, the two halves of a plan, and parameters that several methods have.
 #include "compress/method_base.hpp"
+
+#include "compress/online_steps.hpp"
 
 #include "core/error.hpp"
 
@@ -47,21 +49,57 @@ std::string Method::obstacle(const core::CaptureInfo&, const core::ModelTables*)
 
 std::vector<double> Method::scores(const LayerInput&, int) const { return {}; }
 
-LayerPlan MethodBase::plan(const LayerInput& input, const Budget& budget) const
+core::Need Method::promptNeeds() const { return core::without(needs(), core::Need::decodeRows); }
+
+bool changesCache(const MethodInfo& info) { return info.klass.find_first_of("PSRQ") != std::string::npos; }
+
+std::string Method::liveObstacle() const
 {
-    requireArrays(input.data, needs(), m_info.name);
-    if (input.survey)
-        return select(input, budget);
-    const std::unique_ptr<Survey> survey = makeSurvey();
-    if (!survey)
-        return select(input, budget);
-    LayerInput alone = input; // the model is this layer
+    if (usesFuture())
+        return "it looks at the attention of queries that are still to come";
+    return changesCache(info()) ? "it changes keys and values, and a live run only evicts them" : "";
+}
+
+StepRules Method::stepRules(const LayerInput&, const LayerPlan&, const Budget&) const { return {}; }
+
+StepRules MethodBase::decodeRules(const LayerInput&, const LayerPlan&, const Budget&) const { return {}; }
+
+namespace {
+
+/// Without a survey over all layers the model is this layer.
+LayerInput aloneInModel(const LayerInput& input)
+{
+    LayerInput alone = input;
     alone.slot = 0;
     alone.layers = 1;
+    return alone;
+}
+
+} // namespace
+
+LayerPlan MethodBase::plan(const LayerInput& input, const Budget& budget) const
+{
+    requireArrays(input.data, input.data.t > 0 ? needs() : promptNeeds(), m_info.name);
+    const auto both = [&](const LayerInput& seen) {
+        LayerPlan plan = select(seen, budget);
+        if (seen.data.t > 0 && plan.keptDecode.empty())
+            plan.keptDecode = replayRules(seen.data, plan, decodeRules(seen, plan, budget));
+        return plan;
+    };
+    const std::unique_ptr<Survey> survey = input.survey ? nullptr : makeSurvey();
+    if (!survey)
+        return both(input);
+    LayerInput alone = aloneInModel(input);
     survey->look(alone);
     survey->finish();
     alone.survey = survey.get();
-    return select(alone, budget);
+    return both(alone);
+}
+
+StepRules MethodBase::stepRules(const LayerInput& input, const LayerPlan& plan, const Budget& budget) const
+{
+    requireArrays(input.data, promptNeeds(), m_info.name);
+    return decodeRules(input.survey || !makeSurvey() ? input : aloneInModel(input), plan, budget);
 }
 
 ParamSpec compatParam()

@@ -16,10 +16,16 @@ public:
     [[nodiscard]] const MethodInfo& info() const final { return m_info; }
     [[nodiscard]] const Params& params() const final { return m_params; }
     [[nodiscard]] LayerPlan plan(const LayerInput& input, const Budget& budget) const final;
+    [[nodiscard]] StepRules stepRules(const LayerInput& input, const LayerPlan& plan, const Budget& budget) const final;
 
 protected:
-    /// The method itself; the arrays of needs() are there.
+    /// The method itself; the arrays of needs() are there, at t = 0 those of promptNeeds(). A method that has
+    /// decodeRules() leaves keptDecode to them.
     [[nodiscard]] virtual LayerPlan select(const LayerInput& input, const Budget& budget) const = 0;
+    /// See Method::stepRules; replay and live runs take them from here. Must not look at decode rows, nor keep
+    /// references to `input`, `plan` or the method.
+    [[nodiscard]] virtual StepRules decodeRules(const LayerInput& input, const LayerPlan& plan,
+                                                const Budget& budget) const;
 
 private:
     const MethodInfo& m_info; // lives in the method's file, for ever

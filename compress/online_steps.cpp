@@ -15,35 +15,48 @@ HeadRange groupOf(const core::LayerData& data, int kvHead)
 
 HeadRange allHeads(const core::LayerData& data) { return {0, data.heads.queryHeads()}; }
 
-std::vector<std::vector<double>> renormalisedRows(const core::LayerData& data, HeadRange heads, std::int64_t step,
-                                                  std::span<const std::int32_t> keys)
+namespace {
+
+/// Into rows that are there already, one a head: a replay would allocate them at each step.
+void renormaliseInto(std::vector<std::vector<double>>& rows, const core::LayerData& data, HeadRange heads,
+                     std::int64_t step, std::span<const std::int32_t> keys)
 {
-    std::vector<std::vector<double>> rows(static_cast<std::size_t>(heads.count));
     for (int r = 0; r < heads.count; ++r) {
         const float* const captured = data.decodeRow(heads.first + r, step);
         std::vector<double>& row = rows[static_cast<std::size_t>(r)];
-        row.reserve(keys.size());
-        for (const std::int32_t key : keys)
-            row.push_back(captured[key]);
-        const double mass = std::accumulate(row.begin(), row.end(), 0.0);
+        row.resize(keys.size());
+        double mass = 0;
+        for (std::size_t i = 0; i < keys.size(); ++i)
+            mass += row[i] = captured[keys[i]];
         if (mass > 0)
             for (double& value : row)
                 value /= mass;
     }
+}
+
+} // namespace
+
+std::vector<std::vector<double>> renormalisedRows(const core::LayerData& data, HeadRange heads, std::int64_t step,
+                                                  std::span<const std::int32_t> keys)
+{
+    std::vector<std::vector<double>> rows(static_cast<std::size_t>(heads.count));
+    renormaliseInto(rows, data, heads, step, keys);
     return rows;
 }
 
 std::vector<std::uint8_t> replayOnline(const core::LayerData& data, HeadRange heads, std::vector<std::int32_t> live,
-                                       const StayRule& rule)
+                                       const StayRule& rule, bool readsRows)
 {
     const std::int64_t total = data.total();
     std::vector<std::uint8_t> mask(static_cast<std::size_t>(data.t * total), 0);
+    std::vector<std::vector<double>> rows(static_cast<std::size_t>(readsRows ? heads.count : 0));
     for (std::int64_t step = 0; step < data.t; ++step) {
         live.push_back(static_cast<std::int32_t>(data.n + step));
         std::uint8_t* const visible = mask.data() + step * total;
         for (const std::int32_t key : live)
             visible[key] = 1;
-        const auto rows = renormalisedRows(data, heads, step, live);
+        if (readsRows)
+            renormaliseInto(rows, data, heads, step, live);
         keepPlaces(live, rule({step, live, rows}));
     }
     return mask;
@@ -81,12 +94,36 @@ std::vector<double> ReceivedScores::reduced(Reduce reduce, std::int64_t keys) co
     return result;
 }
 
-void setSharedMask(LayerPlan& plan, const core::LayerData& data, std::span<const std::uint8_t> mask)
+const std::vector<std::vector<std::int32_t>>& startKeys(const LayerPlan& plan, const StepRules& rules)
 {
-    plan.keptDecode.clear();
-    plan.keptDecode.reserve(mask.size() * static_cast<std::size_t>(data.heads.kvHeads()));
+    return rules.start.empty() ? plan.kept : rules.start;
+}
+
+std::vector<std::uint8_t> replayRules(const core::LayerData& data, const LayerPlan& plan, const StepRules& rules)
+{
+    if (rules.rules.empty() || data.t <= rules.quietSteps)
+        return {};
+    const auto& start = startKeys(plan, rules);
+    if (rules.rules.size() == 1)
+        return sharedMask(data,
+                          replayOnline(data, allHeads(data), start.front(), rules.rules.front(), rules.readsRows));
+    std::vector<std::uint8_t> masks;
+    for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
+        const auto at = static_cast<std::size_t>(kvHead);
+        const auto mask =
+            replayOnline(data, groupOf(data, kvHead), start.at(at), rules.rules.at(at), rules.readsRows);
+        masks.insert(masks.end(), mask.begin(), mask.end());
+    }
+    return masks;
+}
+
+std::vector<std::uint8_t> sharedMask(const core::LayerData& data, std::span<const std::uint8_t> mask)
+{
+    std::vector<std::uint8_t> masks;
+    masks.reserve(mask.size() * static_cast<std::size_t>(data.heads.kvHeads()));
     for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead)
-        plan.keptDecode.insert(plan.keptDecode.end(), mask.begin(), mask.end());
+        masks.insert(masks.end(), mask.begin(), mask.end());
+    return masks;
 }
 
 } // namespace kvviz::compress

@@ -7,8 +7,6 @@
 #include "compress/head_groups.hpp"
 #include "compress/method.hpp"
 
-#include <functional>
-
 namespace kvviz::compress {
 
 /// Query heads that read one cache: those of a KV head, or all of a layer when its heads share one set.
@@ -18,23 +16,23 @@ struct HeadRange {
 [[nodiscard]] HeadRange groupOf(const core::LayerData& data, int kvHead);
 [[nodiscard]] HeadRange allHeads(const core::LayerData& data);
 
-/// One decode query and the cache it sees.
-struct OnlineStep {
-    std::int64_t step = 0;                     ///< the query's position is n + step
-    std::span<const std::int32_t> live;        ///< positions, ascending; the query's own key is the last
-    std::span<const std::vector<double>> rows; ///< [heads][live] attention, summing to 1; 0 if nothing is left of a row
-};
-/// Called after the attention of a step: places in `live`, ascending, whose keys stay for the next one.
-using StayRule = std::function<std::vector<std::int32_t>(const OnlineStep&)>;
-
 /// Attention of query n + step on the given keys, divided by its sum over them. [heads][keys]
 [[nodiscard]] std::vector<std::vector<double>> renormalisedRows(const core::LayerData& data, HeadRange heads,
                                                                 std::int64_t step, std::span<const std::int32_t> keys);
 
 /// Runs all decode steps from the prompt keys `live` on (ascending). Returns the keys that each query sees, [t, T].
-/// O(heads t |live|) and what the rule costs.
+/// O(heads t |live|) and what the rule costs. Without `readsRows` decode rows need not be loaded.
 [[nodiscard]] std::vector<std::uint8_t> replayOnline(const core::LayerData& data, HeadRange heads,
-                                                     std::vector<std::int32_t> live, const StayRule& rule);
+                                                     std::vector<std::int32_t> live, const StayRule& rule,
+                                                     bool readsRows = true);
+
+/// Prompt keys that the first decode query sees, per KV head: what a live run keeps after prefill.
+[[nodiscard]] const std::vector<std::vector<std::int32_t>>& startKeys(const LayerPlan& plan, const StepRules& rules);
+
+/// LayerPlan::keptDecode of a plan under these rules; empty where no query sees less than the kept prompt and what was
+/// generated.
+[[nodiscard]] std::vector<std::uint8_t> replayRules(const core::LayerData& data, const LayerPlan& plan,
+                                                    const StepRules& rules);
 
 /// Element-wise mean over the rows of a step. [live]
 [[nodiscard]] std::vector<double> meanRow(std::span<const std::vector<double>> rows);
@@ -65,7 +63,7 @@ private:
     std::vector<std::vector<double>> m_heads; // [heads][keys]
 };
 
-/// Gives every KV head of the plan the same mask.
-void setSharedMask(LayerPlan& plan, const core::LayerData& data, std::span<const std::uint8_t> mask);
+/// The same mask for every KV head. [G, t, T]
+[[nodiscard]] std::vector<std::uint8_t> sharedMask(const core::LayerData& data, std::span<const std::uint8_t> mask);
 
 } // namespace kvviz::compress

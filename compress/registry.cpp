@@ -136,9 +136,8 @@ std::string specificationOf(const std::string& name, const std::string& variant)
 
 core::Need replayNeeds(const Method& method)
 {
-    return method.info().klass.find_first_of("PSRQ") == std::string::npos
-               ? method.needs()
-               : method.needs() | core::Need::keys | core::Need::values | core::Need::queries;
+    return changesCache(method.info()) ? method.needs() | core::Need::keys | core::Need::values | core::Need::queries
+                                       : method.needs();
 }
 
 std::vector<std::string> defaultReplaySet()

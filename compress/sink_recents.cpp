@@ -23,18 +23,12 @@ TopK promptCut(std::int64_t n, SinkRecents sizes)
     return chosen;
 }
 
-std::vector<std::uint8_t> streamingMask(const core::LayerData& data, SinkRecents sizes)
+StepRules streamingRules(const core::LayerData& data, SinkRecents sizes)
 {
-    const std::int64_t total = data.total();
-    const std::int64_t before = std::max<std::int64_t>(0, sizes.recents - 1);
-    std::vector<std::uint8_t> mask(static_cast<std::size_t>(data.t * total), 0);
-    for (std::int64_t step = 0; step < data.t; ++step) {
-        std::uint8_t* const visible = mask.data() + step * total;
-        const std::int64_t query = data.n + step;
-        std::fill_n(visible, sizes.sinks, std::uint8_t{1});
-        std::fill(visible + query - before, visible + query + 1, std::uint8_t{1});
-    }
-    return mask;
+    const SinkRecents before{sizes.sinks, std::max<std::int64_t>(0, sizes.recents - 1)};
+    return {.rules = {[before](const OnlineStep& step) { return promptCut(std::ssize(step.live), before).positions; }},
+            .start = std::vector(static_cast<std::size_t>(data.heads.kvHeads()), promptCut(data.n, before).positions),
+            .readsRows = false};
 }
 
 std::vector<std::int32_t> cacheShift(const core::LayerData& data, std::span<const std::uint8_t> mask)

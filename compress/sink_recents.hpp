@@ -3,6 +3,7 @@
 // StreamingLLM's cache (methods.md 5.2): the first tokens and the latest, the same in every layer and head.
 #pragma once
 
+#include "compress/step_rules.hpp"
 #include "compress/top_k.hpp"
 #include "core/capture_source.hpp"
 
@@ -21,9 +22,9 @@ struct SinkRecents {
 /// The prompt keys after one cut at the end of prefill.
 [[nodiscard]] TopK promptCut(std::int64_t n, SinkRecents sizes);
 
-/// Keys that each decode query sees when room for its own is made before it comes: sinks, the last recents - 1, its
-/// own. The prompt had at least sinks + recents tokens. [t, T]
-[[nodiscard]] std::vector<std::uint8_t> streamingMask(const core::LayerData& data, SinkRecents sizes);
+/// Room for a query's own key is made before it comes, so that it sees the sinks, the last recents - 1 and its own. The
+/// prompt has at least sinks + recents tokens.
+[[nodiscard]] StepRules streamingRules(const core::LayerData& data, SinkRecents sizes);
 
 /// Positions by which a key comes nearer to the query when the keys of a cache are numbered 0, 1, ... and the query is
 /// the last of them: (q - j) - (c(q) - c(j)), c: rank among the keys of the query's mask row. 0 for hidden keys. [t, T]

@@ -46,6 +46,7 @@ public:
         (void)snapOptions(params()); // refuses impossible ones whatever the scorer
     }
     [[nodiscard]] core::Need needs() const override { return m_scorer->needs(); }
+    [[nodiscard]] bool usesFuture() const override { return m_scorer->usesFuture(); }
     [[nodiscard]] std::string obstacle(const core::CaptureInfo& info, const core::ModelTables* tables) const override
     {
         return m_scorer->obstacle(info, tables);

@@ -17,6 +17,12 @@ public:
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::stats | core::Need::decodeRows; }
+    [[nodiscard]] bool usesFuture() const override { return m_compat == "lm_eval"; }
+    [[nodiscard]] std::string liveObstacle() const override
+    {
+        return m_compat == "hf" ? "compat=hf hides keys and lets them return, and a live run frees what it evicts"
+                                : MethodBase::liveObstacle();
+    }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
@@ -32,12 +38,20 @@ protected:
         for (int kvHead = 0; kvHead < data.heads.kvHeads(); ++kvHead) {
             OnlineHead head = m_compat == "hf"        ? h2oHf(data, kvHead, sizes, m_reduce)
                               : m_compat == "lm_eval" ? h2oLookAhead(data, kvHead, sizes, m_reduce)
-                                                      : h2oClean(data, kvHead, sizes, m_reduce);
+                                                      : OnlineHead{h2oPromptCut(data, kvHead, sizes, m_reduce), {}};
             plan.tiesAtCut += head.kept.tiesAtCut;
             plan.kept.push_back(std::move(head.kept.positions));
             plan.keptDecode.insert(plan.keptDecode.end(), head.mask.begin(), head.mask.end());
         }
         return plan;
+    }
+    [[nodiscard]] StepRules decodeRules(const LayerInput& input, const LayerPlan& plan,
+                                        const Budget& budget) const override
+    {
+        const std::int64_t capacity = budget.capacity(input.data.n);
+        if (m_compat != "none" || capacity >= input.data.n)
+            return {};
+        return h2oRules(input.data, plan, sizesOf(capacity), m_reduce);
     }
 
 private:

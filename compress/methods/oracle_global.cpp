@@ -28,6 +28,7 @@ class OracleGlobal final : public MethodBase {
 public:
     using MethodBase::MethodBase;
     [[nodiscard]] core::Need needs() const override { return core::Need::decodeRows; }
+    [[nodiscard]] bool usesFuture() const override { return true; }
     [[nodiscard]] std::unique_ptr<Survey> makeSurvey() const override
     {
         return std::make_unique<GlobalMass>(info().name);

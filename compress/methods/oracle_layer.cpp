@@ -13,6 +13,7 @@ class OracleLayer final : public MethodBase {
 public:
     using MethodBase::MethodBase;
     [[nodiscard]] core::Need needs() const override { return core::Need::decodeRows; }
+    [[nodiscard]] bool usesFuture() const override { return true; }
     [[nodiscard]] std::vector<double> scores(const LayerInput& input, int kvHead) const override
     {
         return futureRanking(input, kvHead)->scores;

@@ -14,6 +14,7 @@ class OracleMass final : public MethodBase {
 public:
     using MethodBase::MethodBase;
     [[nodiscard]] core::Need needs() const override { return core::Need::decodeRows; }
+    [[nodiscard]] bool usesFuture() const override { return true; }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override

@@ -20,6 +20,7 @@ public:
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::decodeRows | core::Need::values; }
+    [[nodiscard]] bool usesFuture() const override { return true; }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override

@@ -26,6 +26,7 @@ public:
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::decodeRows; }
+    [[nodiscard]] bool usesFuture() const override { return true; }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override

@@ -17,6 +17,7 @@ class OracleStep final : public MethodBase {
 public:
     using MethodBase::MethodBase;
     [[nodiscard]] core::Need needs() const override { return core::Need::decodeRows; }
+    [[nodiscard]] bool usesFuture() const override { return true; }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override

@@ -42,6 +42,7 @@ class OracleToken final : public MethodBase {
 public:
     using MethodBase::MethodBase;
     [[nodiscard]] core::Need needs() const override { return core::Need::decodeRows; }
+    [[nodiscard]] bool usesFuture() const override { return true; }
     [[nodiscard]] std::unique_ptr<Survey> makeSurvey() const override
     {
         return std::make_unique<TokenMass>(info().name);

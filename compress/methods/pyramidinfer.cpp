@@ -52,6 +52,69 @@ struct PyramidSurvey final : Survey {
     std::vector<std::vector<double>> scores; // [layers][n]
 };
 
+/// Head-averaged rows of the last `window` prompt queries that the capture holds, over the kept keys. [..][kept]
+std::deque<std::vector<double>> promptRows(const core::LayerData& data, std::span<const std::int32_t> kept,
+                                           std::int64_t window)
+{
+    std::deque<std::vector<double>> rows;
+    for (std::int64_t i = data.w - std::min(window, data.w); i < data.w; ++i) {
+        std::vector<double> mean(kept.size(), 0.0);
+        for (int head = 0; head < data.heads.queryHeads(); ++head) {
+            const float* const row = data.windowRow(head, i);
+            double mass = 0;
+            for (const std::int32_t key : kept)
+                mass += row[key];
+            if (mass > 0)
+                for (std::size_t place = 0; place < kept.size(); ++place)
+                    mean[place] += row[kept[place]] / mass / data.heads.queryHeads();
+        }
+        rows.push_back(std::move(mean));
+    }
+    return rows;
+}
+
+/// The rule of decoding: tokens that leave the recent window are judged in batches of `exceed`.
+struct ExceedingTokens {
+    std::int64_t window = 1, exceed = 1, stay = 1; ///< tokens; `stay` of a batch
+    double lastWeight = 1;
+    std::int64_t settled = 0;             ///< places at the front that are not judged (again)
+    std::deque<std::vector<double>> rows; // [window][live] of the last queries, 0 for later keys
+
+    std::vector<std::int32_t> operator()(const OnlineStep& step)
+    {
+        rows.push_back(meanRow(step.rows));
+        if (std::ssize(rows) > window)
+            rows.pop_front();
+        const std::int64_t live = std::ssize(step.live);
+        if (live - window - settled < exceed)
+            return positionRange(0, live);
+        for (std::vector<double>& row : rows)
+            row.resize(step.live.size(), 0.0);
+        std::vector<std::int32_t> places = positionRange(0, settled);
+        for (const std::int32_t place : topK(batchScores(), stay).positions)
+            places.push_back(static_cast<std::int32_t>(settled) + place);
+        for (const std::int32_t place : positionRange(settled + exceed, live))
+            places.push_back(place);
+        for (std::vector<double>& row : rows)
+            keepPlaces(row, places);
+        settled += stay;
+        return places;
+    }
+
+private:
+    [[nodiscard]] std::vector<double> batchScores() const
+    {
+        std::vector<double> scores(static_cast<std::size_t>(exceed), 0.0);
+        for (std::int64_t i = 0; i < std::ssize(rows); ++i) {
+            const double weight = distanceWeight(i, std::ssize(rows), window, lastWeight);
+            const std::vector<double>& row = rows[static_cast<std::size_t>(i)];
+            for (std::size_t key = 0; key < scores.size(); ++key)
+                scores[key] += weight * row[static_cast<std::size_t>(settled) + key];
+        }
+        return scores;
+    }
+};
+
 class PyramidInfer final : public MethodBase {
 public:
     PyramidInfer(const MethodInfo& info, Params resolved)
@@ -90,9 +153,25 @@ protected:
         addFlag(plan, "ratio_out_of_reach", schedule.outOfReach);
         addFlag(plan, kFlagWindowClamped, data.w < std::min(data.n, rules.recent + 1));
         addFlag(plan, "layers_missing", input.info && input.layers < input.info->model.nLayers);
-        if (m_decode && data.t >= firstCompression(rules))
-            setSharedMask(plan, data, decodeMask(input, plan.kept.front(), rules));
         return plan;
+    }
+    [[nodiscard]] StepRules decodeRules(const LayerInput& input, const LayerPlan& plan,
+                                        const Budget& budget) const override
+    {
+        const core::LayerData& data = input.data;
+        if (!m_decode || (!m_p && budget.capacity(data.n) >= data.n))
+            return {};
+        const std::vector<std::int32_t>& kept = plan.kept.front();
+        const std::int64_t recent = recentTokens(data.n, m_recentRatio);
+        const double factor = passedOn(m_generationDecay, input.slot, input.layers, m_decay);
+        ExceedingTokens judged;
+        judged.window = recent + 1;
+        judged.exceed = m_exceed;
+        judged.stay = std::max(keepCount(m_exceed, kGenerationShare * factor), std::int64_t{1});
+        judged.lastWeight = m_lastWeight;
+        judged.settled = settledAtFirst(std::ssize(kept), recent);
+        judged.rows = promptRows(data, kept, judged.window);
+        return {.rules = {std::move(judged)}, .start = {}, .quietSteps = m_exceed + (m_code ? recent : 0)};
     }
 
 private:
@@ -128,83 +207,6 @@ private:
     [[nodiscard]] std::int64_t settledAtFirst(std::int64_t m, std::int64_t recent) const
     {
         return m_code ? m - 1 : std::max<std::int64_t>(0, m - recent - 1);
-    }
-
-    /// Steps until later queries see less than what there is: a batch has left the window, and one more query.
-    [[nodiscard]] std::int64_t firstCompression(const PyramidRules& rules) const
-    {
-        return m_exceed + 1 + (m_code ? rules.recent : 0);
-    }
-
-    /// Tokens that leave the recent window are judged in batches of `exceed`. [t, T]
-    [[nodiscard]] std::vector<std::uint8_t> decodeMask(const LayerInput& input, const std::vector<std::int32_t>& kept,
-                                                       const PyramidRules& rules) const
-    {
-        const core::LayerData& data = input.data;
-        const std::int64_t window = rules.recent + 1;
-        const double factor = passedOn(m_generationDecay, input.slot, input.layers, m_decay);
-        const auto stay = std::max(keepCount(m_exceed, kGenerationShare * factor), std::int64_t{1});
-        std::deque<std::vector<double>> rows = promptRows(data, kept, window);
-        std::int64_t settled = settledAtFirst(std::ssize(kept), rules.recent);
-        return replayOnline(data, allHeads(data), kept, [&](const OnlineStep& step) {
-            rows.push_back(byPosition(step.live, meanRow(step.rows), data.total()));
-            if (std::ssize(rows) > window)
-                rows.pop_front();
-            const std::int64_t live = std::ssize(step.live);
-            if (live - window - settled < m_exceed)
-                return positionRange(0, live);
-            const auto batch = step.live.subspan(static_cast<std::size_t>(settled), static_cast<std::size_t>(m_exceed));
-            std::vector<std::int32_t> places = positionRange(0, settled);
-            for (const std::int32_t place : topK(batchScores(rows, batch, window), stay).positions)
-                places.push_back(static_cast<std::int32_t>(settled) + place);
-            for (const std::int32_t place : positionRange(settled + m_exceed, live))
-                places.push_back(place);
-            settled += stay;
-            return places;
-        });
-    }
-
-    /// Head-averaged rows of the last prompt queries that the capture holds, over the keys alive. [..][T]
-    [[nodiscard]] static std::deque<std::vector<double>> promptRows(const core::LayerData& data,
-                                                                    std::span<const std::int32_t> kept,
-                                                                    std::int64_t window)
-    {
-        std::deque<std::vector<double>> rows;
-        for (std::int64_t i = data.w - std::min(window, data.w); i < data.w; ++i) {
-            std::vector<double> mean(static_cast<std::size_t>(data.total()), 0.0);
-            for (int head = 0; head < data.heads.queryHeads(); ++head) {
-                const float* const row = data.windowRow(head, i);
-                double mass = 0;
-                for (const std::int32_t key : kept)
-                    mass += row[key];
-                if (mass > 0)
-                    for (const std::int32_t key : kept)
-                        mean[static_cast<std::size_t>(key)] += row[key] / mass / data.heads.queryHeads();
-            }
-            rows.push_back(std::move(mean));
-        }
-        return rows;
-    }
-
-    [[nodiscard]] static std::vector<double> byPosition(std::span<const std::int32_t> live,
-                                                        std::span<const double> row, std::int64_t total)
-    {
-        std::vector<double> dense(static_cast<std::size_t>(total), 0.0);
-        for (std::size_t i = 0; i < live.size(); ++i)
-            dense[static_cast<std::size_t>(live[i])] = row[i];
-        return dense;
-    }
-
-    [[nodiscard]] std::vector<double> batchScores(const std::deque<std::vector<double>>& rows,
-                                                  std::span<const std::int32_t> batch, std::int64_t window) const
-    {
-        std::vector<double> scores(batch.size(), 0.0);
-        for (std::int64_t i = 0; i < std::ssize(rows); ++i) {
-            const double weight = distanceWeight(i, std::ssize(rows), window, m_lastWeight);
-            for (std::size_t key = 0; key < batch.size(); ++key)
-                scores[key] += weight * rows[static_cast<std::size_t>(i)][static_cast<std::size_t>(batch[key])];
-        }
-        return scores;
     }
 
     double m_recentRatio, m_lastWeight;

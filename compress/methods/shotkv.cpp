@@ -55,20 +55,34 @@ public:
     {
         return m_global ? std::make_unique<ShotSurvey>(m_rule) : nullptr;
     }
+    [[nodiscard]] std::string liveObstacle() const override
+    {
+        return m_decode && m_recall ? "recall=true lets keys return, and a live run frees what it evicts" : "";
+    }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
     {
         LayerPlan plan = prefillPlan(input, budget);
         const core::LayerData& data = input.data;
-        if (m_decode && data.t > 0) {
-            const double ratio = m_decodeRatio.value_or(budget.nominalRatio(data.n));
-            setSharedMask(plan, data, shotDecodeMask(data, plan.kept.front(), ratio, m_recall));
-        }
+        if (m_decode && m_recall)
+            plan.keptDecode = sharedMask(data, shotRecallMask(data, plan.kept.front(), decodeRatio(data, budget)));
         return plan;
+    }
+    [[nodiscard]] StepRules decodeRules(const LayerInput& input, const LayerPlan& plan,
+                                        const Budget& budget) const override
+    {
+        if (!m_decode || m_recall)
+            return {};
+        return shotDecodeRules(std::ssize(plan.kept.front()), decodeRatio(input.data, budget));
     }
 
 private:
+    [[nodiscard]] double decodeRatio(const core::LayerData& data, const Budget& budget) const
+    {
+        return m_decodeRatio.value_or(budget.nominalRatio(data.n));
+    }
+
     [[nodiscard]] LayerPlan prefillPlan(const LayerInput& input, const Budget& budget) const
     {
         const std::int64_t capacity = budget.capacity(input.data.n);

@@ -21,6 +21,11 @@ public:
     {
         return core::Need::keys | core::Need::values | core::Need::queries;
     }
+    [[nodiscard]] core::Need promptNeeds() const override { return core::Need::none; }
+    [[nodiscard]] std::string liveObstacle() const override
+    {
+        return "position shift is not run live; use streaming_noshift:when=each_step";
+    }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override
@@ -32,10 +37,10 @@ protected:
         const SinkRecents sizes = sinkRecents(capacity, m_sinks);
         LayerPlan plan = sharedPlan(input, promptCut(data.n, sizes));
         addFlag(plan, "sinks_exceed_budget", sizes.recents == 0);
-        const std::vector<std::uint8_t> mask = streamingMask(data, sizes);
-        setSharedMask(plan, data, mask);
+        plan.keptDecode = replayRules(data, plan, streamingRules(data, sizes));
         auto changed = std::make_shared<ChangedCache>();
-        changed->shift = cacheShift(data, mask);
+        const auto one = static_cast<std::size_t>(data.t * data.total()); // all heads have the same
+        changed->shift = cacheShift(data, std::span(plan.keptDecode).first(one));
         plan.changed = std::move(changed);
         return plan;
     }

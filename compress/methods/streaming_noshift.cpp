@@ -4,7 +4,6 @@
 #include "compress/methods/entries.hpp"
 
 #include "compress/method_base.hpp"
-#include "compress/online_steps.hpp"
 #include "compress/sink_recents.hpp"
 
 #include <algorithm>
@@ -29,9 +28,14 @@ protected:
         const SinkRecents sizes = sinkRecents(capacity, m_sinks);
         LayerPlan plan = sharedPlan(input, promptCut(data.n, sizes));
         addFlag(plan, "sinks_exceed_budget", capacity < std::min(m_sinks, data.n));
-        if (m_eachStep && capacity < data.n)
-            setSharedMask(plan, data, streamingMask(data, sizes));
         return plan;
+    }
+    [[nodiscard]] StepRules decodeRules(const LayerInput& input, const LayerPlan&, const Budget& budget) const override
+    {
+        const std::int64_t capacity = budget.capacity(input.data.n, m_compat);
+        if (!m_eachStep || capacity >= input.data.n)
+            return {};
+        return streamingRules(input.data, sinkRecents(capacity, m_sinks));
     }
 
 private:

@@ -27,20 +27,24 @@ protected:
         const std::int64_t capacity = budget.capacity(data.n);
         if (capacity >= data.n)
             return keepAll(input);
-        const TopK prompt = cut(lastPromptRow(data), capacity);
-        LayerPlan plan = sharedPlan(input, prompt);
-        setSharedMask(plan, data, replayOnline(data, allHeads(data), prompt.positions, [&](const OnlineStep& step) {
-                          return cut(meanRow(step.rows), capacity).positions;
-                      }));
-        return plan;
+        return sharedPlan(input, cut(lastPromptRow(data), capacity, m_protectLast));
+    }
+    [[nodiscard]] StepRules decodeRules(const LayerInput& input, const LayerPlan&, const Budget& budget) const override
+    {
+        const std::int64_t capacity = budget.capacity(input.data.n);
+        if (capacity >= input.data.n)
+            return {};
+        return {{[capacity, protectLast = m_protectLast](const OnlineStep& step) {
+            return cut(meanRow(step.rows), capacity, protectLast).positions;
+        }}};
     }
 
 private:
     /// Places of the keys that stay.
-    [[nodiscard]] TopK cut(std::span<const double> scores, std::int64_t capacity) const
+    [[nodiscard]] static TopK cut(std::span<const double> scores, std::int64_t capacity, bool protectLast)
     {
         const std::int64_t keys = std::ssize(scores);
-        if (!m_protectLast || keys == 0)
+        if (!protectLast || keys == 0)
             return topK(scores, capacity);
         return topAndTail(scores.first(scores.size() - 1), keys, std::min(capacity, keys));
     }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // Properties that hold for every method of the registry. A new method adds its row to kRows; a test fails until it
 // does.
+#include "compress/kept_sets.hpp"
 #include "compress/memo.hpp"
 #include "compress/metrics.hpp"
 #include "core/error.hpp"
@@ -475,6 +476,34 @@ TEST_CASE("plans of all but oracles ignore what happens after the eviction", "[u
         }
         CHECK(same == row.causal);
     }
+}
+
+TEST_CASE("a layer at the end of prefill is planned as the prompt part of the whole layer", "[unit]")
+{
+    const test::SyntheticCapture prompt = test::promptPart(sharedCapture());
+    for (const Row& row : kRows)
+        for (const std::int64_t slot : {0, 1})
+            for (const double ratio : {0.1, 0.4, 1.0}) {
+                CAPTURE(row.specification, slot, ratio);
+                const auto method = makeMethod(row.specification);
+                CHECK(method->usesFuture() != row.causal);
+                if (method->usesFuture())
+                    continue;
+                CHECK_FALSE(core::includes(method->promptNeeds(), core::Need::decodeRows));
+                core::LayerData bare = prompt.loadLayer(slot, method->promptNeeds());
+                const LayerPlan whole =
+                    method->plan(inputOf(sharedCapture().layer(slot), sharedCapture(), sharedTables()), {ratio, {}});
+                LayerPlan half = method->plan(inputOf(bare, prompt, sharedTables()), {ratio, {}});
+                CHECK(half.kept == whole.kept);
+                CHECK(half.keptDecode.empty());
+                CHECK(half.tiesAtCut == whole.tiesAtCut);
+                CHECK(half.bytes == whole.bytes);
+                CHECK(half.facts == whole.facts);
+                if (!whole.keptDecode.empty() && whole.changed) // said of the generated tokens
+                    addFlag(half, "residual_counts_all_generated");
+                CHECK(std::set(half.flags.begin(), half.flags.end())
+                      == std::set(whole.flags.begin(), whole.flags.end()));
+            }
 }
 
 TEST_CASE("what a decode query sees does not depend on its own row or later ones", "[unit]")

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // ShotKV: whole shots in prefill with every reading of the paper's open points, single tokens in decoding.
 #include "compress/method.hpp"
+#include "compress/online_steps.hpp"
 #include "compress/shotkv_decode.hpp"
 #include "compress/shots.hpp"
 #include "tests/support/catch.hpp"
@@ -46,6 +47,14 @@ LayerPlan planOf(const std::string& options, const core::LayerData& data, std::i
 bool hasFlag(const LayerPlan& plan, const std::string& flag)
 {
     return std::find(plan.flags.begin(), plan.flags.end(), flag) != plan.flags.end();
+}
+
+/// [t, T]
+std::vector<std::uint8_t> decodeMask(const core::LayerData& data, const Positions& prompt, double ratio, bool recall)
+{
+    if (recall)
+        return shotRecallMask(data, prompt, ratio);
+    return replayOnline(data, allHeads(data), prompt, shotDecodeRules(std::ssize(prompt), ratio).rules.front());
 }
 
 } // namespace
@@ -134,7 +143,7 @@ TEST_CASE("decode masks hold the prompt's set, the survivors and the query itsel
     const core::LayerData& data = capture.layer(0);
     for (const bool recall : {false, true}) {
         const Positions prompt{0, 3, 9};
-        const auto mask = shotDecodeMask(data, prompt, 0.4, recall);
+        const auto mask = decodeMask(data, prompt, 0.4, recall);
         const auto visible = [&](std::int64_t step, std::int64_t key) {
             return mask[static_cast<std::size_t>(step * data.total() + key)] != 0;
         };
@@ -161,7 +170,7 @@ TEST_CASE("a query's attention changes what later queries see, never what it see
 {
     test::SyntheticCapture capture({.layers = 1, .n = 28, .t = 12, .window = 8, .seed = 6});
     core::LayerData& data = capture.mutableLayer(0);
-    const auto before = shotDecodeMask(data, Positions{1}, 0.3, false);
+    const auto before = decodeMask(data, Positions{1}, 0.3, false);
     const std::int64_t changed = 7; // three survivors and itself compete for ceil(0.3 * 8) = 3 places
     std::int64_t evicted = 0;
     for (std::int64_t key = data.n; key <= data.n + changed; ++key)
@@ -174,7 +183,7 @@ TEST_CASE("a query's attention changes what later queries see, never what it see
         std::fill(row, row + data.total(), 0.0f);
         row[evicted] = 1.0f;
     }
-    const auto after = shotDecodeMask(data, Positions{1}, 0.3, false);
+    const auto after = decodeMask(data, Positions{1}, 0.3, false);
     const auto cut = static_cast<std::ptrdiff_t>((changed + 1) * data.total());
     CHECK(std::equal(before.begin(), before.begin() + cut, after.begin()));
     CHECK_FALSE(std::equal(before.begin() + cut, before.end(), after.begin() + cut));

@@ -3,6 +3,7 @@
 // StreamingLLM against its cache kept as a list of tokens, and its position shift against the definition with
 // rotations.
 #include "compress/kept_sets.hpp"
+#include "compress/online_steps.hpp"
 #include "compress/sink_recents.hpp"
 #include "core/rotary.hpp"
 #include "tests/support/catch.hpp"
@@ -59,6 +60,13 @@ double dot(const std::vector<float>& a, const std::vector<float>& b)
     return sum;
 }
 
+/// [t, T]
+std::vector<std::uint8_t> maskOf(const core::LayerData& data, SinkRecents sizes)
+{
+    const StepRules rules = streamingRules(data, sizes);
+    return replayOnline(data, allHeads(data), rules.start.front(), rules.rules.front(), rules.readsRows);
+}
+
 } // namespace
 
 TEST_CASE("the sliding window sees what the reference cache holds at each step", "[unit]")
@@ -67,7 +75,7 @@ TEST_CASE("the sliding window sees what the reference cache holds at each step",
         for (const std::int64_t recents : {0, 1, 2, 6, 15}) {
             CAPTURE(sinks, recents);
             const core::LayerData data = shapeOf(30, 20);
-            const auto mask = streamingMask(data, {sinks, recents});
+            const auto mask = maskOf(data, {sinks, recents});
             const auto expected = simulate(data.n, data.t, sinks, recents);
             for (std::int64_t step = 0; step < data.t; ++step)
                 REQUIRE(visibleOf(mask, data.total(), step) == expected[static_cast<std::size_t>(step)]);
@@ -94,7 +102,7 @@ TEST_CASE("shifted keys give the logits of a cache whose keys are numbered anew"
     std::vector<std::vector<float>> keys; // before RoPE
     for (std::int64_t key = 0; key < data.total(); ++key)
         keys.push_back(vector());
-    const auto mask = streamingMask(data, {sinks, recents});
+    const auto mask = maskOf(data, {sinks, recents});
     const auto shift = cacheShift(data, mask);
     const auto caches = simulate(data.n, data.t, sinks, recents);
     for (std::int64_t step = 0; step < data.t; ++step) {

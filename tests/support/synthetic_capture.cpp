@@ -226,4 +226,32 @@ core::LayerData SyntheticCapture::loadLayer(std::int64_t slot, Need needs) const
     return layer;
 }
 
+core::LayerData promptPart(const core::LayerData& layer)
+{
+    const auto cut = [](const std::vector<float>& rows, std::int64_t from, std::int64_t to) {
+        std::vector<float> result;
+        for (auto row = rows.begin(); row != rows.end(); row += from)
+            result.insert(result.end(), row, row + to);
+        return result;
+    };
+    LayerData prompt = layer;
+    prompt.t = 0;
+    prompt.decodeRows.clear();
+    for (const auto array : {&LayerData::received, &LayerData::receivedWindow, &LayerData::receivedSq,
+                             &LayerData::receivedSqFar, &LayerData::entropy, &LayerData::sinkMass})
+        prompt.*array = cut(layer.*array, layer.total(), layer.n);
+    for (const auto array : {&LayerData::key, &LayerData::value})
+        prompt.*array = cut(layer.*array, layer.total() * layer.headDim, layer.n * layer.headDim);
+    prompt.query = cut(layer.query, (layer.w + layer.t) * layer.headDim, layer.w * layer.headDim);
+    return prompt;
+}
+
+SyntheticCapture promptPart(const SyntheticCapture& capture)
+{
+    SyntheticCapture prompt = capture;
+    for (std::int64_t slot = 0; slot < std::ssize(capture.info().layers); ++slot)
+        prompt.mutableLayer(slot) = promptPart(capture.layer(slot));
+    return prompt;
+}
+
 } // namespace kvviz::test

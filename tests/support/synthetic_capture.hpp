@@ -59,6 +59,11 @@ private:
     std::vector<float> m_logprob;
 };
 
+/// The layer as it is at the end of prefill: t = 0, and no trace of the decode steps.
+[[nodiscard]] core::LayerData promptPart(const core::LayerData& layer);
+/// All layers so; the info stays.
+[[nodiscard]] SyntheticCapture promptPart(const SyntheticCapture& capture);
+
 /// The info alone: tokens "w0 ", "w1 ", ... with one newline and one broken UTF-8 byte among them.
 [[nodiscard]] core::CaptureInfo syntheticInfo(const SyntheticOptions& options);
 
