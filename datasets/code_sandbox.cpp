@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// fork, limits, fences, exec; then a pipe and a clock. Between fork and exec only system calls are made, as other threads
-// may have held any lock at the moment of the fork.
+// fork, limits, fences, exec; then a pipe and a clock. Between fork and exec only system calls are made, as another
+// thread may have held any lock at the moment of the fork.
 #include "datasets/code_sandbox.hpp"
 
 #include "core/error.hpp"

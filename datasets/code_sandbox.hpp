@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Runs a Python program that nobody has read: in a child process of its own process group, with limits on time, memory,
-// files and processes, without a network where the system permits it. It is a fence against accidents of generated code,
-// not against an attacker; that is why callers ask the user first.
+// Runs a Python program that nobody has read: in a child process of its own process group, with limits on time, memory
+// and files, without further processes, and without a network where the system permits it. It is a fence against
+// accidents of generated code, not against an attacker; that is why callers ask the user first.
 #pragma once
 
 #include <chrono>

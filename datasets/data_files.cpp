@@ -40,15 +40,16 @@ std::filesystem::path find(const std::string& task, const TaskOptions& options,
 std::string unpacked(const std::string& packed, const std::filesystem::path& path)
 {
     constexpr std::size_t kMost = std::size_t{1} << 30;
+    constexpr std::size_t kBestRatio = 1032; ///< of the format; a larger size is no size
     constexpr std::size_t kSmallest = 18; ///< header and trailer
     std::size_t size = 0;
     for (std::size_t i = 0; i < 4 && packed.size() >= kSmallest; ++i)
         size |= static_cast<std::size_t>(static_cast<unsigned char>(packed[packed.size() - 4 + i])) << (8 * i);
     const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> decompressor(
         libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
-    std::string bytes(std::min(size, kMost), '\0');
+    std::string bytes(std::min({size, kMost, kBestRatio * packed.size()}), '\0');
     std::size_t written = 0;
-    if (packed.size() < kSmallest || size > kMost || !decompressor
+    if (packed.size() < kSmallest || size != bytes.size() || !decompressor
         || libdeflate_gzip_decompress(decompressor.get(), packed.data(), packed.size(), bytes.data(), bytes.size(),
                                       &written)
                != LIBDEFLATE_SUCCESS)

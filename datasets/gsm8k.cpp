@@ -87,7 +87,8 @@ std::vector<WorkedProblem> readWorkedShots(const TaskOptions& options, const std
     const auto path = standard ? findDataFile(task, options, {"gsm8k_prompts/prompt_original.txt"})
                                : findDataFile(task, options,
                                               {"gsm8k/train.jsonl", "gsm8k/train_first1000.jsonl"});
-    std::vector<WorkedProblem> examples = standard ? readChainExamples(path) : readWorkedProblems(path, options.skipBad);
+    std::vector<WorkedProblem> examples =
+        standard ? readChainExamples(path) : readWorkedProblems(path, options.skipBad);
     if (std::ssize(examples) < shots)
         throw core::Error(core::ErrorCode::usage,
                           fmt::format("task '{}': {} shots were asked for, '{}' holds {}", task, shots,

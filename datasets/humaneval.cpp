@@ -62,8 +62,8 @@ HumanEvalTask::HumanEvalTask(const TaskOptions& options)
                   });
     if (shots() >= size())
         throw core::Error(core::ErrorCode::usage,
-                          fmt::format("task '{}': {} shots were asked for, '{}' holds {} problems", info().name, shots(),
-                                      path.string(), size()));
+                          fmt::format("task '{}': {} shots were asked for, '{}' holds {} problems", info().name,
+                                      shots(), path.string(), size()));
 }
 
 Prompt HumanEvalTask::prompt(std::int64_t index) const

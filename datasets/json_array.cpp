@@ -111,7 +111,8 @@ void readJsonArray(const std::filesystem::path& path, const std::string& expecte
     }
     if (used == 0)
         throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("'{}' holds no usable record; expected records like {}", path.string(), expected));
+                          fmt::format("'{}' holds no usable record; expected records like {}", path.string(),
+                                      expected));
 }
 
 } // namespace kvviz::datasets

@@ -91,7 +91,8 @@ Prompt LongGenTask::prompt(std::int64_t index) const
 {
     checkIndex(index);
     PromptBuilder builder(info().name, promptId(index));
-    builder.add(core::SegmentKind::instruction, "Answer each question step by step, in the format of the examples.\n\n");
+    builder.add(core::SegmentKind::instruction,
+                "Answer each question step by step, in the format of the examples.\n\n");
     for (std::size_t i = 0; i < m_shots.size(); ++i)
         builder.add(core::SegmentKind::shot,
                     fmt::format("{}Question_{}: {}\n\n", i == 0 ? "Examples:\n" : "", i + 1, m_shots[i].question),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Built-in task "requests": requests that a model should turn down and harmless ones, told apart by the form of the reply.
+// Built-in task "requests": requests that a model should turn down and harmless ones, told apart by the form of the
+// reply.
 #pragma once
 
 #include "datasets/task_base.hpp"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Safety: requests of JailbreakBench, a harmful half and its harmless counterpart, and of a user's own copy of JailBreakV.
-// What is measured is whether the reply refuses (refusal.hpp). The harmless half is the control: a model that refuses
-// everything is right on half of the prompts.
+// Safety: requests of JailbreakBench, a harmful half and its harmless counterpart, and of a user's own copy of
+// JailBreakV. What is measured is whether the reply refuses (refusal.hpp). The harmless half is the control: a model
+// that refuses everything is right on half of the prompts.
 #pragma once
 
 #include "datasets/task_base.hpp"

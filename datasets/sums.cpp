@@ -61,7 +61,8 @@ TaskInfo SumsTask::describe()
 }
 
 SumsTask::SumsTask(const TaskOptions& options)
-    : GeneratedTask(withTokens(describe(), questionsAtOnce("sums", options)), options, "Answer the sums of each line.\n\n"),
+    : GeneratedTask(withTokens(describe(), questionsAtOnce("sums", options)), options,
+                    "Answer the sums of each line.\n\n"),
       m_questions(questionsAtOnce("sums", options))
 {
 }

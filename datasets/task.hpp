@@ -14,7 +14,7 @@ namespace kvviz::datasets {
 
 struct TaskInfo {
     std::string name;        ///< "addition"
-    std::string category;    ///< "arithmetic", "world knowledge", ...: the ability in words, else "sentiment", "language"
+    std::string category;    ///< the ability in words, "arithmetic"; else "sentiment", "language"
     std::string description; ///< one sentence
     std::string source;      ///< "built in" or the files expected under the data folder
     int defaultShots = 0;

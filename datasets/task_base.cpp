@@ -28,8 +28,9 @@ int questionsAtOnce(const std::string& task, const TaskOptions& options)
 {
     const int count = options.questions == 0 ? kDefaultQuestions : options.questions;
     if (count < 1 || count > kMaxQuestions)
-        throw core::Error(core::ErrorCode::usage, fmt::format("task '{}': a prompt asks 1 to {} questions, not {}", task,
-                                                              kMaxQuestions, count));
+        throw core::Error(core::ErrorCode::usage,
+                          fmt::format("task '{}': a prompt asks 1 to {} questions, not {}", task, kMaxQuestions,
+                                      count));
     return count;
 }
 
