@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Four sentences a person, each telling one thing; the question is about one thing of one person.
+// Three sentences a person, each telling one thing; the question is about one thing of one person.
 #include "datasets/documents.hpp"
 
 #include "core/error.hpp"
@@ -11,14 +11,16 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
 namespace kvviz::datasets {
 namespace {
 
-constexpr std::int64_t kWordsPerPerson = 18; ///< about; four sentences
-constexpr std::int64_t kDefaultLength = 90;  ///< words
+constexpr std::int64_t kWordsPerPerson = 15; ///< about
+constexpr std::size_t kTopicsPerPerson = 3;
+constexpr std::int64_t kDefaultLength = 60; ///< words
 constexpr int kExamplePeople = 2;
 
 constexpr std::array<std::string_view, 40> kNames{
@@ -26,19 +28,24 @@ constexpr std::array<std::string_view, 40> kNames{
     "Klaus",   "Lydia",  "Marcus",  "Nadia",   "Oliver", "Petra",  "Quentin", "Ramona", "Stella", "Tobias",
     "Ursula",  "Vincent", "Walter", "Xavier",  "Yvonne", "Zelda",  "Agnes",  "Bruno",   "Connie", "Derek",
     "Elsa",    "Felix",  "Gloria",  "Hugo",    "Ingrid", "Jonas",  "Karen",  "Lorenzo", "Monica", "Norman"};
-constexpr std::array<std::string_view, 12> kTowns{"London", "Paris", "Berlin", "Madrid", "Rome", "Vienna", "Dublin",
-                                                  "Lisbon", "Moscow", "Tokyo", "Boston", "Chicago"};
-constexpr std::array<std::string_view, 12> kJobs{"baker", "teacher", "doctor", "farmer", "nurse", "painter", "lawyer",
-                                                 "singer", "driver", "writer", "cook", "pilot"};
-constexpr std::array<std::string_view, 12> kPets{"dog", "cat", "horse", "rabbit", "parrot", "snake", "goat", "mouse",
-                                                 "duck", "turtle", "hamster", "goose"};
-constexpr std::array<std::string_view, 12> kFoods{"apples", "bread", "cheese", "rice", "soup", "pizza", "bananas",
-                                                  "carrots", "honey", "fish", "grapes", "chocolate"};
+using Things = std::array<std::string_view, 8>;
+constexpr Things kTowns{"London", "Paris", "Berlin", "Madrid", "Rome", "Vienna", "Dublin", "Lisbon"};
+constexpr Things kJobs{"baker", "teacher", "doctor", "farmer", "nurse", "painter", "lawyer", "singer"};
+constexpr Things kPets{"dog", "cat", "horse", "rabbit", "parrot", "snake", "goat", "turtle"};
+constexpr Things kFoods{"apples", "bread", "cheese", "rice", "soup", "pizza", "bananas", "carrots"};
+constexpr Things kInstruments{"piano", "guitar", "violin", "drums", "flute", "trumpet", "harp", "organ"};
+constexpr Things kColors{"red", "blue", "green", "yellow", "black", "white", "brown", "gray"};
+constexpr Things kMonths{"January", "March", "April", "May", "June", "July", "August", "October"};
+constexpr Things kLanguages{"French", "German", "Spanish", "Italian", "Russian", "Chinese", "Japanese", "Arabic"};
+constexpr Things kSubjects{"history", "biology", "law", "chemistry", "music", "art", "physics", "geography"};
+constexpr Things kCountries{"India", "Egypt", "Brazil", "Canada", "Greece", "Norway", "Kenya", "Mexico"};
+constexpr Things kFlowers{"roses", "tulips", "tomatoes", "lilies", "potatoes", "onions", "beans", "pumpkins"};
+constexpr Things kSports{"tennis", "chess", "football", "swimming", "golf", "hockey", "boxing", "rugby"};
 
 struct Topic {
     std::string_view stem; ///< the sentence up to what it tells
     std::string_view question;
-    const std::array<std::string_view, 12>* things;
+    const Things* things;
 };
 
 constexpr std::array kTopics{
@@ -46,6 +53,14 @@ constexpr std::array kTopics{
     Topic{"{} works as a", "What is the job of {}?", &kJobs},
     Topic{"{} has a pet", "What pet does {} have?", &kPets},
     Topic{"{} likes to eat", "What does {} like to eat?", &kFoods},
+    Topic{"{} plays the", "What instrument does {} play?", &kInstruments},
+    Topic{"{} has a car that is", "What color is the car of {}?", &kColors},
+    Topic{"{} was born in", "In which month was {} born?", &kMonths},
+    Topic{"{} speaks", "What language does {} speak?", &kLanguages},
+    Topic{"{} studied", "What did {} study?", &kSubjects},
+    Topic{"{} wants to travel to", "Where does {} want to travel to?", &kCountries},
+    Topic{"{} grows", "What does {} grow?", &kFlowers},
+    Topic{"{} is good at", "What is {} good at?", &kSports},
 };
 
 struct Sentence {
@@ -62,9 +77,14 @@ struct Sentence {
     }
 };
 
-/// `people` names of the list, those of `exclude` left out, each with its four sentences in an order of its own.
+/// `people` names of the list, those of `exclude` left out, each with three sentences. The topics are dealt out in an
+/// order of the document's own and start again when all have been told.
 std::vector<Sentence> makeDocument(std::int64_t people, const std::vector<std::string_view>& exclude, Random& random)
 {
+    std::array<std::size_t, kTopics.size()> topics{};
+    std::iota(topics.begin(), topics.end(), std::size_t{0});
+    for (std::size_t i = topics.size(); i > 1; --i)
+        std::swap(topics[i - 1], topics[static_cast<std::size_t>(random.below(i))]);
     std::vector<std::string_view> used = exclude;
     std::vector<Sentence> sentences;
     for (std::int64_t person = 0; person < people; ++person) {
@@ -72,11 +92,10 @@ std::vector<Sentence> makeDocument(std::int64_t people, const std::vector<std::s
         while (std::find(used.begin(), used.end(), name) != used.end())
             name = random.pick(kNames);
         used.push_back(name);
-        const std::size_t first = sentences.size();
-        for (std::size_t topic = 0; topic < kTopics.size(); ++topic)
+        for (std::size_t i = 0; i < kTopicsPerPerson; ++i) {
+            const std::size_t topic = topics[sentences.size() % topics.size()];
             sentences.push_back({topic, name, random.pick(*kTopics[topic].things)});
-        for (std::size_t i = kTopics.size(); i > 1; --i)
-            std::swap(sentences[first + i - 1], sentences[first + static_cast<std::size_t>(random.below(i))]);
+        }
     }
     return sentences;
 }
@@ -102,8 +121,7 @@ TaskInfo DocumentsTask::describe()
 DocumentsTask::DocumentsTask(const TaskOptions& options) : TaskBase(describe(), options), m_seed(options.seed)
 {
     const std::int64_t length = options.length == 0 ? kDefaultLength : options.length;
-    // One name is kept back for the examples' sake, which must not be about the person asked for.
-    const std::int64_t longest = kWordsPerPerson * (std::ssize(kNames) - kExamplePeople);
+    const std::int64_t longest = kWordsPerPerson * (std::ssize(kNames));
     if (length < 1 || length > longest)
         throw core::Error(core::ErrorCode::usage, fmt::format("task '{}': the length must be 1 to {} words, not {}",
                                                               info().name, longest, length));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Our own questions. The choices are words and not letters: models of this size choose letters at random.
+// Our own sentences. The choices are words that end a sentence: models of this size choose letters at random, and among
+// the words of a question hardly better.
 #include "datasets/everyday.hpp"
 
 #include "datasets/answers.hpp"
@@ -15,85 +16,85 @@
 namespace kvviz::datasets {
 namespace {
 
-struct Riddle {
-    std::string_view question;
+struct Saying {
+    std::string_view sentence; ///< up to the word
     std::array<std::string_view, 3> choices; ///< the right one first
 };
 
-constexpr std::array kRiddles{
-    Riddle{"What do people use to cut paper?", {"scissors", "soup", "pillow"}},
-    Riddle{"What do people use to write a letter?", {"pen", "shoe", "plate"}},
-    Riddle{"What do people sleep in?", {"bed", "oven", "bottle"}},
-    Riddle{"What do people wear on their feet?", {"shoes", "gloves", "hats"}},
-    Riddle{"What do people wear on their hands?", {"gloves", "shoes", "trousers"}},
-    Riddle{"What do people open when it rains?", {"umbrella", "fridge", "book"}},
-    Riddle{"What do people use to unlock a door?", {"key", "banana", "spoon"}},
-    Riddle{"What do people eat soup with?", {"spoon", "hammer", "comb"}},
-    Riddle{"What do people use to brush their teeth?", {"toothbrush", "broom", "ladder"}},
-    Riddle{"What do people use to tell the time?", {"clock", "cup", "carpet"}},
-    Riddle{"What do people boil water in?", {"kettle", "basket", "wallet"}},
-    Riddle{"What do people keep their money in?", {"bank", "river", "oven"}},
-    Riddle{"What do people drive on?", {"road", "roof", "lake"}},
-    Riddle{"What do people sit on?", {"chair", "lamp", "knife"}},
-    Riddle{"What do people use to dry themselves?", {"towel", "mirror", "candle"}},
-    Riddle{"What do people look at to see their own face?", {"mirror", "wall", "stone"}},
-    Riddle{"What do people use to hit a nail?", {"hammer", "pillow", "sponge"}},
-    Riddle{"What do people put on a letter before they send it?", {"stamp", "salt", "sock"}},
-    Riddle{"What do people use to climb up to a roof?", {"ladder", "fork", "blanket"}},
-    Riddle{"What do people sweep the floor with?", {"broom", "pencil", "spoon"}},
-    Riddle{"Where do people borrow books?", {"library", "bakery", "garage"}},
-    Riddle{"Where do people buy bread?", {"bakery", "hospital", "museum"}},
-    Riddle{"Where do sick people go?", {"hospital", "cinema", "stable"}},
-    Riddle{"Where do children learn to read?", {"school", "airport", "desert"}},
-    Riddle{"Where do people catch a train?", {"station", "kitchen", "forest"}},
-    Riddle{"Where do people catch a plane?", {"airport", "library", "cellar"}},
-    Riddle{"Where do people cook their meals?", {"kitchen", "bathroom", "attic"}},
-    Riddle{"Where do people take a shower?", {"bathroom", "kitchen", "garage"}},
-    Riddle{"Where do people park their car at home?", {"garage", "bathroom", "chimney"}},
-    Riddle{"Where do people keep milk cold?", {"fridge", "oven", "drawer"}},
-    Riddle{"Where do fish live?", {"water", "sand", "trees"}},
-    Riddle{"Where do birds build a nest?", {"tree", "oven", "car"}},
-    Riddle{"Where do people watch a film?", {"cinema", "bakery", "stable"}},
-    Riddle{"Where do people swim?", {"pool", "office", "shelf"}},
-    Riddle{"Where do farmers grow wheat?", {"field", "office", "cinema"}},
-    Riddle{"What falls from the sky in winter?", {"snow", "bread", "stones"}},
-    Riddle{"What gives us light by day?", {"sun", "grass", "moss"}},
-    Riddle{"What shines in the sky at night?", {"moon", "grass", "river"}},
-    Riddle{"What does ice become when it gets warm?", {"water", "wood", "sand"}},
-    Riddle{"What does a cow give us to drink?", {"milk", "tea", "juice"}},
-    Riddle{"What does a hen lay?", {"eggs", "apples", "coins"}},
-    Riddle{"What do bees make?", {"honey", "butter", "paper"}},
-    Riddle{"What does a dog like to chew?", {"bone", "cloud", "lamp"}},
-    Riddle{"What do cats like to chase?", {"mice", "trains", "houses"}},
-    Riddle{"What does a plant need to grow?", {"water", "shoes", "music"}},
-    Riddle{"What do people blow out on a birthday cake?", {"candles", "windows", "spoons"}},
-    Riddle{"What puts out a fire?", {"water", "paper", "oil"}},
-    Riddle{"What do people feel when they have not eaten?", {"hunger", "thunder", "color"}},
-    Riddle{"What do people drink when they are thirsty?", {"water", "sand", "paint"}},
-    Riddle{"Who puts out fires?", {"firefighter", "dentist", "singer"}},
-    Riddle{"Who looks after our teeth?", {"dentist", "farmer", "pilot"}},
-    Riddle{"Who flies a plane?", {"pilot", "baker", "teacher"}},
-    Riddle{"Who bakes bread?", {"baker", "pilot", "lawyer"}},
-    Riddle{"Who teaches children?", {"teacher", "plumber", "sailor"}},
-    Riddle{"Who works on a farm?", {"farmer", "pilot", "judge"}},
-    Riddle{"Who repairs a water pipe?", {"plumber", "poet", "nurse"}},
+constexpr std::array kSayings{
+    Saying{"People cut paper with", {"scissors", "soup", "pillows"}},
+    Saying{"People write letters with a", {"pen", "shoe", "plate"}},
+    Saying{"At night people sleep in a", {"bed", "bottle", "oven"}},
+    Saying{"On their feet people wear", {"shoes", "gloves", "hats"}},
+    Saying{"On their hands people wear", {"gloves", "shoes", "socks"}},
+    Saying{"When it rains, people open an", {"umbrella", "oven", "egg"}},
+    Saying{"People unlock a door with a", {"key", "banana", "spoon"}},
+    Saying{"People eat soup with a", {"spoon", "hammer", "comb"}},
+    Saying{"People clean their teeth with a", {"toothbrush", "ladder", "broom"}},
+    Saying{"People tell the time with a", {"clock", "carpet", "cup"}},
+    Saying{"People boil water in a", {"kettle", "wallet", "basket"}},
+    Saying{"People keep their money in a", {"bank", "river", "oven"}},
+    Saying{"Cars drive on the", {"road", "roof", "lake"}},
+    Saying{"People sit down on a", {"chair", "lamp", "knife"}},
+    Saying{"After a bath people dry themselves with a", {"towel", "candle", "mirror"}},
+    Saying{"People look at their own face in a", {"mirror", "stone", "wall"}},
+    Saying{"People hit a nail with a", {"hammer", "pillow", "sponge"}},
+    Saying{"Before people send a letter, they put on a", {"stamp", "sock", "hat"}},
+    Saying{"People climb up to a roof with a", {"ladder", "fork", "blanket"}},
+    Saying{"People sweep the floor with a", {"broom", "pencil", "spoon"}},
+    Saying{"People borrow books from a", {"library", "garage", "bakery"}},
+    Saying{"People buy bread in a", {"bakery", "museum", "hospital"}},
+    Saying{"Sick people go to a", {"hospital", "cinema", "stable"}},
+    Saying{"Children learn to read at", {"school", "sea", "night"}},
+    Saying{"People wait for a train at the", {"station", "forest", "kitchen"}},
+    Saying{"Planes land at the", {"airport", "library", "cellar"}},
+    Saying{"People cook their meals in the", {"kitchen", "bathroom", "attic"}},
+    Saying{"People take a shower in the", {"bathroom", "kitchen", "garage"}},
+    Saying{"People park their car in the", {"garage", "chimney", "bathroom"}},
+    Saying{"People keep milk cold in the", {"fridge", "oven", "drawer"}},
+    Saying{"Fish live in the", {"water", "sand", "trees"}},
+    Saying{"Birds build their nest in a", {"tree", "car", "oven"}},
+    Saying{"People watch films in a", {"cinema", "bakery", "stable"}},
+    Saying{"People swim in a", {"pool", "shelf", "office"}},
+    Saying{"Farmers grow wheat in a", {"field", "cinema", "office"}},
+    Saying{"In winter, white flakes of this fall from the sky:", {"snow", "bread", "stone"}},
+    Saying{"By day we get our light from the", {"sun", "grass", "moss"}},
+    Saying{"At night, in the sky, people see the", {"moon", "grass", "river"}},
+    Saying{"When ice gets warm, it becomes", {"water", "wood", "sand"}},
+    Saying{"Cows give us", {"milk", "tea", "juice"}},
+    Saying{"Hens lay", {"eggs", "apples", "coins"}},
+    Saying{"Bees make", {"honey", "paper", "butter"}},
+    Saying{"Dogs like to chew a", {"bone", "cloud", "lamp"}},
+    Saying{"Cats like to chase", {"mice", "trains", "houses"}},
+    Saying{"To grow, plants need", {"water", "music", "shoes"}},
+    Saying{"On a birthday cake people blow out the", {"candles", "windows", "spoons"}},
+    Saying{"People put out a fire with", {"water", "oil", "paper"}},
+    Saying{"Thirsty people drink", {"water", "sand", "paint"}},
+    Saying{"People who are tired want to", {"sleep", "dance", "run"}},
+    Saying{"Fires are put out by a", {"firefighter", "singer", "dentist"}},
+    Saying{"Bad teeth are treated by a", {"dentist", "pilot", "farmer"}},
+    Saying{"Planes are flown by a", {"pilot", "teacher", "baker"}},
+    Saying{"Bread is baked by a", {"baker", "lawyer", "pilot"}},
+    Saying{"Children are taught by a", {"teacher", "plumber", "sailor"}},
+    Saying{"Cows are kept by a", {"farmer", "judge", "pilot"}},
+    Saying{"A broken water pipe is repaired by a", {"plumber", "nurse", "poet"}},
 };
 
 Item makeItem(std::size_t number, Random& random)
 {
-    const Riddle& riddle = kRiddles[number];
-    std::array<std::string_view, 3> order = riddle.choices;
+    const Saying& saying = kSayings[number];
+    std::array<std::string_view, 3> order = saying.choices;
     for (std::size_t i = order.size(); i > 1; --i)
         std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(i))]);
-    const std::string right(riddle.choices[0]);
-    return {fmt::format("Question: {}\nChoices: {}, {}, {}\nAnswer:", riddle.question, order[0], order[1], order[2]),
-            " " + right, right, {right, std::string(riddle.question)}};
+    const std::string right(saying.choices[0]);
+    return {fmt::format("Words: {}, {}, {}\nSentence: {}", order[0], order[1], order[2], saying.sentence),
+            " " + right + ".", right, {right}};
 }
 
 /// The three choices of the prompt's question, in the order in which they stand.
 std::vector<std::string> choicesOf(const Prompt& prompt)
 {
-    constexpr std::string_view kMark = "\nChoices: ";
+    constexpr std::string_view kMark = "Words: ";
     std::string_view text = prompt.text;
     text.remove_prefix(text.rfind(kMark) + kMark.size());
     text = text.substr(0, text.find('\n'));
@@ -111,12 +112,13 @@ std::vector<std::string> choicesOf(const Prompt& prompt)
 
 TaskInfo EverydayTask::describe()
 {
-    return {"everyday", "commonsense", "Questions about everyday things with three choices.", "built in", 8, "CSR", 12};
+    return {"everyday", "commonsense", "Sentences about everyday things that one of three words ends.",
+            "built in", 8, "CSR", 12};
 }
 
 EverydayTask::EverydayTask(const TaskOptions& options)
-    : GeneratedTask(describe(), options, "Answer each question with one of its choices.\n\n"),
-      m_order(shuffled(kRiddles.size()))
+    : GeneratedTask(describe(), options, "End each sentence with the right one of three words.\n\n"),
+      m_order(shuffled(kSayings.size()))
 {
 }
 
@@ -128,7 +130,7 @@ Item EverydayTask::question(std::int64_t index) const
 
 Item EverydayTask::drawShot(std::int64_t, int, Random& random) const
 {
-    const auto number = static_cast<std::size_t>(random.below(kRiddles.size()));
+    const auto number = static_cast<std::size_t>(random.below(kSayings.size()));
     return makeItem(number, random);
 }
 

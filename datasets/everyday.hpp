@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Built-in task "everyday": questions of common sense with three choices, answered with the words of one of them.
+// Built-in task "everyday": sentences of common sense, to be ended with the right one of three words.
 #pragma once
 
 #include "datasets/task_base.hpp"

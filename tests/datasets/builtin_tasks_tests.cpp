@@ -208,13 +208,13 @@ TEST_CASE("The sums of a prompt are right and answered in order", "[unit]")
     CHECK(prompt.answer == expected);
 }
 
-TEST_CASE("Choices of everyday questions differ, hold the answer and stand in every place", "[unit]")
+TEST_CASE("Choices of everyday sentences differ, hold the answer and stand in every place", "[unit]")
 {
     const auto task = openTask("everyday", withShots(0));
     std::map<std::size_t, int> places;
     for (std::int64_t index = 0; index < 300; ++index) {
         const Prompt prompt = task->prompt(index);
-        const std::size_t begin = prompt.text.find("Choices: ") + 9;
+        const std::size_t begin = prompt.text.find("Words: ") + 7;
         const std::string line = prompt.text.substr(begin, prompt.text.find('\n', begin) - begin);
         REQUIRE(std::count(line.begin(), line.end(), ',') == 2);
         std::set<std::string> choices;
@@ -269,7 +269,7 @@ TEST_CASE("Requests are turned down and served in equal parts, with both forms a
 
 TEST_CASE("A document answers its question in one sentence, a segment of its own", "[unit]")
 {
-    for (const std::int64_t length : {std::int64_t{1}, std::int64_t{90}, std::int64_t{600}}) {
+    for (const std::int64_t length : {std::int64_t{1}, std::int64_t{60}, std::int64_t{500}}) {
         TaskOptions options;
         options.length = length;
         const auto task = openTask("documents", options);
