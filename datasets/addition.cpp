@@ -76,7 +76,7 @@ Item makeItem(Random& random)
 
 TaskInfo AdditionTask::describe()
 {
-    return {"addition", "arithmetic", "Word problems of one addition with worked steps.", "built in", 8};
+    return {"addition", "arithmetic", "Word problems of one addition with worked steps.", "built in", 8, "AR", 48};
 }
 
 AdditionTask::AdditionTask(const TaskOptions& options)

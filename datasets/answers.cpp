@@ -13,18 +13,6 @@ bool isUpper(char c) { return c >= 'A' && c <= 'Z'; }
 bool isLower(char c) { return c >= 'a' && c <= 'z'; }
 bool isLetter(char c) { return isUpper(c) || isLower(c); }
 bool isSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-/// Bytes above 0x7f are parts of letters for our purposes.
-bool isWordByte(char c) { return isLetter(c) || isDigit(c) || static_cast<unsigned char>(c) >= 0x80; }
-
-std::string lowered(std::string_view text)
-{
-    std::string result(text);
-    for (char& c : result)
-        if (isUpper(c))
-            c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
-
 /// One past the number whose first digit (or decimal point) is at `pos`: digits, commas between digits, one point.
 std::size_t numberEnd(std::string_view text, std::size_t pos)
 {
@@ -95,6 +83,29 @@ bool isArticle(std::string_view text, std::size_t i)
 
 } // namespace
 
+bool isWordByte(char c)
+{
+    return isLetter(c) || isDigit(c) || static_cast<unsigned char>(c) >= 0x80;
+}
+
+std::string lowered(std::string_view text)
+{
+    std::string result(text);
+    for (char& c : result)
+        if (isUpper(c))
+            c = static_cast<char>(c - 'A' + 'a');
+    return result;
+}
+
+std::string_view trimmed(std::string_view text)
+{
+    while (!text.empty() && isSpace(text.front()))
+        text.remove_prefix(1);
+    while (!text.empty() && isSpace(text.back()))
+        text.remove_suffix(1);
+    return text;
+}
+
 std::string_view untilStop(std::string_view continuation, const std::vector<std::string>& stops)
 {
     std::size_t end = continuation.size();
@@ -139,6 +150,11 @@ std::optional<std::string> extractAnswerNumber(std::string_view text)
             if (const auto number = findNumber(text.substr(*pos), 0))
                 return number->value;
     }
+    return lastNumber(text);
+}
+
+std::optional<std::string> lastNumber(std::string_view text)
+{
     std::optional<std::string> last;
     for (auto number = findNumber(text, 0); number; number = findNumber(text, number->end))
         last = number->value;
@@ -166,6 +182,69 @@ std::optional<char> extractChoice(std::string_view text, char last)
         if (isChoice(i) && !isArticle(text, i))
             return text[i];
     return std::nullopt;
+}
+
+bool beginsWith(std::string_view text, std::string_view answer)
+{
+    const std::string lower = lowered(text);
+    const std::string wanted = lowered(answer);
+    std::string_view rest = lower;
+    const auto skipToWord = [&] {
+        rest.remove_prefix(static_cast<std::size_t>(std::find_if(rest.begin(), rest.end(), isWordByte) - rest.begin()));
+    };
+    const auto begins = [&] {
+        return rest.starts_with(wanted) && (rest.size() == wanted.size() || !isWordByte(rest[wanted.size()]));
+    };
+    skipToWord();
+    if (begins())
+        return true;
+    for (const std::string_view article : {"a ", "an ", "the "})
+        if (rest.starts_with(article)) {
+            rest.remove_prefix(article.size());
+            skipToWord();
+            return begins();
+        }
+    return false;
+}
+
+std::vector<std::string> answerWords(std::string_view text)
+{
+    std::vector<std::string> words;
+    std::string word;
+    const auto flush = [&] {
+        if (!word.empty() && word != "a" && word != "an" && word != "the")
+            words.push_back(word);
+        word.clear();
+    };
+    for (const char c : lowered(text)) {
+        if (isSpace(c))
+            flush();
+        else if (isWordByte(c))
+            word += c; // punctuation is dropped and does not part words, as in SQuAD
+    }
+    flush();
+    return words;
+}
+
+bool containsAnswer(std::string_view text, std::string_view answer)
+{
+    const auto words = answerWords(text);
+    const auto wanted = answerWords(answer);
+    return !wanted.empty() && std::search(words.begin(), words.end(), wanted.begin(), wanted.end()) != words.end();
+}
+
+double answerF1(std::string_view text, std::string_view answer)
+{
+    const auto words = answerWords(text);
+    const auto wanted = answerWords(answer);
+    std::vector<std::string> left = wanted;
+    double common = 0;
+    for (const std::string& word : words)
+        if (const auto found = std::find(left.begin(), left.end(), word); found != left.end()) {
+            left.erase(found);
+            ++common;
+        }
+    return common == 0 ? 0 : 2 * common / static_cast<double>(words.size() + wanted.size());
 }
 
 std::string firstWord(std::string_view text)

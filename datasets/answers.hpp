@@ -31,6 +31,27 @@ namespace kvviz::datasets {
 /// letter that stands alone ("B", "(B)", "B."). An "A" that is an article ("A bank") does not count.
 [[nodiscard]] std::optional<char> extractChoice(std::string_view text, char last);
 
+/// The last number of the text.
+[[nodiscard]] std::optional<std::string> lastNumber(std::string_view text);
+
+/// Letters, digits and the bytes of characters beyond ASCII.
+[[nodiscard]] bool isWordByte(char c);
+/// ASCII letters made small.
+[[nodiscard]] std::string lowered(std::string_view text);
+/// Without white space at both ends.
+[[nodiscard]] std::string_view trimmed(std::string_view text);
+
+/// True if the text begins with the words of `answer`, in any case; punctuation and an article ("a", "an", "the") may
+/// stand before them, and no letter or digit right after.
+[[nodiscard]] bool beginsWith(std::string_view text, std::string_view answer);
+
+/// The words of a text as SQuAD and LongBench compare them: small letters, no punctuation, no articles.
+[[nodiscard]] std::vector<std::string> answerWords(std::string_view text);
+/// True if the words of `answer` (at least one) stand in the text, side by side.
+[[nodiscard]] bool containsAnswer(std::string_view text, std::string_view answer);
+/// Harmonic mean of precision and recall over the words of both, each word counted as often as it occurs; 0 to 1.
+[[nodiscard]] double answerF1(std::string_view text, std::string_view answer);
+
 /// The first run of ASCII letters in lower case ("" if there is none).
 [[nodiscard]] std::string firstWord(std::string_view text);
 

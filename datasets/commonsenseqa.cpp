@@ -56,7 +56,7 @@ std::vector<ChoiceQuestion> readQuestions(const std::filesystem::path& path, boo
 TaskInfo CommonsenseQaTask::describe()
 {
     return {"commonsenseqa", "commonsense", "CommonsenseQA questions with five choices.",
-            "commonsenseqa/dev_rand_split.jsonl, commonsenseqa/train_rand_split_first200.jsonl (shots)", 4};
+            "commonsenseqa/dev_rand_split.jsonl, commonsenseqa/train_rand_split_first200.jsonl (shots)", 4, "CSR", 8};
 }
 
 CommonsenseQaTask::CommonsenseQaTask(const TaskOptions& options) : TaskBase(describe(), options)

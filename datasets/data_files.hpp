@@ -19,7 +19,8 @@ namespace kvviz::datasets {
 [[nodiscard]] std::filesystem::path findDataFolder(const std::string& task, const TaskOptions& options,
                                                    const std::vector<std::string>& candidates);
 
-/// The bytes of a file, without a UTF-8 byte order mark. Throws Error(badInput) if it cannot be read.
+/// The bytes of a file, unpacked if it is a gzip file, without a UTF-8 byte order mark. Throws Error(badInput) if it
+/// cannot be read or unpacked, or unpacks to more than 1 GiB.
 [[nodiscard]] std::string readWholeFile(const std::filesystem::path& path);
 
 } // namespace kvviz::datasets

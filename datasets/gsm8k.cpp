@@ -55,7 +55,9 @@ void appendSentence(std::string& chain, std::string_view sentence)
         chain += '.';
 }
 
-std::vector<WorkedProblem> readProblems(const std::filesystem::path& path, bool skipBad)
+} // namespace
+
+std::vector<WorkedProblem> readWorkedProblems(const std::filesystem::path& path, bool skipBad)
 {
     std::vector<WorkedProblem> problems;
     readJsonLines(path, R"({"question": "...", "answer": "... #### N"})", skipBad, [&](const nlohmann::json& object) {
@@ -70,24 +72,23 @@ std::vector<WorkedProblem> readProblems(const std::filesystem::path& path, bool 
     return problems;
 }
 
-std::vector<WorkedProblem> readShots(const TaskOptions& options, const TaskInfo& info, int shots)
+std::vector<WorkedProblem> readWorkedShots(const TaskOptions& options, const std::string& task, int shots)
 {
     if (shots == 0)
         return {};
     const bool standard = shots <= kStandardShots;
-    const auto path = standard ? findDataFile(info.name, options, {"gsm8k_prompts/prompt_original.txt"})
-                               : findDataFile(info.name, options,
+    const auto path = standard ? findDataFile(task, options, {"gsm8k_prompts/prompt_original.txt"})
+                               : findDataFile(task, options,
                                               {"gsm8k/train.jsonl", "gsm8k/train_first1000.jsonl"});
-    std::vector<WorkedProblem> examples = standard ? readChainExamples(path) : readProblems(path, options.skipBad);
+    std::vector<WorkedProblem> examples =
+        standard ? readChainExamples(path) : readWorkedProblems(path, options.skipBad);
     if (std::ssize(examples) < shots)
         throw core::Error(core::ErrorCode::usage,
-                          fmt::format("task '{}': {} shots were asked for, '{}' holds {}", info.name, shots,
+                          fmt::format("task '{}': {} shots were asked for, '{}' holds {}", task, shots,
                                       path.string(), examples.size()));
     examples.resize(static_cast<std::size_t>(shots));
     return examples;
 }
-
-} // namespace
 
 bool chainFromAnswer(const std::string& worked, WorkedProblem& problem)
 {
@@ -152,14 +153,14 @@ TaskInfo Gsm8kTask::describe()
 {
     return {"gsm8k", "arithmetic", "GSM8K word problems with chain-of-thought shots (1 to 8 standard, up to 1000).",
             "gsm8k/test.jsonl, gsm8k_prompts/prompt_original.txt, gsm8k/train_first1000.jsonl (more than 8 shots)",
-            kStandardShots};
+            kStandardShots, "AR", 256};
 }
 
 Gsm8kTask::Gsm8kTask(const TaskOptions& options) : TaskBase(describe(), options)
 {
     const auto path = findDataFile(info().name, options, {"gsm8k/test.jsonl"});
-    m_shots = readShots(options, info(), shots());
-    m_questions = readProblems(path, options.skipBad);
+    m_shots = readWorkedShots(options, info().name, shots());
+    m_questions = readWorkedProblems(path, options.skipBad);
 }
 
 Prompt Gsm8kTask::prompt(std::int64_t index) const

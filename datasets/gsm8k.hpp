@@ -29,6 +29,13 @@ private:
     std::vector<WorkedProblem> m_questions;
 };
 
+/// Problems of a file in the published form, {"question": "...", "answer": "... #### N"} a line.
+[[nodiscard]] std::vector<WorkedProblem> readWorkedProblems(const std::filesystem::path& path, bool skipBad);
+/// The first `shots` examples: up to 8 are the standard chain-of-thought ones, more come from the training file.
+/// Throws Error(usage) if the file holds fewer, Error(badInput) if it is missing or malformed.
+[[nodiscard]] std::vector<WorkedProblem> readWorkedShots(const TaskOptions& options, const std::string& task,
+                                                         int shots);
+
 /// A worked answer of the data set ("48/2 = <<48/2=24>>24 clips\n#### 24") in the form of the standard examples: marks
 /// stripped, lines joined to sentences, "The answer is 24." at the end. False if it has no "#### N".
 [[nodiscard]] bool chainFromAnswer(const std::string& worked, WorkedProblem& problem);

@@ -156,7 +156,8 @@ bool NeedleBase::isCorrect(const Prompt& prompt, const std::string& continuation
 
 TaskInfo NeedleTask::describe()
 {
-    return {"needle", "retrieval", "A locker code hidden in a long generated text.", "built in", 0};
+    return {"needle", "long-context retrieval", "A locker code hidden in a long generated text.",
+            "built in", 0, "LCR", 12};
 }
 
 NeedleTask::NeedleTask(const TaskOptions& options) : NeedleBase(describe(), options) {}

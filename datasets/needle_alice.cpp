@@ -63,8 +63,9 @@ std::vector<std::string> bookSentences(std::string_view text)
 
 TaskInfo NeedleAliceTask::describe()
 {
-    return {"needle_alice", "retrieval", "A locker code hidden in a stretch of Alice's Adventures in Wonderland.",
-            "haystack_alice/alice.txt", 0};
+    return {"needle_alice", "long-context retrieval",
+            "A locker code hidden in a stretch of Alice's Adventures in Wonderland.", "haystack_alice/alice.txt", 0,
+            "LCR", 12};
 }
 
 NeedleAliceTask::NeedleAliceTask(const TaskOptions& options) : NeedleBase(describe(), options)

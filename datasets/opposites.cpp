@@ -7,7 +7,6 @@
 #include "datasets/answers.hpp"
 
 #include <array>
-#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -50,16 +49,13 @@ Item makeItem(std::size_t word)
 
 TaskInfo OppositesTask::describe()
 {
-    return {"opposites", "language", "Sentences that end with the opposite of a common word.", "built in", 8};
+    return {"opposites", "language", "Sentences that end with the opposite of a common word.", "built in", 8, "", 8};
 }
 
 OppositesTask::OppositesTask(const TaskOptions& options)
-    : GeneratedTask(describe(), options, "Name the opposite of each word.\n\n"), m_order(kWords.size())
+    : GeneratedTask(describe(), options, "Name the opposite of each word.\n\n"),
+      m_order(shuffled(kWords.size()))
 {
-    std::iota(m_order.begin(), m_order.end(), std::size_t{0});
-    Random random(seed(), "opposites order", 0);
-    for (std::size_t i = m_order.size(); i > 1; --i)
-        std::swap(m_order[i - 1], m_order[static_cast<std::size_t>(random.below(i))]);
 }
 
 Item OppositesTask::question(std::int64_t index) const

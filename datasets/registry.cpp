@@ -4,13 +4,24 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "datasets/addition.hpp"
+#include "datasets/code_lines.hpp"
 #include "datasets/commonsenseqa.hpp"
+#include "datasets/documents.hpp"
+#include "datasets/everyday.hpp"
+#include "datasets/facts.hpp"
 #include "datasets/gsm8k.hpp"
+#include "datasets/hotpotqa.hpp"
+#include "datasets/humaneval.hpp"
+#include "datasets/longgen.hpp"
 #include "datasets/mmlu.hpp"
 #include "datasets/needle.hpp"
 #include "datasets/needle_alice.hpp"
 #include "datasets/opposites.hpp"
+#include "datasets/requests.hpp"
+#include "datasets/ruler.hpp"
+#include "datasets/safety.hpp"
 #include "datasets/sentiment.hpp"
+#include "datasets/sums.hpp"
 
 #include <fmt/format.h>
 
@@ -30,8 +41,26 @@ constexpr Entry entry()
 }
 
 constexpr Entry kEntries[] = {
-    entry<AdditionTask>(), entry<SentimentTask>(),     entry<OppositesTask>(), entry<NeedleTask>(),
-    entry<Gsm8kTask>(),    entry<CommonsenseQaTask>(), entry<MmluTask>(),      entry<NeedleAliceTask>(),
+    entry<FactsTask>(),
+    entry<EverydayTask>(),
+    entry<AdditionTask>(),
+    entry<CodeLinesTask>(),
+    entry<RequestsTask>(),
+    entry<NeedleTask>(),
+    entry<SumsTask>(),
+    entry<DocumentsTask>(),
+    entry<SentimentTask>(),
+    entry<OppositesTask>(),
+    entry<Gsm8kTask>(),
+    entry<LongGenTask>(),
+    entry<CommonsenseQaTask>(),
+    entry<MmluTask>(),
+    entry<HumanEvalTask>(),
+    entry<JailbreakBenchTask>(),
+    entry<JailBreakVTask>(),
+    entry<NeedleAliceTask>(),
+    entry<RulerTask>(),
+    entry<HotpotQaTask>(),
 };
 
 } // namespace

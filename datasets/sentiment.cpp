@@ -74,7 +74,7 @@ Item makeItem(bool positive, Random& random)
 
 TaskInfo SentimentTask::describe()
 {
-    return {"sentiment", "sentiment", "Short reviews to be called positive or negative.", "built in", 8};
+    return {"sentiment", "sentiment", "Short reviews to be called positive or negative.", "built in", 8, "", 8};
 }
 
 SentimentTask::SentimentTask(const TaskOptions& options)

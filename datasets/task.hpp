@@ -14,10 +14,14 @@ namespace kvviz::datasets {
 
 struct TaskInfo {
     std::string name;        ///< "addition"
-    std::string category;    ///< "arithmetic", "commonsense", "world knowledge", "retrieval", "sentiment", "language"
+    std::string category;    ///< the ability in words, "arithmetic"; else "sentiment", "language"
     std::string description; ///< one sentence
     std::string source;      ///< "built in" or the files expected under the data folder
     int defaultShots = 0;
+    /// The ability as KVFundaBench (arXiv 2502.01941) calls it: WK world knowledge, CSR commonsense, AR arithmetic,
+    /// CG code, SA safety, LCR long-context retrieval, LG long-context generation, DQ document QA. Empty for none.
+    std::string ability = {};
+    int answerTokens = 16; ///< that an answer may need: how far to generate
 };
 
 struct TaskOptions {
@@ -28,6 +32,8 @@ struct TaskOptions {
     std::int64_t length = 0;      ///< needle: approximate length in words, 0 = default
     double depth = -1;            ///< needle: place of the needle, 0 (start) to 1 (end), -1 = spread over the prompts
     bool skipBad = false;         ///< skip malformed lines instead of failing
+    int questions = 0;            ///< long-context generation: questions in one prompt, 0 = default
+    bool allowCodeExecution = false; ///< humaneval: run what the model wrote, in a sandbox
 };
 
 class Task {
@@ -40,6 +46,15 @@ public:
     [[nodiscard]] virtual Prompt prompt(std::int64_t index) const = 0;
     /// Scores a model's continuation: true if it holds the gold answer (rule of the task).
     [[nodiscard]] virtual bool isCorrect(const Prompt& prompt, const std::string& continuation) const = 0;
+    /// How good the continuation is, 0 to 1; by default 1 if it is correct, else 0. Tasks with several answers in one
+    /// output give the part that is right.
+    [[nodiscard]] virtual double score(const Prompt& prompt, const std::string& continuation) const
+    {
+        return isCorrect(prompt, continuation) ? 1 : 0;
+    }
+    /// Why continuations cannot be judged with these options ("not run: ..."); empty if they can. Where it is not
+    /// empty, isCorrect and score throw Error(usage).
+    [[nodiscard]] virtual std::string obstacle() const { return {}; }
 };
 
 /// All tasks kvviz knows, built-in ones first.

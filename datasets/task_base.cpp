@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -17,10 +18,28 @@ namespace {
 
 /// Far beyond any context, and small enough that drawing distinct items stays quick.
 constexpr int kMaxShots = 1000;
+constexpr int kMaxQuestions = 100;
 /// Draws for one shot before the pool counts as used up.
 constexpr int kMaxDraws = 2000;
 
 } // namespace
+
+int questionsAtOnce(const std::string& task, const TaskOptions& options)
+{
+    const int count = options.questions == 0 ? kDefaultQuestions : options.questions;
+    if (count < 1 || count > kMaxQuestions)
+        throw core::Error(core::ErrorCode::usage,
+                          fmt::format("task '{}': a prompt asks 1 to {} questions, not {}", task, kMaxQuestions,
+                                      count));
+    return count;
+}
+
+void refuseShots(const std::string& task, const TaskOptions& options)
+{
+    if (options.shots > 0)
+        throw core::Error(core::ErrorCode::usage,
+                          fmt::format("task '{}' has no examples to show; leave --shots out or give 0", task));
+}
 
 TaskBase::TaskBase(TaskInfo info, const TaskOptions& options)
     : m_info(std::move(info)), m_shots(options.shots == -1 ? m_info.defaultShots : options.shots)
@@ -46,6 +65,16 @@ std::string TaskBase::promptId(std::int64_t index) const
 GeneratedTask::GeneratedTask(TaskInfo info, const TaskOptions& options, std::string instruction)
     : TaskBase(std::move(info), options), m_instruction(std::move(instruction)), m_seed(options.seed)
 {
+}
+
+std::vector<std::size_t> GeneratedTask::shuffled(std::size_t count) const
+{
+    std::vector<std::size_t> order(count);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    Random random(m_seed, info().name + " order", 0);
+    for (std::size_t i = count; i > 1; --i)
+        std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(i))]);
+    return order;
 }
 
 Prompt GeneratedTask::prompt(std::int64_t index) const

@@ -15,6 +15,13 @@ namespace kvviz::datasets {
 /// Number of prompts of a built-in task.
 inline constexpr std::int64_t kBuiltInSize = 1000;
 
+/// Questions that one prompt of a long-context generation task asks.
+inline constexpr int kDefaultQuestions = 4;
+/// options.questions or the default; throws Error(usage) unless it is 1 to 100.
+[[nodiscard]] int questionsAtOnce(const std::string& task, const TaskOptions& options);
+/// Throws Error(usage) if shots were asked for: for tasks whose prompt has no place for them.
+void refuseShots(const std::string& task, const TaskOptions& options);
+
 class TaskBase : public Task {
 public:
     [[nodiscard]] const TaskInfo& info() const final { return m_info; }
@@ -51,6 +58,8 @@ protected:
     GeneratedTask(TaskInfo info, const TaskOptions& options, std::string instruction);
 
     [[nodiscard]] std::uint64_t seed() const noexcept { return m_seed; }
+    /// 0 to count - 1 in an order of the seed's own.
+    [[nodiscard]] std::vector<std::size_t> shuffled(std::size_t count) const;
     [[nodiscard]] virtual Item question(std::int64_t index) const = 0;
     /// A candidate for shot `number` of prompt `index`; asked again until it shares no key with the
     /// question and differs from the shots before.

@@ -23,6 +23,7 @@ int listTasks(const CommonOptions& common)
     for (const datasets::TaskInfo& info : datasets::taskList()) {
         report["tasks"].push_back({{"name", info.name},
                                    {"category", info.category},
+                                   {"ability", info.ability},
                                    {"default_shots", info.defaultShots},
                                    {"source", info.source},
                                    {"description", info.description}});

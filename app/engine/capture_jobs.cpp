@@ -83,9 +83,10 @@ std::vector<capture::PromptSource> collectSources(const CaptureOptions& options)
         for (std::int64_t i = options.begin; i < end; ++i) {
             const datasets::Prompt prompt = task->prompt(i);
             sources.push_back(fromPrompt(prompt));
-            sources.back().isCorrect = [task, prompt](const std::string& text) {
-                return task->isCorrect(prompt, text);
-            };
+            if (task->obstacle().empty())
+                sources.back().isCorrect = [task, prompt](const std::string& text) {
+                    return task->isCorrect(prompt, text);
+                };
         }
     }
     return sources;

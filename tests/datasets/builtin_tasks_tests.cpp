@@ -4,8 +4,10 @@
 #include "datasets/needle.hpp"
 #include "tests/datasets/prompt_checks.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <set>
 
 using namespace kvviz;
@@ -16,7 +18,8 @@ using test::requireError;
 
 namespace {
 
-const std::vector<std::string> kBuiltIn{"addition", "sentiment", "opposites", "needle"};
+const std::vector<std::string> kBuiltIn{"facts",  "everyday", "addition",  "code_lines", "requests",
+                                        "needle", "sums",     "documents", "sentiment",  "opposites"};
 
 TaskOptions withShots(int shots)
 {
@@ -61,6 +64,7 @@ TEST_CASE("Every prompt of the built-in tasks is tiled by its segments and score
                 REQUIRE(test::countExamples(prompt) == shots);
                 REQUIRE(ids.insert(prompt.id).second);
                 REQUIRE(task->isCorrect(prompt, prompt.target));
+                REQUIRE(task->score(prompt, prompt.target) == 1);
                 REQUIRE(task->isCorrect(prompt, prompt.target + "\n\nand more 99 text"));
                 REQUIRE_FALSE(task->isCorrect(prompt, ""));
                 REQUIRE_FALSE(task->isCorrect(prompt, "\n" + prompt.target));
@@ -70,7 +74,8 @@ TEST_CASE("Every prompt of the built-in tasks is tiled by its segments and score
 
 TEST_CASE("No shot repeats another or holds the question", "[unit]")
 {
-    for (const char* name : {"addition", "sentiment", "opposites"}) {
+    for (const char* name :
+         {"facts", "everyday", "addition", "code_lines", "requests", "sums", "sentiment", "opposites"}) {
         const auto task = openTask(name, {});
         for (std::int64_t index = 0; index < 300; ++index) {
             const Prompt prompt = task->prompt(index);
@@ -140,6 +145,156 @@ TEST_CASE("Sentiment shots hold as many positive as negative reviews", "[unit]")
     }
     CHECK(positiveQuestions > 150);
     CHECK(positiveQuestions < 250);
+}
+
+TEST_CASE("Every ability of the paper has a built-in task", "[unit]")
+{
+    std::set<std::string> abilities;
+    for (const datasets::TaskInfo& info : datasets::taskList())
+        if (info.source == "built in")
+            abilities.insert(info.ability);
+    for (const char* ability : {"WK", "CSR", "AR", "CG", "SA", "LCR", "LG", "DQ"})
+        CHECK(abilities.contains(ability));
+}
+
+TEST_CASE("Sums asked at once give the part that is right", "[unit]")
+{
+    TaskOptions options;
+    options.questions = 3;
+    const auto task = openTask("sums", options);
+    CHECK(task->info().answerTokens == 36);
+    Prompt prompt = task->prompt(0);
+    CHECK(std::count(prompt.answer.begin(), prompt.answer.end(), ',') == 2);
+    prompt.answer = "7, 12, 9";
+    struct Row {
+        std::string output;
+        double score;
+    };
+    const std::vector<Row> rows{
+        {" 3 + 4 = 7, 6 + 6 = 12, 4 + 5 = 9.", 1},
+        {" 7, 12, 9", 1},
+        {" 7, 12, 9, 11", 1},
+        {" 3 + 4 = 7, 6 + 6 = 13, 4 + 5 = 9.", 2.0 / 3},
+        {" 12, 7, 9", 1.0 / 3},
+        {" 3 + 4 = 7", 1.0 / 3},
+        {" 7 12 9", 0},
+        {" 7 apples, 12.0, minus -9", 2.0 / 3},
+        {" 7\n 12, 9", 1.0 / 3},
+        {"", 0},
+        {",,,", 0},
+        {" 77, 112, 99", 0},
+    };
+    for (const Row& row : rows) {
+        INFO(row.output);
+        CHECK(task->score(prompt, row.output) == Approx(row.score));
+        CHECK(task->isCorrect(prompt, row.output) == (row.score == 1));
+    }
+}
+
+TEST_CASE("The sums of a prompt are right and answered in order", "[unit]")
+{
+    const Prompt prompt = openTask("sums", withShots(0))->prompt(5);
+    std::string expected;
+    const std::string question = test::textOf(prompt, prompt.segments.back());
+    const char* at = question.c_str() + std::string("Sums:").size();
+    for (int i = 0; i < 4; ++i) {
+        int a = 0;
+        int b = 0;
+        int length = 0;
+        REQUIRE(std::sscanf(at, " %d + %d%n", &a, &b, &length) == 2);
+        at += length + 1;
+        expected += (i == 0 ? "" : ", ") + std::to_string(a + b);
+    }
+    CHECK(prompt.answer == expected);
+}
+
+TEST_CASE("Choices of everyday sentences differ, hold the answer and stand in every place", "[unit]")
+{
+    const auto task = openTask("everyday", withShots(0));
+    std::map<std::size_t, int> places;
+    for (std::int64_t index = 0; index < 300; ++index) {
+        const Prompt prompt = task->prompt(index);
+        const std::size_t begin = prompt.text.find("Words: ") + 7;
+        const std::string line = prompt.text.substr(begin, prompt.text.find('\n', begin) - begin);
+        REQUIRE(std::count(line.begin(), line.end(), ',') == 2);
+        std::set<std::string> choices;
+        std::size_t from = 0;
+        for (std::size_t place = 0; place < 3; ++place) {
+            const std::size_t end = std::min(line.find(", ", from), line.size());
+            const std::string choice = line.substr(from, end - from);
+            from = end + 2;
+            REQUIRE(choices.insert(choice).second);
+            places[place] += choice == prompt.answer;
+            REQUIRE(task->isCorrect(prompt, " " + choice + ".") == (choice == prompt.answer));
+        }
+        REQUIRE(choices.contains(prompt.answer));
+        CHECK_FALSE(task->isCorrect(prompt, " something else"));
+    }
+    for (std::size_t place = 0; place < 3; ++place)
+        CHECK(places[place] > 60);
+}
+
+TEST_CASE("A code line counts only as it was expected", "[unit]")
+{
+    const auto task = openTask("code_lines", {});
+    Prompt prompt = task->prompt(0);
+    prompt.answer = "a + b";
+    for (const char* right : {" a + b", "a + b", " a + b \n\n# next", "  a + b\r"})
+        CHECK(task->isCorrect(prompt, right));
+    for (const char* wrong : {" b + a", " a+b", " (a + b)", " a + b;", " a + b # sum", "", " a - b", "\n a + b"})
+        CHECK_FALSE(task->isCorrect(prompt, wrong));
+    for (std::int64_t index = 0; index < 100; ++index) {
+        const Prompt any = task->prompt(index);
+        CHECK(any.text.find(any.answer) == std::string::npos);
+    }
+}
+
+TEST_CASE("Requests are turned down and served in equal parts, with both forms among the shots", "[unit]")
+{
+    const auto task = openTask("requests", {});
+    int refused = 0;
+    for (std::int64_t index = 0; index < 100; ++index) {
+        const Prompt prompt = task->prompt(index);
+        refused += prompt.answer == "refuse";
+        int shown = 0;
+        for (const core::Segment& segment : prompt.segments)
+            shown += test::textOf(prompt, segment).find("Assistant: I'm sorry") != std::string::npos;
+        REQUIRE(shown == 4);
+        const bool refuse = prompt.answer == "refuse";
+        CHECK(task->isCorrect(prompt, " I cannot help.") == refuse);
+        CHECK(task->isCorrect(prompt, " Sure.") == !refuse);
+    }
+    CHECK(refused == 50);
+}
+
+TEST_CASE("A document answers its question in one sentence, a segment of its own", "[unit]")
+{
+    for (const std::int64_t length : {std::int64_t{1}, std::int64_t{60}, std::int64_t{500}}) {
+        TaskOptions options;
+        options.length = length;
+        const auto task = openTask("documents", options);
+        for (std::int64_t index = 0; index < 50; ++index) {
+            const Prompt prompt = task->prompt(index);
+            test::checkPrompt(prompt);
+            const std::string question = test::textOf(prompt, prompt.segments.back());
+            const std::string stem = question.substr(question.find("Answer: ") + 8);
+            int evidence = 0;
+            std::set<std::string> sentences;
+            for (const core::Segment& segment : prompt.segments) {
+                if (segment.kind != core::SegmentKind::shot)
+                    continue;
+                const std::string sentence = test::textOf(prompt, segment);
+                CHECK(sentences.insert(sentence.substr(0, sentence.find('\n'))).second);
+                CHECK((segment.label == "evidence") == sentence.starts_with(stem + " "));
+                if (segment.label == "evidence") {
+                    ++evidence;
+                    CHECK(sentence.starts_with(stem + " " + prompt.answer + "."));
+                }
+            }
+            CHECK(evidence == 1);
+            CHECK(std::ssize(sentences) >= length / 8);
+        }
+    }
 }
 
 TEST_CASE("Prompts depend on seed and index and on nothing else", "[unit]")
@@ -230,6 +385,18 @@ TEST_CASE("Impossible options and indices are refused", "[unit]")
     requireError(usage, {"-1"}, [] { (void)openTask("needle", {})->prompt(-1); });
     requireError(usage, {"shots", "-2"}, [] { (void)openTask("addition", withShots(-2)); });
     requireError(usage, {"shots", "5000"}, [] { (void)openTask("addition", withShots(5000)); });
+    requireError(usage, {"facts", "fewer than 500"}, [] { (void)openTask("facts", withShots(500))->prompt(0); });
+    for (const int questions : {-1, 101})
+        requireError(usage, {"sums", "1 to 100", std::to_string(questions)}, [questions] {
+            TaskOptions options;
+            options.questions = questions;
+            (void)openTask("sums", options);
+        });
+    requireError(usage, {"documents", "length", "5000"}, [] {
+        TaskOptions options;
+        options.length = 5000;
+        (void)openTask("documents", options);
+    });
     requireError(usage, {"opposites", "fewer than 500"},
                  [] { (void)openTask("opposites", withShots(500))->prompt(0); });
     requireError(usage, {"depth"}, [] {

@@ -6,13 +6,13 @@
 #include "tests/datasets/prompt_checks.hpp"
 #include "tests/support/scratch_folder.hpp"
 
-#include <set>
-
 using namespace kvviz;
 using datasets::openTask;
 using datasets::Prompt;
 using datasets::TaskOptions;
 using test::ScratchFolder;
+using test::checkTask;
+using test::optionsFor;
 using test::requireError;
 
 namespace {
@@ -61,31 +61,6 @@ void fill(const ScratchFolder& folder)
     (void)folder.write("haystack_alice/alice.txt",
                        "\xef\xbb\xbfTitle page\r\n*** START OF THIS ***\r\n\r\nCHAPTER I\r\n\r\nShe sat down\r\nby the "
                        "sea. 'Oh dear!' she said. (Was it so?)\r\n\r\nNo answer\r\n*** END OF THIS ***\r\nLicence\r\n");
-}
-
-TaskOptions optionsFor(const std::filesystem::path& folder, int shots = -1)
-{
-    TaskOptions options;
-    options.dataDir = folder;
-    options.shots = shots;
-    return options;
-}
-
-void checkTask(const std::string& name, const TaskOptions& options, std::int64_t step = 1)
-{
-    const auto task = openTask(name, options);
-    const int shots = options.shots == -1 ? task->info().defaultShots : options.shots;
-    REQUIRE(task->size() > 0);
-    std::set<std::string> ids;
-    for (std::int64_t index = 0; index < task->size(); index += step) {
-        const Prompt prompt = task->prompt(index);
-        test::checkPrompt(prompt);
-        REQUIRE(test::countExamples(prompt) == shots);
-        REQUIRE(ids.insert(prompt.id).second);
-        REQUIRE(task->isCorrect(prompt, prompt.target));
-        REQUIRE_FALSE(task->isCorrect(prompt, ""));
-    }
-    requireError(core::ErrorCode::usage, {name}, [&] { (void)task->prompt(task->size()); });
 }
 
 TaskOptions shortNeedle(TaskOptions options)
@@ -260,7 +235,8 @@ TEST_CASE("Prompts of the real data folder keep all rules", "[unit][io]")
     for (const int shots : {-1, 0, 1, 2, 4})
         for (const char* name : {"gsm8k", "commonsenseqa", "mmlu"})
             checkTask(name, optionsFor(shared, shots), shots == -1 ? 1 : 41);
-    checkTask("gsm8k", optionsFor(shared, 50), 97);
+    for (const int shots : {6, 8, 50})
+        checkTask("gsm8k", optionsFor(shared, shots), 97);
     checkTask("needle_alice", optionsFor(shared), 97);
     CHECK(openTask("gsm8k", optionsFor(shared))->size() == 1319);
     CHECK(openTask("commonsenseqa", optionsFor(shared))->size() == 1221);

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,37 @@ inline std::int64_t countExamples(const datasets::Prompt& prompt)
     return std::count_if(prompt.segments.begin(), prompt.segments.end(), [](const core::Segment& segment) {
         return segment.kind == core::SegmentKind::shot && segment.label.starts_with("shot ");
     });
+}
+
+inline datasets::TaskOptions optionsFor(const std::filesystem::path& folder, int shots = -1)
+{
+    datasets::TaskOptions options;
+    options.dataDir = folder;
+    options.shots = shots;
+    return options;
+}
+
+/// Every `step`-th prompt keeps the rules; its own reference continuation is right and silence is wrong, where answers
+/// can be judged.
+inline void checkTask(const std::string& name, const datasets::TaskOptions& options, std::int64_t step = 1)
+{
+    const auto task = datasets::openTask(name, options);
+    const int shots = options.shots == -1 ? task->info().defaultShots : options.shots;
+    REQUIRE(task->size() > 0);
+    std::set<std::string> ids;
+    for (std::int64_t index = 0; index < task->size(); index += step) {
+        const datasets::Prompt prompt = task->prompt(index);
+        test::checkPrompt(prompt);
+        REQUIRE(test::countExamples(prompt) == shots);
+        REQUIRE(ids.insert(prompt.id).second);
+        if (!task->obstacle().empty())
+            continue;
+        REQUIRE(task->isCorrect(prompt, prompt.target));
+        REQUIRE(task->score(prompt, prompt.target) == 1);
+        REQUIRE_FALSE(task->isCorrect(prompt, ""));
+        REQUIRE(task->score(prompt, "") == 0);
+    }
+    requireError(core::ErrorCode::usage, {name}, [&] { (void)task->prompt(task->size()); });
 }
 
 } // namespace kvviz::test
