@@ -37,7 +37,10 @@ BatchDecoder::BatchDecoder(std::shared_ptr<const Model> model) : m_model(std::mo
 std::int64_t BatchDecoder::add(CompactCache cache, std::int64_t position, std::unique_ptr<core::EvictionPolicy> policy)
 {
     checkShape(m_model->info, cache, position);
-    m_streams.emplace(m_nextNumber, Stream{std::move(cache), position, position, std::move(policy)});
+    Stream stream{std::move(cache), position, position, std::move(policy)};
+    if (stream.policy != nullptr)
+        stream.rows.resize(static_cast<std::size_t>(m_model->info.nKvHeads));
+    m_streams.emplace(m_nextNumber, std::move(stream));
     return m_nextNumber++;
 }
 
@@ -182,11 +185,7 @@ void BatchDecoder::attendHead(int layer, int kvHead, std::int64_t firstRow, std:
     const std::int64_t d = info.headDim;
     const float scale = 1.0f / std::sqrt(static_cast<float>(d));
     thread_local std::vector<float> scratch;
-    std::vector<float>* rows = &scratch;
-    if (stream.policy != nullptr) {
-        stream.rows.resize(static_cast<std::size_t>(info.nKvHeads));
-        rows = &stream.rows[static_cast<std::size_t>(kvHead)];
-    }
+    std::vector<float>* const rows = stream.policy ? &stream.rows[static_cast<std::size_t>(kvHead)] : &scratch;
     for (std::int64_t i = firstRow; i < firstRow + tokens; ++i) {
         const std::int64_t from = (i * info.nKvHeads + kvHead) * d;
         stream.cache.append(layer, kvHead, static_cast<std::int32_t>(stream.position + i - firstRow),

@@ -56,7 +56,7 @@ private:
         std::int64_t position = 0;     // of the next token
         std::unique_ptr<core::EvictionPolicy> policy;
         bool isWhole = true;                    // false while a token runs through the layers
-        std::vector<std::vector<float>> rows{}; // [G] of [R, keys]: attention of this layer, for the policy
+        std::vector<std::vector<float>> rows{}; // [G] of [R, keys] with a policy: attention of the layer at hand
     };
     /// Rows of one call: `tokens` of each stream, one stream after the other.
     struct Batch {
