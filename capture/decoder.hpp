@@ -38,6 +38,8 @@ public:
     std::span<const float> step(std::int32_t id);
 
     [[nodiscard]] const KvCache& cache() const { return m_cache; }
+    /// Moves the cache out; the decoder cannot go on.
+    [[nodiscard]] KvCache takeCache() && { return std::move(m_cache); }
     [[nodiscard]] const Model& model() const { return *m_model; }
     [[nodiscard]] std::int64_t size() const { return m_cache.size(); }
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace kvviz::capture {
 namespace {
@@ -42,14 +43,22 @@ void LayerMath::embed(std::span<const std::int32_t> ids, float* hidden) const
 
 void LayerMath::setPositions(std::int64_t first, std::int64_t count)
 {
+    std::vector<std::int64_t> positions(static_cast<std::size_t>(count));
+    std::iota(positions.begin(), positions.end(), first);
+    setPositions(positions);
+}
+
+void LayerMath::setPositions(std::span<const std::int64_t> positions)
+{
     const std::int64_t half = std::ssize(m_model->inverseFrequency);
-    m_period = count;
-    resizeFor(m_cosine, count * half);
-    resizeFor(m_sine, count * half);
+    m_period = std::ssize(positions);
+    resizeFor(m_cosine, m_period * half);
+    resizeFor(m_sine, m_period * half);
     // Angles in float32, as transformers computes them: at position 8000 the rounding of a float64 angle differs.
-    for (std::int64_t i = 0; i < count; ++i)
+    for (std::int64_t i = 0; i < m_period; ++i)
         for (std::int64_t c = 0; c < half; ++c) {
-            const float angle = static_cast<float>(first + i) * m_model->inverseFrequency[static_cast<std::size_t>(c)];
+            const float angle = static_cast<float>(positions[static_cast<std::size_t>(i)])
+                                * m_model->inverseFrequency[static_cast<std::size_t>(c)];
             m_cosine[static_cast<std::size_t>(i * half + c)] = std::cos(angle);
             m_sine[static_cast<std::size_t>(i * half + c)] = std::sin(angle);
         }

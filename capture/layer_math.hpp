@@ -42,6 +42,8 @@ public:
     void embed(std::span<const std::int32_t> ids, float* hidden) const;
     /// From now on row i of a block is at position first + i mod count.
     void setPositions(std::int64_t first, std::int64_t count);
+    /// From now on row i of a block is at positions[i mod positions.size()].
+    void setPositions(std::span<const std::int64_t> positions);
     /// Norm, query, key and value projections and rotation of hidden[rows, hidden].
     void projectQkv(int layer, const float* hidden, std::int64_t rows, const QkvPlaces& places,
                     const ProjectionWatch& watch = {});

@@ -59,6 +59,42 @@ CaptureSelection makeSelection(const core::ModelInfo& info, const std::vector<in
     return selection;
 }
 
+core::CaptureInfo describeCapture(const Model& model, const Tokenizer& tokenizer, const CaptureSettings& settings,
+                                  const PromptSource& source, const TokenizedPrompt& prompt)
+{
+    const CaptureSelection selection = makeSelection(model.info, settings.layers, settings.heads);
+    core::CaptureInfo info;
+    info.creator = settings.creator;
+    info.created = settings.created;
+    info.commandLine = settings.commandLine;
+    info.tier = settings.tier;
+    info.seed = settings.seed;
+    info.dtype = model.embedding.type() == WeightType::float32 ? "float32" : "bfloat16";
+    info.model = model.info;
+    info.prompt.task = source.task;
+    info.prompt.id = source.id;
+    info.prompt.promptText = source.tokenIds.empty() ? source.text : tokenizer.decode(prompt.ids);
+    info.prompt.target = source.target;
+    info.prompt.answer = source.answer;
+    info.prompt.nPrompt = prompt.size();
+    info.prompt.continuation = continuationName(settings.continuation);
+    info.segments = prompt.segments;
+    info.layers = selection.layers;
+    info.heads = selection.heads;
+    info.window = std::min(settings.window, prompt.size());
+    info.sinkTokens = settings.sinkTokens;
+    return info;
+}
+
+void addTokens(core::CaptureInfo& info, const Tokenizer& tokenizer, std::span<const std::int32_t> ids)
+{
+    info.prompt.nGenerated = std::ssize(ids) - info.prompt.nPrompt;
+    for (const std::int32_t id : ids)
+        info.tokens.append(id, tokenizer.bytesOf(id));
+    if (info.nGenerated() > 0)
+        info.segments.push_back({core::SegmentKind::generated, 0, {info.nPrompt(), info.nTokens()}, "generated"});
+}
+
 Session::Session(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer,
                  CaptureSettings settings)
     : m_model(std::move(model)), m_tokenizer(std::move(tokenizer)), m_settings(std::move(settings)),
@@ -91,31 +127,6 @@ Session::Estimate Session::estimate(const PromptSource& source) const
     question.cacheType = m_settings.cacheType;
     question.mapType = m_settings.mapType;
     return {n, prompt.mostGenerated, estimateBytes(question)};
-}
-
-core::CaptureInfo Session::describe(const PromptSource& source, const TokenizedPrompt& prompt) const
-{
-    core::CaptureInfo info;
-    info.creator = m_settings.creator;
-    info.created = m_settings.created;
-    info.commandLine = m_settings.commandLine;
-    info.tier = m_settings.tier;
-    info.seed = m_settings.seed;
-    info.dtype = m_model->embedding.type() == WeightType::float32 ? "float32" : "bfloat16";
-    info.model = m_model->info;
-    info.prompt.task = source.task;
-    info.prompt.id = source.id;
-    info.prompt.promptText = source.tokenIds.empty() ? source.text : m_tokenizer->decode(prompt.ids);
-    info.prompt.target = source.target;
-    info.prompt.answer = source.answer;
-    info.prompt.nPrompt = prompt.size();
-    info.prompt.continuation = continuationName(m_settings.continuation);
-    info.segments = prompt.segments;
-    info.layers = m_selection.layers;
-    info.heads = m_selection.heads;
-    info.window = std::min(m_settings.window, prompt.size());
-    info.sinkTokens = m_settings.sinkTokens;
-    return info;
 }
 
 io::WriterOptions Session::writerOptions(std::int64_t n) const
@@ -153,7 +164,7 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
                                     const std::filesystem::path& output, const core::Progress& progress) const
 {
     const std::int64_t n = prompt.size();
-    core::CaptureInfo info = describe(source, prompt);
+    core::CaptureInfo info = describeCapture(*m_model, *m_tokenizer, m_settings, source, prompt);
     io::CaptureWriter writer(output, info,
                              writerOptions(n)); // before the model runs: an unwritable folder costs nothing
 
@@ -184,7 +195,7 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
     }
     summary.decodeSeconds = watch.lap();
 
-    complete(info, ids);
+    addTokens(info, *m_tokenizer, ids);
     if (source.isCorrect && m_settings.continuation == Continuation::greedy) {
         summary.correct = source.isCorrect(continuer.text());
         info.extra["correct"] = *summary.correct ? "true" : "false";
@@ -200,15 +211,6 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
     summary.note = prompt.note;
     summary.fileBytes = std::filesystem::file_size(output);
     return summary;
-}
-
-void Session::complete(core::CaptureInfo& info, std::span<const std::int32_t> ids) const
-{
-    info.prompt.nGenerated = std::ssize(ids) - info.prompt.nPrompt;
-    for (const std::int32_t id : ids)
-        info.tokens.append(id, m_tokenizer->bytesOf(id));
-    if (info.nGenerated() > 0)
-        info.segments.push_back({core::SegmentKind::generated, 0, {info.nPrompt(), info.nTokens()}, "generated"});
 }
 
 void Session::writeLayers(io::CaptureWriter& writer, const LayerRecorder& recorder, const Decoder& decoder,

@@ -65,11 +65,9 @@ private:
     CaptureSummary runAndWrite(const PromptSource& source, const TokenizedPrompt& prompt,
                                const std::filesystem::path& output, const core::Progress& progress) const;
     [[nodiscard]] TokenizedPrompt tokenize(const PromptSource& source) const;
-    [[nodiscard]] core::CaptureInfo describe(const PromptSource& source, const TokenizedPrompt& prompt) const;
     [[nodiscard]] io::WriterOptions writerOptions(std::int64_t n) const;
     void writeLayers(io::CaptureWriter& writer, const LayerRecorder& recorder, const Decoder& decoder, std::int64_t t,
                      const core::Progress& progress) const;
-    void complete(core::CaptureInfo& info, std::span<const std::int32_t> ids) const;
 
     std::shared_ptr<const Model> m_model;
     std::shared_ptr<const Tokenizer> m_tokenizer;
@@ -80,5 +78,11 @@ private:
 /// The layers and heads that `settings` keeps: lists empty = all, heads widened to whole KV groups.
 [[nodiscard]] CaptureSelection makeSelection(const core::ModelInfo& info, const std::vector<int>& layers,
                                              const std::vector<int>& heads);
+/// What a capture of this prompt says of itself, but for its tokens.
+[[nodiscard]] core::CaptureInfo describeCapture(const Model& model, const Tokenizer& tokenizer,
+                                                const CaptureSettings& settings, const PromptSource& source,
+                                                const TokenizedPrompt& prompt);
+/// Adds all tokens, of the prompt and generated, to what describeCapture() made.
+void addTokens(core::CaptureInfo& info, const Tokenizer& tokenizer, std::span<const std::int32_t> ids);
 
 } // namespace kvviz::capture
