@@ -9,7 +9,8 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"
 #include "tests/support/h5_fixture.hpp"
-#include "tests/support/model_folder.hpp"
+#include "tests/support/bad_input.hpp"
+#include "tests/support/tiny_model.hpp"
 #include "tests/support/naive_llama.hpp"
 #include "tests/support/plain_attention.hpp"
 
@@ -24,12 +25,7 @@ using namespace kvviz::capture;
 
 namespace {
 
-std::shared_ptr<const Model> tinyModel(const tests::TinyLlama& shape = {}, WeightType type = WeightType::float32)
-{
-    const tests::ModelFolder folder;
-    tests::writeTinyLlama(folder.path("tiny.gguf"), shape);
-    return loadModel(GgufFile(folder.path("tiny.gguf")), type);
-}
+using test::tinyModel;
 
 std::vector<std::int32_t> someIds(std::int64_t count, std::int64_t seed = 0)
 {
@@ -117,10 +113,10 @@ std::vector<std::vector<float>> readAll(BatchDecoder& batch, const Model& model,
 }
 
 std::vector<double> naiveTail(const Model& model, std::vector<std::int32_t> ids,
-                              const std::vector<std::int32_t>& continuation, const tests::Visible& visible)
+                              const std::vector<std::int32_t>& continuation, const test::Visible& visible)
 {
     ids.insert(ids.end(), continuation.begin(), continuation.end());
-    const tests::NaiveRun run = tests::naiveRun(model, ids, visible);
+    const test::NaiveRun run = test::naiveRun(model, ids, visible);
     return {run.logits.end() - std::ssize(continuation) * model.info.vocabSize, run.logits.end()};
 }
 
@@ -212,7 +208,7 @@ TEST_CASE("a stream that holds every key gives the logits of the decoder's steps
 {
     const auto [heads, kvHeads] = GENERATE(std::pair(4, 2), std::pair(4, 4), std::pair(4, 1));
     const std::int64_t count = GENERATE(1, 2, 5);
-    tests::TinyLlama shape;
+    test::TinyLlama shape;
     shape.heads = heads;
     shape.kvHeads = kvHeads;
     shape.tied = count == 1;
@@ -240,7 +236,7 @@ TEST_CASE("streams of a real model give the decoder's logits and its greedy text
 {
     setThreads(0);
     const auto model = loadModel(GgufFile(KVVIZ_TEST_MODEL), WeightType::float32);
-    std::vector<std::int32_t> ids = tests::H5Fixture(KVVIZ_TEST_DATA "/kvpress-smollm2.h5").ints("input_ids");
+    std::vector<std::int32_t> ids = test::H5Fixture(KVVIZ_TEST_DATA "/kvpress-smollm2.h5").ints("input_ids");
     const std::vector<std::int32_t> shorter(ids.begin(), ids.begin() + 40);
     Prefilled one(model, ids), two(model, shorter);
     BatchDecoder batch(model);
@@ -278,7 +274,7 @@ TEST_CASE("streams of a real model give the decoder's logits and its greedy text
 TEST_CASE("streams that lost keys equal a transformer that cannot see them", "[capture][unit]")
 {
     const auto [heads, kvHeads] = GENERATE(std::pair(4, 2), std::pair(6, 2), std::pair(2, 1));
-    tests::TinyLlama shape;
+    test::TinyLlama shape;
     shape.layers = 3;
     shape.heads = heads;
     shape.kvHeads = kvHeads;
@@ -323,7 +319,7 @@ TEST_CASE("replaced keys and values are what later tokens see", "[capture][unit]
     BatchDecoder batch(prompt.model);
     const std::vector<std::int64_t> streams{batch.add(std::move(cache), 30), batch.add(prompt.whole, 30)};
     const auto logits = readAll(batch, *prompt.model, streams, ids);
-    const tests::PlainAttention attention(info, changed, 30, std::ssize(ids));
+    const test::PlainAttention attention(info, changed, 30, std::ssize(ids));
     Continuation run(prompt.model, 30, ids, 1);
     for (int layer = 0; layer < info.nLayers; ++layer)
         run.runLayer(layer, 0, attention);
@@ -444,7 +440,7 @@ TEST_CASE("a policy sees the rows that the decoder computes", "[capture][unit]")
 
 TEST_CASE("what a policy drops is gone for good", "[capture][unit]")
 {
-    tests::TinyLlama shape;
+    test::TinyLlama shape;
     shape.layers = 3;
     const Prefilled prompt(tinyModel(shape), someIds(30));
     Diary diary;
@@ -564,7 +560,7 @@ TEST_CASE("a batch refuses what it cannot run and leaves its streams as they wer
     fails({a}, {-1});
     step(batch, *model, {b}, {1});
     fails({a, b}, {1, 1}); // b is at the end of the context
-    CHECK(tests::badInputMessage([&] { step(batch, *model, {b}, {1}); }).find("exceed the context")
+    CHECK(test::badInputMessage([&] { step(batch, *model, {b}, {1}); }).find("exceed the context")
           != std::string::npos);
     CHECK_THROWS_AS(batch.score(std::vector<std::int64_t>{a}, {}), core::Error);
     CHECK_THROWS_AS(batch.score(std::vector<std::int64_t>{a}, someIds(context)), core::Error);

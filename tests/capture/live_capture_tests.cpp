@@ -7,7 +7,8 @@
 #include "core/io/capture_reader.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"
-#include "tests/support/model_folder.hpp"
+#include "tests/support/bad_input.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 using namespace kvviz;
 using namespace kvviz::capture;
@@ -21,11 +22,11 @@ constexpr Need kEverything = Need::stats | Need::windowRows | Need::decodeRows |
 struct Tiny {
     Tiny()
     {
-        tests::TinyLlama shape;
+        test::TinyLlama shape;
         shape.layers = 3;
         shape.context = 400;
-        tests::writeTinyLlama(folder.path("tiny.gguf"), shape);
-        const GgufFile file(folder.path("tiny.gguf"));
+        test::writeTinyLlama(folder / "tiny.gguf", shape);
+        const GgufFile file(folder / "tiny.gguf");
         model = loadModel(file, WeightType::float32);
         tokenizer = std::make_shared<Tokenizer>(file);
         settings.window = 16;
@@ -45,7 +46,7 @@ struct Tiny {
         return tokenizePrompt(source, *tokenizer, model->info, capture::Continuation::none, 0);
     }
     [[nodiscard]] LiveCapture live() const { return {model, *tokenizer, source, prompt(), settings}; }
-    tests::ModelFolder folder;
+    test::ScratchFolder folder;
     std::shared_ptr<const Model> model;
     std::shared_ptr<const Tokenizer> tokenizer;
     CaptureSettings settings;
@@ -68,8 +69,8 @@ TEST_CASE("a live capture gives what the file of the same prompt gives", "[captu
     CaptureSettings settings = tiny.settings;
     settings.rowsType = settings.cacheType = core::StorageType::float32;
     settings.continuation = capture::Continuation::none;
-    Session(tiny.model, tiny.tokenizer, settings).run(tiny.source, tiny.folder.path("one.kvh5"), {});
-    const io::CaptureReader file(tiny.folder.path("one.kvh5"));
+    Session(tiny.model, tiny.tokenizer, settings).run(tiny.source, tiny.folder / "one.kvh5", {});
+    const io::CaptureReader file{tiny.folder / "one.kvh5"};
     CHECK(live.info().model == file.info().model);
     CHECK(live.info().prompt == file.info().prompt);
     CHECK(live.info().tokens == file.info().tokens);
@@ -155,7 +156,7 @@ TEST_CASE("a prompt that the model cannot hold is no live capture", "[capture][u
     Tiny tiny;
     TokenizedPrompt prompt = tiny.prompt();
     prompt.ids.assign(401, 65);
-    CHECK(tests::badInputMessage([&] {
+    CHECK(test::badInputMessage([&] {
               const LiveCapture live(tiny.model, *tiny.tokenizer, tiny.source, prompt, tiny.settings);
           }).find("exceed the context")
           != std::string::npos);
