@@ -484,6 +484,8 @@ TEST_CASE("a layer at the end of prefill is planned as the prompt part of the wh
     for (const Row& row : kRows)
         for (const std::int64_t slot : {0, 1})
             for (const double ratio : {0.1, 0.4, 1.0}) {
+                if (makeMethod(row.specification)->info().klass == "T" && slot > 0) // scores by the first layer alone
+                    continue;
                 CAPTURE(row.specification, slot, ratio);
                 const auto method = makeMethod(row.specification);
                 CHECK(method->usesFuture() != row.causal);
@@ -499,7 +501,7 @@ TEST_CASE("a layer at the end of prefill is planned as the prompt part of the wh
                 CHECK(half.tiesAtCut == whole.tiesAtCut);
                 CHECK(half.bytes == whole.bytes);
                 CHECK(half.facts == whole.facts);
-                if (!whole.keptDecode.empty() && whole.changed) // said of the generated tokens
+                if (!whole.keptDecode.empty() && row.specification.find('+') != std::string::npos) // said of generated tokens
                     addFlag(half, "residual_counts_all_generated");
                 CHECK(std::set(half.flags.begin(), half.flags.end())
                       == std::set(whole.flags.begin(), whole.flags.end()));

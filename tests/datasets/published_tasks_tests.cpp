@@ -361,7 +361,7 @@ TEST_CASE("Malformed records of published files are refused with file and line, 
         {"hotpotqa",
          "hotpotqa/hotpotqa_train.json",
          "[\n"
-         R"({"question": "q", "answer": "a", "supporting_facts": [], )"
+         R"({"question": "q", "answer": "b", "supporting_facts": [], )"
          R"("context": [["t", ["s."]]]},)"
          "\n",
          R"({"question": "q"})",
@@ -372,7 +372,7 @@ TEST_CASE("Malformed records of published files are refused with file and line, 
          "hotpotqa/hotpotqa_train.json",
          "[\n",
          "{\"question\": nonsense}",
-         R"(, {"question": "q", "answer": "a", )"
+         R"(, {"question": "q", "answer": "b", )"
          R"("supporting_facts": [["t", 0]], "context": [["t", ["s."]]]}])",
          {"line 2"},
          1},
