@@ -57,7 +57,10 @@ private:
     void reserve(Head& head, std::int64_t rows) const;
     [[nodiscard]] std::size_t index(std::int64_t layer, std::int64_t kvHead) const;
     [[nodiscard]] Head& at(std::int64_t layer, std::int64_t kvHead) { return m_heads[index(layer, kvHead)]; }
-    [[nodiscard]] const Head& at(std::int64_t layer, std::int64_t kvHead) const { return m_heads[index(layer, kvHead)]; }
+    [[nodiscard]] const Head& at(std::int64_t layer, std::int64_t kvHead) const
+    {
+        return m_heads[index(layer, kvHead)];
+    }
 
     std::int64_t m_layers, m_kvHeads, m_headDim;
     std::vector<Head> m_heads; // [L, G]
