@@ -360,7 +360,7 @@ TEST_CASE("Malformed records of published files are refused with file and line, 
         {"hotpotqa",
          "hotpotqa/hotpotqa_train.json",
          "[\n"
-         R"({"question": "q", "answer": "a", "supporting_facts": [], )"
+         R"({"question": "q", "answer": "x", "supporting_facts": [], )"
          R"("context": [["t", ["s."]]]},)"
          "\n",
          R"({"question": "q"})",
@@ -371,7 +371,7 @@ TEST_CASE("Malformed records of published files are refused with file and line, 
          "hotpotqa/hotpotqa_train.json",
          "[\n",
          "{\"question\": nonsense}",
-         R"(, {"question": "q", "answer": "a", )"
+         R"(, {"question": "q", "answer": "x", )"
          R"("supporting_facts": [["t", 0]], "context": [["t", ["s."]]]}])",
          {"line 2"},
          1},
