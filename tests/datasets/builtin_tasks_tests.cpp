@@ -334,6 +334,12 @@ TEST_CASE("The first prompts are the same bytes for ever", "[unit]")
     CHECK(hashOfTask("sentiment", 0) == 0xb37460b16cc470f6u);
     CHECK(hashOfTask("opposites", 0) == 0x98bf43c47e698999u);
     CHECK(hashOfTask("needle", 0) == 0xd93e859a6ba386ceu);
+    CHECK(hashOfTask("facts", 0) == 0x36af07864fe529u);
+    CHECK(hashOfTask("everyday", 0) == 0x519ee79deff62e86u);
+    CHECK(hashOfTask("code_lines", 0) == 0x9b36e933845e6b22u);
+    CHECK(hashOfTask("requests", 0) == 0xabe64c6f669aa756u);
+    CHECK(hashOfTask("sums", 0) == 0x57e38b82b884a96bu);
+    CHECK(hashOfTask("documents", 0) == 0xbf28b42e9a2ae3u);
     CHECK(hashOfTask("addition", 42) == 0xe2c182ad0521f872u);
 }
 
