@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// What chance does to a score: bootstrap intervals, and tests of two lists of scores on the same prompts. Random numbers
-// are counter-based, so a result depends on the data and the seed alone. Pairs with a NaN on either side are left out.
+// What chance does to a score: bootstrap intervals, and tests of two lists of scores on the same prompts. Random
+// numbers are counter-based, so a result depends on the data and the seed alone. Pairs with a NaN on either side are
+// left out.
 #pragma once
 
 #include <cstdint>

@@ -21,9 +21,9 @@ struct IsotonicFit {
     [[nodiscard]] double operator()(double at) const;
 };
 
-/// Least squares by pool-adjacent-violators; points at the same x are one point, their weighted mean. `weights`: > 0, or
-/// empty: all 1. Points that are not finite are left out. Throws Error(usage) for unequal lengths or a weight that is not a
-/// positive number. O(count log count).
+/// Least squares by pool-adjacent-violators; points at the same x are one point, their weighted mean. `weights`: > 0,
+/// or empty: all 1. Points that are not finite are left out. Throws Error(usage) for unequal lengths or a weight that
+/// is not a positive number. O(count log count).
 [[nodiscard]] IsotonicFit fitIsotonic(std::span<const double> x, std::span<const double> y,
                                       std::span<const double> weights, Direction direction);
 

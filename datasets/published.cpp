@@ -56,7 +56,8 @@ std::string ours(const Name (&names)[count], const std::string& printed)
 {
     const auto* const found = std::find_if(names, names + count, [&](const Name& n) { return n.printed == printed; });
     if (found == names + count)
-        throw Error(ErrorCode::failure, fmt::format("the paper's tables name '{}', which kvviz does not know", printed));
+        throw Error(ErrorCode::failure,
+                    fmt::format("the paper's tables name '{}', which kvviz does not know", printed));
     return std::string(found->ours);
 }
 

@@ -15,15 +15,16 @@ namespace kvviz::datasets {
 
 /// A printed score of one method at one ratio.
 struct PublishedScore {
-    int table = 0;                       ///< number in the paper
+    int table = 0;           ///< number in the paper
     std::string model, benchmark, setting; ///< as printed: "AR", "shots=8; w/ instruct"
-    std::string method;                  ///< as printed: "StreamingLLM"
-    double ratio = 1;                    ///< fraction kept
-    double score = 0;                    ///< as printed, in `unit`
-    double deltaPercent = 0;             ///< printed relative change; NaN: none was printed
-    double deltaPoints = 0;              ///< printed change in points of 100; NaN: none was printed
-    std::string unit;                    ///< "percent" or "fraction"
-    std::vector<std::string> flags;      ///< "delta_mismatch", ...; empty: nothing odd
+    std::string method;      ///< as printed: "StreamingLLM"
+    double ratio = 1;        ///< fraction kept
+    double score = 0;        ///< as printed, in `unit`
+    double deltaPercent = 0; ///< printed relative change; NaN: none was printed
+    double deltaPoints = 0;  ///< printed change in points of 100: table 11 against the full cache, table 1 against
+                             ///< zero-shot; NaN: none was printed
+    std::string unit;        ///< "percent" or "fraction"
+    std::vector<std::string> flags; ///< "delta_mismatch", ...; empty: nothing odd
 
     // What follows from the rows above.
     std::string kvvizMethod; ///< what comes closest in the registry: "snapkv", "shotkv:prefill_only"
@@ -55,11 +56,11 @@ struct PublishedDataset {
 
 /// What a row must agree with; what is empty may be anything.
 struct PublishedQuery {
-    std::optional<int> table;
-    std::string model, benchmark, setting;
-    std::string method;   ///< as printed, or a specification of ours
-    std::string category; ///< of TaskInfo
-    std::optional<double> ratio;
+    std::optional<int> table = {};
+    std::string model = {}, benchmark = {}, setting = {};
+    std::string method = {};   ///< as printed, or a specification of ours
+    std::string category = {}; ///< of TaskInfo
+    std::optional<double> ratio = {};
 };
 
 /// In the order of the tables. The rows live as long as the program.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Answers are kept to the byte (a token may end within a character) as the bytes of tokens are, with a text for display.
+// Answers are kept to the byte (a token may end within a character) as those of tokens are, with a text for display.
 #include "core/io/eval_group.hpp"
 
 #include "core/io/dimension_scales.hpp"
@@ -51,7 +51,8 @@ void label(hid_t group, const char* name, const char* axis)
 void requireCount(const std::vector<std::string>& texts, std::int64_t n, const std::string& place)
 {
     if (std::ssize(texts) != n)
-        throw Error(ErrorCode::failure, fmt::format("{}: {} values do not fill the shape [{}]", place, texts.size(), n));
+        throw Error(ErrorCode::failure,
+                    fmt::format("{}: {} values do not fill the shape [{}]", place, texts.size(), n));
 }
 
 void writeTexts(hid_t group, const char* name, const std::vector<std::string>& texts)

@@ -31,7 +31,10 @@ std::uint64_t hashOf(std::string_view text)
     return hash;
 }
 
-std::string headerOf(std::string_view settings) { return fmt::format("{}{:016x}\"}}\n", kHeaderStart, hashOf(settings)); }
+std::string headerOf(std::string_view settings)
+{
+    return fmt::format("{}{:016x}\"}}\n", kHeaderStart, hashOf(settings));
+}
 
 struct Content {
     bool begun = false;            ///< there is a whole first line

@@ -19,8 +19,8 @@ enum class JournalStart {
     overwrite ///< discard it
 };
 
-/// The first line names the format and a hash of the run's settings; the others are the caller's (JSON objects), without
-/// line breaks.
+/// The first line names the format and a hash of the run's settings; the others are the caller's (JSON objects),
+/// without line breaks.
 class Journal {
 public:
     /// `settings`: canonical text of all that must be the same for earlier lines to be of use (model, task, methods,

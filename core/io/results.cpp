@@ -124,8 +124,8 @@ auto readGroups(const std::filesystem::path& path, const std::string& kind, bool
 struct ResultsWriter::Impl {
     std::string where;
     PartFile part;
-    OutputFile file;
-    Handle replay, eval;
+    OutputFile file = {};
+    Handle replay = {}, eval = {};
     std::size_t replays = 0, evals = 0;  ///< written so far
     std::vector<std::string> groups{""}; ///< of which /texts holds a copy
 };

@@ -159,7 +159,8 @@ TEST_CASE("evaluations that contradict themselves are not written", "[io]")
     };
     CHECK_THAT(refused([](EvalRecord& r) { r.scores.pop_back(); }),
                Catch::Contains("/eval/0/score: 2 values do not fill the shape [3]"));
-    CHECK_THAT(refused([](EvalRecord& r) { r.answers.emplace_back("4"); }), Catch::Contains("/eval/0/answer: 4 values"));
+    CHECK_THAT(refused([](EvalRecord& r) { r.answers.emplace_back("4"); }),
+               Catch::Contains("/eval/0/answer: 4 values"));
     CHECK_THAT(refused([](EvalRecord& r) { r.promptIds.pop_back(); }), Catch::Contains("/eval/0/prompt_id: 2 values"));
     CHECK_THAT(refused([](EvalRecord& r) { r.n = 4; }), Catch::Contains("do not fill the shape [4]"));
     CHECK(std::filesystem::is_empty(folder.path()));

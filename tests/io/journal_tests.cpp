@@ -134,7 +134,7 @@ TEST_CASE("a file that is no journal is refused and left alone", "[io]")
     const TemporaryFolder folder;
     const std::filesystem::path path = folder / "notes.txt";
     for (const std::string content :
-         {"my notes", "my notes\n", "{\"format\":\"kvviz-journal\"}\n", "\n", "\x89HDF\r\n\x1a\n", "{\"format\":\"kvvis"}) {
+         {"my notes", "my notes\n", R"({"format":"kvvis)", "{\"format\":\"kvviz-journal\"}\n", "\n", "\x89HDF\r\n"}) {
         writeContent(path, content);
         CHECK_THROWS_WITH(Journal(path, kSettings, JournalStart::resume), Catch::Contains("no journal"));
         CHECK_THROWS_WITH(Journal(path, kSettings, JournalStart::fresh), Catch::Contains("no journal"));
@@ -190,12 +190,15 @@ TEST_CASE("kill -9 loses at most the line in flight", "[io]")
             appendUntilKilled(path, pipe[1]);
         }
         ::close(pipe[1]);
+        std::size_t told = 0;
+        if (char byte; round % 2 == 0) // half of the runs get to work, the others may be killed while they begin
+            told += ::read(pipe[0], &byte, 1) == 1;
         ::usleep(random() % 15000);
         REQUIRE(::kill(child, SIGKILL) == 0);
         int status = 0;
         REQUIRE(::waitpid(child, &status, 0) == child);
         REQUIRE(WIFSIGNALED(status)); // it did not end by itself
-        const std::size_t told = drain(pipe[0]);
+        told += drain(pipe[0]);
         ::close(pipe[0]);
         if (!std::filesystem::exists(path))
             continue; // killed before it began
@@ -205,7 +208,7 @@ TEST_CASE("kill -9 loses at most the line in flight", "[io]")
         CHECK(found.size() <= lines + told + 1); // written, and killed before it could tell
         lines = found.size();
     }
-    CHECK(lines > 0);
+    CHECK(lines >= 20);
     Journal journal(path, kSettings, JournalStart::resume);
     CHECK(journal.earlier().size() == lines);
 }
