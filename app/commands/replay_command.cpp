@@ -83,7 +83,7 @@ Outcome replayAll(const std::vector<ReplayJob>& jobs, const compress::ReplayRequ
         total += job.captures.size();
     const core::Progress progress = consoleProgress(common);
     for (const ReplayJob& job : jobs) {
-        std::optional<io::ReplayResultsWriter> writer;
+        std::optional<io::ResultsWriter> writer;
         if (!job.results.empty())
             writer.emplace(job.results, creatorName(), common.commandLine, options.force);
         const std::size_t before = outcome.records.size();

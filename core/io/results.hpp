@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Results of replays (*.kvres.h5): plain values and their reader and writer. Captures stay read-only for ever.
+// Results of replays and evaluations (*.kvres.h5): plain values and their reader and writer. Captures stay read-only
+// for ever.
 #pragma once
 
 #include "core/capture_info.hpp"
@@ -69,19 +70,45 @@ struct ReplayRecord {
     std::vector<std::uint8_t> top1;         // [t] 1: the most likely next token is the same
 };
 
+/// One method at one budget on the prompts of a task, with the model run for real. NaN: not known or does not apply.
+struct EvalRecord {
+    std::string task, category;
+    std::string modelName;
+    std::string method, variant, params; ///< params: JSON object of the resolved parameters
+    double ratio = 1.0;            ///< nominal fraction of prompt tokens kept
+    std::int64_t budgetTokens = 0; ///< nominal tokens per layer and KV head; 0: the ratio says
+    std::int64_t n = 0;            ///< prompts
+    double score = kNotKnown, baseScore = kNotKnown; ///< mean over the prompts, in [0, 1]: this cache, full cache
+    double delta = kNotKnown;                        ///< (score - base) / base, equation 1 of the paper
+    double ciLow = kNotKnown, ciHigh = kNotKnown;    ///< 95 % interval of delta
+    double pValue = kNotKnown;                       ///< two-sided paired test against the full cache
+    double goldLogprobDelta = kNotKnown; ///< mean change of the gold answer's log-probability, nats
+    double prefillSeconds = kNotKnown, decodeSeconds = kNotKnown; ///< mean of a prompt
+    double tokensPerSecond = kNotKnown;                           ///< while decoding
+    std::uint64_t cacheBytes = 0, fullCacheBytes = 0; ///< really held after the prefill, mean of a prompt
+    std::vector<std::string> flags;                   ///< without line breaks
+
+    // [n] or empty, a prompt each:
+    std::vector<std::string> promptIds; ///< must not end in NUL
+    std::vector<double> scores, baseScores, goldLogprobDeltas;
+    std::vector<std::int64_t> keptTokens; ///< sum over layers and KV heads at prefill end
+    std::vector<std::string> answers;     ///< any bytes
+};
+
 /// Writes a results file record by record, so that no more than one of them need be in memory.
-class ReplayResultsWriter {
+class ResultsWriter {
 public:
     /// Creates the .part. Throws Error(failure) if the file exists without `force`, or cannot be written.
-    ReplayResultsWriter(const std::filesystem::path& path, const std::string& creator, const std::string& commandLine,
+    ResultsWriter(const std::filesystem::path& path, const std::string& creator, const std::string& commandLine,
                         bool force);
     /// Removes what was not finished.
-    ~ReplayResultsWriter();
-    ReplayResultsWriter(const ReplayResultsWriter&) = delete;
-    ReplayResultsWriter& operator=(const ReplayResultsWriter&) = delete;
+    ~ResultsWriter();
+    ResultsWriter(const ResultsWriter&) = delete;
+    ResultsWriter& operator=(const ResultsWriter&) = delete;
 
-    /// Throws Error(failure); the file cannot be finished then.
+    /// Replays and evaluations in any order. Throws Error(failure); the file cannot be finished then.
     void append(const ReplayRecord& record);
+    void append(const EvalRecord& record);
     /// Marks the file as complete and gives it its name. Throws Error(failure).
     void finish();
 
@@ -94,7 +121,10 @@ private:
 void writeReplayResults(const std::filesystem::path& path, const std::vector<ReplayRecord>& records,
                         const std::string& creator, const std::string& commandLine, bool force);
 
-/// Reads a results file; with `arrays` false only scalars and aggregates. Throws Error(badInput).
+/// The replays of a results file; with `arrays` false only scalars and aggregates. Throws Error(badInput).
 [[nodiscard]] std::vector<ReplayRecord> readReplayResults(const std::filesystem::path& path, bool arrays);
+/// The evaluations of a results file, none if it holds none; with `arrays` false nothing of single prompts. Throws
+/// Error(badInput).
+[[nodiscard]] std::vector<EvalRecord> readEvalResults(const std::filesystem::path& path, bool arrays);
 
 } // namespace kvviz::io

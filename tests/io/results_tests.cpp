@@ -125,12 +125,12 @@ TEST_CASE("results that are written one by one are a file only when they are fin
     const ScratchFolder folder;
     const std::filesystem::path path = folder / "r.kvres.h5";
     {
-        io::ReplayResultsWriter writer(path, "kvviz", "kvviz replay", false);
+        io::ResultsWriter writer(path, "kvviz", "kvviz replay", false);
         writer.append(makeRecord(0));
         CHECK(std::filesystem::exists(folder / "r.kvres.h5.part"));
     }
     CHECK(std::filesystem::is_empty(folder.path()));
-    io::ReplayResultsWriter writer(path, "kvviz", "kvviz replay", false);
+    io::ResultsWriter writer(path, "kvviz", "kvviz replay", false);
     for (int i = 0; i < 3; ++i) {
         writer.append(makeRecord(i));
         CHECK_FALSE(std::filesystem::exists(path));
