@@ -73,10 +73,15 @@ struct ReplayRecord {
 /// One method at one budget on the prompts of a task, with the model run for real. NaN: not known or does not apply.
 struct EvalRecord {
     std::string task, category;
+    std::string setting;     ///< what is not the task's default: "shots=50", "questions=8 length=600"; empty: nothing
+    std::int64_t shots = -1; ///< examples in each prompt; -1: not known
     std::string modelName;
-    std::string method, variant, params; ///< params: JSON object of the resolved parameters
+    std::string method, variant, params; ///< params: JSON object of the resolved parameters; "fullkv": the full cache
+    std::string budgetUse;         ///< as for replays
     double ratio = 1.0;            ///< nominal fraction of prompt tokens kept
     std::int64_t budgetTokens = 0; ///< nominal tokens per layer and KV head; 0: the ratio says
+    double actualRatio = kNotKnown; ///< kept / (L G n), mean of a prompt
+    double promptTokens = kNotKnown, generatedTokens = kNotKnown; ///< mean of a prompt
     std::int64_t n = 0;            ///< prompts
     double score = kNotKnown, baseScore = kNotKnown; ///< mean over the prompts, in [0, 1]: this cache, full cache
     double delta = kNotKnown;                        ///< (score - base) / base, equation 1 of the paper

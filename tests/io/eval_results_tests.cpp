@@ -19,7 +19,8 @@ using test::ScratchFolder;
 namespace {
 
 constexpr double EvalRecord::*kNumbers[] = {
-    &EvalRecord::ratio, &EvalRecord::score, &EvalRecord::baseScore, &EvalRecord::delta, &EvalRecord::ciLow,
+    &EvalRecord::ratio, &EvalRecord::actualRatio, &EvalRecord::promptTokens, &EvalRecord::generatedTokens,
+    &EvalRecord::score, &EvalRecord::baseScore, &EvalRecord::delta, &EvalRecord::ciLow,
     &EvalRecord::ciHigh, &EvalRecord::pValue, &EvalRecord::goldLogprobDelta, &EvalRecord::prefillSeconds,
     &EvalRecord::decodeSeconds, &EvalRecord::tokensPerSecond};
 
@@ -27,6 +28,7 @@ EvalRecord makeRecord(int i)
 {
     EvalRecord r;
     r.task = "addition", r.category = "arithmetic", r.modelName = "m";
+    r.setting = "shots=50", r.shots = 50 + i, r.budgetUse = "follows";
     r.method = "snapkv", r.variant = "factory", r.params = R"({"window":32})";
     r.budgetTokens = 128 + i;
     r.n = 3;
@@ -57,9 +59,9 @@ bool same(const std::vector<double>& a, const std::vector<double>& b)
 void requireSame(const EvalRecord& a, const EvalRecord& b)
 {
     CHECK(std::tie(a.task, a.category, a.modelName, a.method, a.variant, a.params, a.budgetTokens, a.n, a.cacheBytes,
-                   a.fullCacheBytes, a.flags)
+                   a.fullCacheBytes, a.flags, a.setting, a.shots, a.budgetUse)
           == std::tie(b.task, b.category, b.modelName, b.method, b.variant, b.params, b.budgetTokens, b.n, b.cacheBytes,
-                      b.fullCacheBytes, b.flags));
+                      b.fullCacheBytes, b.flags, b.setting, b.shots, b.budgetUse));
     for (const auto member : kNumbers)
         CHECK(same(a.*member, b.*member));
     CHECK(std::tie(a.promptIds, a.keptTokens, a.answers) == std::tie(b.promptIds, b.keptTokens, b.answers));
