@@ -72,6 +72,23 @@ std::vector<CommandEntry> fileCommands()
          "and share-search make them.\n\n"
          "Results go to FILE.kvres.h5 beside a file and to replay.kvres.h5 in a folder. 'kvviz methods' lists the "
          "methods with their parameters."},
+        {"eval", Program::engine, "run a model with compressed caches and measure what its answers lose",
+         {{"kvviz eval --task addition -o addition.kvres.h5", "six methods at nine ratios on twenty prompts"},
+          {"kvviz eval --task gsm8k --data-dir data --shots 8 --limit 100 --resume -o gsm8k.kvres.h5",
+           "a long run that can be continued"},
+          {"kvviz eval --task needle --methods 'snapkv;h2o_online;snapkv+kivi' --ratios 0.5,0.2 -o n.kvres.h5",
+           "other methods and ratios"},
+          {"kvviz eval --task humaneval --data-dir data --allow-code-execution -o code.kvres.h5",
+           "runs what the model wrote, in a sandbox"}},
+         "Each prompt is read once; then every method at every budget, and the full cache, answers from what it keeps "
+         "(greedy). Keys stay at their true positions; what is dropped is freed. Methods of each step go on "
+         "evicting while the model generates.\n\n"
+         "Delta P is (score - score of the full cache) / score of the full cache, equation 1 of arXiv 2502.01941, "
+         "with a bootstrap 95 % interval over prompts; p is of a paired test. 'gold' is the change of the "
+         "log-probability of the whole reference answer, in nats. As methods act at the end of the prefill, the first "
+         "token of an answer is always that of the full cache.\n\n"
+         "FILE.journal beside the results holds every finished prompt: a run that was stopped, in whatever way, goes on "
+         "with --resume and ends with the same results."},
         {"methods", Program::kvviz, "list the compression methods, or explain one",
          {{"kvviz methods", "one line a method"},
           {"kvviz methods snapkv", "idea, equation, parameters, presets, source"}},

@@ -74,20 +74,25 @@ void addPackOptions(CLI::App& app, PackOptions& options)
     table.flag("--force", options.force, "overwrite the output");
 }
 
-void addReplayOptions(CLI::App& app, ReplayOptions& options)
+void addMethodChoice(OptionTable& table, MethodChoice& options)
 {
-    OptionTable table(app);
-    table.list(kCapturePositional, options.captures, "FILE", kCaptureHelp).required();
-    table.group("What to replay");
     table.text("-m,--methods", options.methods, "METHODS",
                "all, or methods separated by ';': NAME, NAME:PRESET, NAME:PARAMETER=VALUE,...");
     CLI::Option& ratios = table.text("-r,--ratios", options.ratios, "LIST",
                                      "fractions of the prompt kept, such as 0.9,0.5 or 0.9,...,0.1");
     table.text("--budget-tokens", options.budgetTokens, "LIST", "tokens kept per layer and KV head, in place of ratios")
         .excludes(&ratios);
+    table.list("--table", options.tables, "FILE", "what methods know of this model (*.kvtab.h5); repeatable");
+}
+
+void addReplayOptions(CLI::App& app, ReplayOptions& options)
+{
+    OptionTable table(app);
+    table.list(kCapturePositional, options.captures, "FILE", kCaptureHelp).required();
+    table.group("What to replay");
+    addMethodChoice(table, options);
     table.choice("--depth", options.depth, {"mass", "output", "decode"},
                  "what to measure; decode runs the continuation through the model");
-    table.list("--table", options.tables, "FILE", "what methods know of this model (*.kvtab.h5); repeatable");
     table.text("--model", options.model, "PATH", "depth decode: the captured model (default: as for capture)");
     table.seed(options.seed);
     table.group("Output");
@@ -151,7 +156,11 @@ void checkInvocation(const Invocation& invocation)
         static_cast<void>(commandEntry(invocation.manPage)); // throws for an unknown one
     if (invocation.command == "replay" && invocation.replay.noOutput && !invocation.replay.output.empty())
         usage("--output and --no-output exclude each other");
-    if (invocation.command == "replay" && invocation.replay.csv == "-" && invocation.common.json)
+    if (invocation.command == "eval" && invocation.eval.resume && invocation.eval.force)
+        usage("--resume keeps what was done and --force overwrites it; give one of the two");
+    const bool csvOut = (invocation.command == "replay" && invocation.replay.csv == "-")
+        || (invocation.command == "eval" && invocation.eval.csv == "-");
+    if (csvOut && invocation.common.json)
         usage("--json and --csv - would both write to standard output; give --csv a file");
     if (invocation.common.quiet && invocation.common.verbose > 0)
         usage("--quiet and --verbose exclude each other");

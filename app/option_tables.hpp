@@ -14,6 +14,8 @@ inline constexpr const char* kCaptureHelp = "captures (*.kvh5), packs, or folder
 void addCommonOptions(CLI::App& app, CommonOptions& options);
 /// What every command that opens a task asks about it.
 void addTaskChoice(OptionTable& table, TaskChoice& options);
+/// Methods, budgets and the tables that methods need.
+void addMethodChoice(OptionTable& table, MethodChoice& options);
 
 void addCaptureOptions(CLI::App& app, CaptureOptions& options);
 void addTokenizeOptions(CLI::App& app, TokenizeOptions& options);
@@ -21,6 +23,7 @@ void addInfoOptions(CLI::App& app, InfoOptions& options);
 void addVerifyOptions(CLI::App& app, VerifyOptions& options);
 void addPackOptions(CLI::App& app, PackOptions& options);
 void addReplayOptions(CLI::App& app, ReplayOptions& options);
+void addEvalOptions(CLI::App& app, EvalOptions& options);
 void addTrainScorerOptions(CLI::App& app, TrainScorerOptions& options);
 void addWeightTableOptions(CLI::App& app, WeightTableOptions& options);
 void addShareSearchOptions(CLI::App& app, ShareSearchOptions& options);

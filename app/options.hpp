@@ -32,6 +32,14 @@ struct TaskChoice {
     bool skipBad = false;
 };
 
+/// Which methods at which budgets.
+struct MethodChoice {
+    std::string methods = "all";             ///< specifications separated by ';', or "all"
+    std::string ratios = "0.9,0.8,0.7,0.6,0.5,0.4,0.3,0.2,0.1";
+    std::string budgetTokens;                ///< "64,128": instead of ratios
+    std::vector<std::string> tables;         ///< --table FILE (repeatable)
+};
+
 struct CaptureOptions : TaskChoice {
     std::string model;      ///< --model PATH (default: $KVVIZ_MODEL, then the model that scripts/setup put in place)
     std::string output;     ///< -o FILE.kvh5 for one prompt, or a folder for a batch
@@ -71,18 +79,27 @@ struct InfoOptions { std::vector<std::string> files; bool layers = false; };
 struct VerifyOptions { std::vector<std::string> files; };
 struct PackOptions { std::vector<std::string> inputs; std::string output; bool force = false; };
 
-struct ReplayOptions {
+struct ReplayOptions : MethodChoice {
     std::vector<std::string> captures;
-    std::string methods = "all";             ///< specifications separated by ';', or "all"
-    std::string ratios = "0.9,0.8,0.7,0.6,0.5,0.4,0.3,0.2,0.1";
-    std::string budgetTokens;                ///< "64,128": instead of ratios
     std::string depth = "output";            ///< mass, output, decode
-    std::vector<std::string> tables;         ///< --table FILE (repeatable)
     std::string model;                       ///< depth decode: --model PATH
     std::uint64_t seed = 0;
     std::string output;                      ///< results file; default: beside the captures
     bool noOutput = false, noMasks = false, force = false;
     std::string csv;                         ///< --csv FILE
+};
+
+struct EvalOptions : TaskChoice, MethodChoice {
+    EvalOptions() { methods = "streaming_noshift;h2o;snapkv;pyramidkv;chunkkv;shotkv"; } // those of KVFundaBench
+    std::string model;                    ///< as for capture
+    std::vector<std::string> tasks;       ///< --task NAME (repeatable)
+    std::int64_t begin = 0, limit = 20;   ///< prompts of each task
+    std::int64_t generate = 0;            ///< most tokens of an answer; 0: what the task needs
+    std::int64_t window = 32;             ///< W
+    std::string dtype = "float32";
+    std::string maxCache = "4GB";         ///< memory of compressed caches at a time
+    std::string output, csv;
+    bool resume = false, force = false;
 };
 
 struct TrainScorerOptions {
@@ -159,6 +176,7 @@ struct Invocation {
     VerifyOptions verify;
     PackOptions pack;
     ReplayOptions replay;
+    EvalOptions eval;
     TrainScorerOptions trainScorer;
     WeightTableOptions weightTable;
     ShareSearchOptions shareSearch;

@@ -55,9 +55,7 @@ bool changesCache(const MethodInfo& info) { return info.klass.find_first_of("PSR
 
 std::string Method::liveObstacle() const
 {
-    if (usesFuture())
-        return "it looks at the attention of queries that are still to come";
-    return changesCache(info()) ? "it changes keys and values, and a live run only evicts them" : "";
+    return usesFuture() ? "it looks at the attention of queries that are still to come" : "";
 }
 
 StepRules Method::stepRules(const LayerInput&, const LayerPlan&, const Budget&) const { return {}; }

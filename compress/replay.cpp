@@ -7,10 +7,9 @@
 #include "compress/layer_prep.hpp"
 #include "compress/memo.hpp"
 #include "compress/method_base.hpp"
-#include "compress/other_layers.hpp"
+#include "compress/planning.hpp"
 #include "compress/replay_job.hpp"
 #include "core/error.hpp"
-#include "core/parallel.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -22,51 +21,23 @@ namespace {
 
 using core::Need;
 
-/// Runs body(i) on several threads until the user stops it.
-template <typename Body>
-void parallelFor(std::int64_t count, int threads, const core::Progress& progress, const Body& body)
-{
-    core::parallelFor(count, threads, [&](std::int64_t i) {
-        if (!progress.stop.stop_requested())
-            body(i);
-    });
-    progress.throwIfStopped();
-}
-
 double secondsSince(std::chrono::steady_clock::time_point start)
 {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
-
-void requireSameModel(const core::CaptureSource& capture, const core::ModelTables* tables)
-{
-    if (tables && tables->modelSha256 != capture.info().model.sha256)
-        throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("{}: captured from model '{}' ({:.12}...), but the table is of '{}' ({:.12}...); "
-                                      "make a table of the captured model",
-                                      capture.name(), capture.info().model.name, capture.info().model.sha256,
-                                      tables->modelName, tables->modelSha256));
-}
-
-/// A method of the request with what its jobs share.
-struct Candidate {
-    std::unique_ptr<Method> method;
-    std::unique_ptr<Survey> survey;
-    bool runs = false;
-};
 
 class Replay {
 public:
     Replay(const core::CaptureSource& capture, const ReplayRequest& request, const core::Progress& progress,
            PlanObserver* observer)
         : m_capture(capture), m_request(request), m_progress(progress), m_observer(observer),
-          m_segments(capture.info().segments), m_kvHeads(capture.info().kvHeads()), m_threads(request.threads)
+          m_segments(capture.info().segments), m_threads(request.threads),
+          m_planning(capture, request.tables, request.seed,
+                     [this](std::int64_t slot, Need needs) { return loadLayer(slot, needs); }),
+          m_candidates(makeCandidates(request.methods))
     {
         for (const Budget& budget : request.budgets)
             budget.validate();
-        for (const std::string& specification : request.methods)
-            m_candidates.push_back({makeMethod(specification), nullptr, false});
-        requireSameModel(capture, request.tables.get());
     }
 
     ReplayReport run()
@@ -74,7 +45,7 @@ public:
         chooseQueries();
         makeJobs();
         const auto layers = std::ssize(m_capture.info().layers);
-        survey(layers);
+        survey();
         if (m_observer)
             m_observer->start(static_cast<std::int64_t>(m_firstDraws.size()));
         for (std::int64_t slot = 0; slot < layers && !m_jobs.empty(); ++slot) {
@@ -167,24 +138,8 @@ private:
         return m_split ? splitAtWindow(data, *m_split) : data;
     }
 
-    [[nodiscard]] LayerInput inputOf(const core::LayerData& data, std::int64_t slot, LayerMemo& memo)
-    {
-        return {.data = data,
-                .segments = m_segments,
-                .slot = slot,
-                .layers = std::ssize(m_capture.info().layers),
-                .seed = m_request.seed,
-                .kvHeads = m_kvHeads,
-                .info = &m_capture.info(),
-                .tables = m_request.tables.get(),
-                .memo = &memo,
-                .otherLayer = [this](std::int64_t other, Need needs) {
-                    return m_others.get(other, needs, [&] { return loadLayer(other, needs); });
-                }};
-    }
-
     /// Shows every layer to the methods that must see all of them first.
-    void survey(std::int64_t layers)
+    void survey()
     {
         std::vector<Candidate*> asking;
         Need needs = Need::none;
@@ -193,17 +148,7 @@ private:
                 asking.push_back(&candidate);
                 needs = needs | candidate.method->needs();
             }
-        for (std::int64_t slot = 0; slot < layers && !asking.empty(); ++slot) {
-            m_progress.throwIfStopped();
-            m_progress("survey", slot, layers);
-            const core::LayerData data = loadLayer(slot, needs);
-            LayerMemo memo;
-            const LayerInput input = inputOf(data, slot, memo);
-            parallelFor(std::ssize(asking), m_threads, m_progress,
-                        [&](std::int64_t i) { asking[static_cast<std::size_t>(i)]->survey->look(input); });
-        }
-        for (Candidate* candidate : asking)
-            candidate->survey->finish();
+        m_planning.survey(asking, needs, m_threads, m_progress);
     }
 
     void replayLayer(std::int64_t slot)
@@ -214,7 +159,7 @@ private:
         const core::LayerData data = loadLayer(slot, needs);
         LayerReference reference = makeReference(data, m_request.depth, m_capture.info().sinkTokens, m_threads);
         LayerMemo memo;
-        const LayerInput input = inputOf(data, slot, memo);
+        const LayerInput input = m_planning.input(data, slot, memo);
         parallelFor(std::ssize(m_jobs), m_threads, m_progress,
                     [&](std::int64_t i) { planJob(m_jobs[static_cast<std::size_t>(i)], input); });
         prepareReference(reference, data);
@@ -286,12 +231,11 @@ private:
     const core::Progress& m_progress;
     PlanObserver* m_observer;
     const std::vector<core::Segment>& m_segments;
-    std::vector<int> m_kvHeads; ///< numbers in the model
     int m_threads;
+    Planning m_planning;
     std::vector<Candidate> m_candidates;
     Need m_available = Need::none, m_needs = Need::none;
     std::optional<WindowSplit> m_split;
-    OtherLayers m_others;
     std::vector<ReplayJob> m_jobs;
     std::vector<std::size_t> m_firstDraws; ///< the job of each result; its further draws follow it
     ReplayReport m_report;

@@ -12,9 +12,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <optional>
 #include <set>
 
@@ -104,18 +101,6 @@ Outcome replayAll(const std::vector<ReplayJob>& jobs, const compress::ReplayRequ
     return outcome;
 }
 
-void writeCsv(io::PartFile& file, const std::string& name, const std::string& text)
-{
-    file.claim();
-    std::ofstream stream(file.partPath(), std::ios::binary | std::ios::trunc);
-    stream << text;
-    stream.close();
-    if (!stream)
-        throw core::Error(core::ErrorCode::failure,
-                          fmt::format("'{}' cannot be written: {}", name, std::strerror(errno)));
-    file.publish();
-}
-
 void reportNotes(const Outcome& outcome, const CommonOptions& common, const DecodeDepth* decode)
 {
     for (const auto& [method, reason] : outcome.skippedMethods)
@@ -187,8 +172,10 @@ int runReplay(const ReplayOptions& options, const CommonOptions& common, DecodeD
                                             outcome.skippedMethods.begin()->first,
                                             outcome.skippedMethods.begin()->second));
     const bool byTokens = !options.budgetTokens.empty();
-    if (csv)
-        writeCsv(*csv, options.csv, replayCsv(outcome.records));
+    if (csv) {
+        csv->write(replayCsv(outcome.records));
+        csv->publish();
+    }
     if (options.csv == "-")
         printOut(replayCsv(outcome.records));
     else if (common.json)

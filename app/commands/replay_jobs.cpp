@@ -4,48 +4,20 @@
 #include "app/commands/replay_jobs.hpp"
 
 #include "app/commands/capture_summary.hpp"
+#include "app/commands/method_choice.hpp"
 #include "app/console.hpp"
 #include "core/error.hpp"
-#include "core/io/tables.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 namespace kvviz::app {
 namespace {
 
 [[noreturn]] void usage(const std::string& message) { throw core::Error(core::ErrorCode::usage, message); }
-
-std::vector<compress::Budget> parseBudgets(const ReplayOptions& options)
-{
-    std::vector<compress::Budget> result;
-    if (options.budgetTokens.empty()) {
-        for (const double ratio : parseNumberList(options.ratios, "--ratios")) {
-            if (!(ratio > 0 && ratio <= 1))
-                usage(fmt::format("--ratios: {} is not a fraction of tokens kept; expected more than 0, at most 1",
-                                  ratio));
-            result.push_back({ratio, std::nullopt});
-        }
-        return result;
-    }
-    for (const double tokens : parseNumberList(options.budgetTokens, "--budget-tokens")) {
-        if (tokens < 1 || tokens > 1e9 || tokens != std::floor(tokens))
-            usage(fmt::format("--budget-tokens: {} is not a number of tokens; expected a whole number from 1 on",
-                              tokens));
-        result.push_back({1.0, static_cast<std::int64_t>(tokens)});
-    }
-    return result;
-}
-
-void addFresh(std::vector<std::string>& list, const std::string& item)
-{
-    if (std::find(list.begin(), list.end(), item) == list.end())
-        list.push_back(item);
-}
 
 /// Absolute, without "." and "..", and without a slash at the end: "a" and "./a/" are one place.
 std::filesystem::path placeOf(const std::filesystem::path& path)
@@ -74,15 +46,6 @@ void requireDistinctResults(const std::vector<ReplayJob>& jobs)
         if (!job.results.empty() && !seen.insert(placeOf(job.results)).second)
             usage(fmt::format("two of the inputs have their results in '{}'; name one file for all with --output",
                               job.results.string()));
-}
-
-/// All tables as one; null without any.
-std::shared_ptr<const core::ModelTables> readTableFiles(const std::vector<std::string>& files)
-{
-    if (files.empty())
-        return nullptr;
-    const std::vector<std::filesystem::path> paths(files.begin(), files.end());
-    return std::make_shared<const core::ModelTables>(io::mergeTables(paths));
 }
 
 void copyAggregates(io::ReplayRecord& record, const compress::ReplayResult& result)
@@ -118,18 +81,6 @@ std::string captureIdentity(const io::CaptureRef& ref, const std::filesystem::pa
 
 } // namespace
 
-std::vector<std::string> parseMethods(std::string_view text)
-{
-    std::vector<std::string> result;
-    for (const std::string& name : splitMethods(text))
-        if (name != "all")
-            addFresh(result, name);
-        else
-            for (const std::string& every : compress::defaultReplaySet())
-                addFresh(result, every);
-    return result;
-}
-
 compress::ReplayRequest replayRequest(const ReplayOptions& options, int threads)
 {
     compress::ReplayRequest request;
@@ -141,7 +92,7 @@ compress::ReplayRequest replayRequest(const ReplayOptions& options, int threads)
     request.seed = options.seed;
     request.keepMasks = !options.noOutput && !options.noMasks;
     request.threads = threads;
-    request.tables = readTableFiles(options.tables);
+    request.tables = readTables(options);
     return request;
 }
 

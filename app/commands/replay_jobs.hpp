@@ -12,8 +12,6 @@
 
 namespace kvviz::app {
 
-/// "snapkv;shotkv:window", "all;random:protected", or "snapkv,h2o" (commas separate methods that have no parameters).
-[[nodiscard]] std::vector<std::string> parseMethods(std::string_view text);
 /// Methods, budgets and depth, each checked before any capture is read. Throws Error(usage).
 [[nodiscard]] compress::ReplayRequest replayRequest(const ReplayOptions& options, int threads);
 

@@ -4,6 +4,7 @@
 #include "app/engine/capture_jobs.hpp"
 
 #include "app/console.hpp"
+#include "app/engine/prompt_source.hpp"
 #include "app/engine/text_file.hpp"
 #include "app/task_options.hpp"
 #include "core/io/capture_reader.hpp"
@@ -22,23 +23,10 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 
-capture::PromptSource fromPrompt(const datasets::Prompt& prompt)
-{
-    capture::PromptSource source;
-    source.task = prompt.task;
-    source.id = prompt.id;
-    source.text = prompt.text;
-    source.segments = prompt.segments;
-    source.target = prompt.target;
-    source.answer = prompt.answer;
-    source.stops = prompt.stops;
-    return source;
-}
-
 /// A file's prompt goes by the file's short name, but what is wrong with it is said with the whole one.
 capture::PromptSource fromTextFile(const std::filesystem::path& path)
 {
-    capture::PromptSource source = fromPrompt(datasets::promptFromMarkedText(readTextFile(path), path.string()));
+    capture::PromptSource source = toSource(datasets::promptFromMarkedText(readTextFile(path), path.string()));
     source.id = path.stem().string();
     return source;
 }
@@ -68,7 +56,7 @@ std::vector<capture::PromptSource> collectSources(const CaptureOptions& options)
 {
     std::vector<capture::PromptSource> sources;
     if (!options.text.empty())
-        sources.push_back(fromPrompt(datasets::promptFromMarkedText(options.text, "text")));
+        sources.push_back(toSource(datasets::promptFromMarkedText(options.text, "text")));
     if (!options.textFile.empty())
         sources.push_back(fromTextFile(options.textFile));
     if (!options.tokenIds.empty())
@@ -82,7 +70,7 @@ std::vector<capture::PromptSource> collectSources(const CaptureOptions& options)
         const std::int64_t end = options.begin + std::min(limit, task->size() - options.begin);
         for (std::int64_t i = options.begin; i < end; ++i) {
             const datasets::Prompt prompt = task->prompt(i);
-            sources.push_back(fromPrompt(prompt));
+            sources.push_back(toSource(prompt));
             if (task->obstacle().empty())
                 sources.back().isCorrect = [task, prompt](const std::string& text) {
                     return task->isCorrect(prompt, text);

@@ -23,7 +23,7 @@ void visitScalars(Record& r, Visit&& visit)
 {
     visit("task", r.task), visit("category", r.category), visit("model_name", r.modelName);
     visit("setting", r.setting), visit("shots", r.shots), visit("budget_use", r.budgetUse);
-    visit("actual_ratio", r.actualRatio);
+    visit("actual_ratio", r.actualRatio), visit("size_ratio", r.sizeRatio);
     visit("prompt_tokens", r.promptTokens), visit("generated_tokens", r.generatedTokens);
     visit("method", r.method), visit("variant", r.variant), visit("params", r.params);
     visit("ratio", r.ratio), visit("budget_tokens", r.budgetTokens), visit("n", r.n);

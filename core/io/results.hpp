@@ -81,6 +81,7 @@ struct EvalRecord {
     double ratio = 1.0;            ///< nominal fraction of prompt tokens kept
     std::int64_t budgetTokens = 0; ///< nominal tokens per layer and KV head; 0: the ratio says
     double actualRatio = kNotKnown; ///< kept / (L G n), mean of a prompt
+    double sizeRatio = kNotKnown;   ///< bytes as the method counts them / those of the full cache, mean of a prompt
     double promptTokens = kNotKnown, generatedTokens = kNotKnown; ///< mean of a prompt
     std::int64_t n = 0;            ///< prompts
     double score = kNotKnown, baseScore = kNotKnown; ///< mean over the prompts, in [0, 1]: this cache, full cache

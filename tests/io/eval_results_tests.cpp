@@ -19,7 +19,7 @@ using test::ScratchFolder;
 namespace {
 
 constexpr double EvalRecord::*kNumbers[] = {
-    &EvalRecord::ratio, &EvalRecord::actualRatio, &EvalRecord::promptTokens, &EvalRecord::generatedTokens,
+    &EvalRecord::ratio, &EvalRecord::actualRatio, &EvalRecord::sizeRatio, &EvalRecord::promptTokens, &EvalRecord::generatedTokens,
     &EvalRecord::score, &EvalRecord::baseScore, &EvalRecord::delta, &EvalRecord::ciLow,
     &EvalRecord::ciHigh, &EvalRecord::pValue, &EvalRecord::goldLogprobDelta, &EvalRecord::prefillSeconds,
     &EvalRecord::decodeSeconds, &EvalRecord::tokensPerSecond};

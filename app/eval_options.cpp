@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Option tables of the commands that run a model with compressed caches.
+#include "app/option_tables.hpp"
+
+namespace kvviz::app {
+
+void addEvalOptions(CLI::App& app, EvalOptions& options)
+{
+    OptionTable table(app);
+    table.group("What to ask");
+    table.list("--task", options.tasks, "TASK", "prompts of a task ('kvviz tasks' lists them); may be repeated")
+        .required();
+    addTaskChoice(table, options);
+    table.flag("--skip-bad", options.skipBad,
+               "skip malformed lines of data files and prompts that do not fit the model instead of stopping");
+    table.integer("--begin", options.begin, 0, "first prompt of each task");
+    table.integer("--limit", options.limit, 1, "prompts of each task");
+
+    table.group("What to keep of the cache");
+    addMethodChoice(table, options);
+
+    table.group("How to run");
+    table.text("--model", options.model, "PATH", "the model (default: as for capture)");
+    table.integer("--generate", options.generate, 0, "most tokens of an answer; 0: what the task needs");
+    table.integer("--window", options.window, 1, "last prompt queries whose attention methods may read");
+    table.choice("--dtype", options.dtype, {"float32", "bfloat16"}, "weights");
+    table.text("--max-cache", options.maxCache, "SIZE", "memory of compressed caches at a time");
+
+    table.group("Output");
+    table.text("-o,--output", options.output, "FILE", "results file (*.kvres.h5)").required();
+    table.text("--csv", options.csv, "FILE", "write the numbers as CSV too; - is standard output");
+    table.flag("--resume", options.resume, "go on where an interrupted run stopped, or with a larger --limit");
+    table.flag("--force", options.force, "overwrite existing files");
+}
+
+} // namespace kvviz::app
