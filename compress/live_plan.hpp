@@ -19,7 +19,7 @@ struct LiveRequest {
     std::vector<Budget> budgets;
     std::uint64_t seed = 0;
     int threads = 0; ///< 0: all; plans do not depend on it
-    std::shared_ptr<const core::ModelTables> tables; ///< of the model; may be null
+    std::shared_ptr<const core::ModelTables> tables = nullptr; ///< of the model; may be null
 };
 
 /// What stays of one layer for one (method, budget).

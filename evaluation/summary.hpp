@@ -13,9 +13,9 @@ namespace kvviz::evaluation {
 
 /// What is the same for all records of a task.
 struct TaskDescription {
-    std::string name, category, setting;
+    std::string name = {}, category = {}, setting = {};
     std::int64_t shots = -1;
-    std::string modelName;
+    std::string modelName = {};
 };
 
 /// The method's name of the record of the full cache.
