@@ -29,6 +29,7 @@ void addCommand(CLI::App& app, const std::string& name, Invocation& invocation)
         {"pack", [](CLI::App& a, Invocation& i) { addPackOptions(a, i.pack); }},
         {"replay", [](CLI::App& a, Invocation& i) { addReplayOptions(a, i.replay); }},
         {"eval", [](CLI::App& a, Invocation& i) { addEvalOptions(a, i.eval); }},
+        {"bench", [](CLI::App& a, Invocation& i) { addBenchOptions(a, i.bench); }},
         {"train-scorer", [](CLI::App& a, Invocation& i) { addTrainScorerOptions(a, i.trainScorer); }},
         {"weight-table", [](CLI::App& a, Invocation& i) { addWeightTableOptions(a, i.weightTable); }},
         {"share-search", [](CLI::App& a, Invocation& i) { addShareSearchOptions(a, i.shareSearch); }},

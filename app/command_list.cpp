@@ -89,6 +89,12 @@ std::vector<CommandEntry> fileCommands()
          "token of an answer is always that of the full cache.\n\n"
          "FILE.journal beside the results holds every finished prompt: a run that was stopped, in whatever way, goes on "
          "with --resume and ends with the same results."},
+        {"bench", Program::engine, "measure how long answers take with compressed caches",
+         {{"kvviz bench", "four methods at ratio 0.1, two lengths"},
+          {"kvviz bench --lengths 4096/512 --batch 8 --methods 'snapkv;shotkv' --ratios 0.5,0.1", "many streams"}},
+         "Reads a text, compresses its cache and generates, as table 5 of arXiv 2502.01941 does: seconds of prefill, "
+         "compression and decoding, tokens a second, and the memory that the caches hold. Lengths that the machine's "
+         "memory does not hold are left out."},
         {"methods", Program::kvviz, "list the compression methods, or explain one",
          {{"kvviz methods", "one line a method"},
           {"kvviz methods snapkv", "idea, equation, parameters, presets, source"}},

@@ -19,6 +19,7 @@ int runMethods(const MethodsOptions& options, const CommonOptions& common);
 int runTasks(const TasksOptions& options, const CommonOptions& common);
 
 int runEval(const EvalOptions& options, const CommonOptions& common);
+int runBench(const BenchOptions& options, const CommonOptions& common);
 int runCapture(const CaptureOptions& options, const CommonOptions& common);
 int runTokenize(const TokenizeOptions& options, const CommonOptions& common);
 int runTrainScorer(const TrainScorerOptions& options, const CommonOptions& common);

@@ -19,6 +19,7 @@ int main(int argc, char** argv)
     table.program = Program::engine;
     table.commands = {
         {"capture", [](const Invocation& i) { return runCapture(i.capture, i.common); }},
+        {"bench", [](const Invocation& i) { return runBench(i.bench, i.common); }},
         {"eval", [](const Invocation& i) { return runEval(i.eval, i.common); }},
         {"replay", [](const Invocation& i) { return runDecodeReplay(i.replay, i.common); }},
         {"tokenize", [](const Invocation& i) { return runTokenize(i.tokenize, i.common); }},

@@ -34,4 +34,17 @@ void addEvalOptions(CLI::App& app, EvalOptions& options)
     table.flag("--force", options.force, "overwrite existing files");
 }
 
+void addBenchOptions(CLI::App& app, BenchOptions& options)
+{
+    OptionTable table(app);
+    table.text("--lengths", options.lengths, "LIST", "prompt and generated tokens, such as 512/128,4096/512");
+    addMethodChoice(table, options);
+    table.integer("--batch", options.batch, 1, "streams decoded together over the same prompt");
+    table.integer("--repeat", options.repeat, 1, "runs of each; the medians are shown");
+    table.text("--model", options.model, "PATH", "the model (default: as for capture)");
+    table.integer("--window", options.window, 1, "last prompt queries whose attention methods may read");
+    table.choice("--dtype", options.dtype, {"float32", "bfloat16"}, "weights");
+    table.seed(options.seed);
+}
+
 } // namespace kvviz::app

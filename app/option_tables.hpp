@@ -24,6 +24,7 @@ void addVerifyOptions(CLI::App& app, VerifyOptions& options);
 void addPackOptions(CLI::App& app, PackOptions& options);
 void addReplayOptions(CLI::App& app, ReplayOptions& options);
 void addEvalOptions(CLI::App& app, EvalOptions& options);
+void addBenchOptions(CLI::App& app, BenchOptions& options);
 void addTrainScorerOptions(CLI::App& app, TrainScorerOptions& options);
 void addWeightTableOptions(CLI::App& app, WeightTableOptions& options);
 void addShareSearchOptions(CLI::App& app, ShareSearchOptions& options);

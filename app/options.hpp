@@ -102,6 +102,15 @@ struct EvalOptions : TaskChoice, MethodChoice {
     bool resume = false, force = false;
 };
 
+struct BenchOptions : MethodChoice {
+    BenchOptions() { methods = "streaming_noshift;snapkv;chunkkv;shotkv", ratios = "0.1"; }
+    std::string lengths = "512/128,1024/256"; ///< input/output tokens
+    std::string model;
+    std::int64_t batch = 1, repeat = 3, window = 32;
+    std::uint64_t seed = 0;
+    std::string dtype = "float32";
+};
+
 struct TrainScorerOptions {
     std::vector<std::string> captures;
     std::string output;
@@ -177,6 +186,7 @@ struct Invocation {
     PackOptions pack;
     ReplayOptions replay;
     EvalOptions eval;
+    BenchOptions bench;
     TrainScorerOptions trainScorer;
     WeightTableOptions weightTable;
     ShareSearchOptions shareSearch;

@@ -7,8 +7,8 @@
 #include "capture/batch_decoder.hpp"
 #include "capture/continuer.hpp"
 #include "capture/live_capture.hpp"
-#include "compress/live_policy.hpp"
 #include "core/stopwatch.hpp"
+#include "evaluation/compressed_cache.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -26,42 +26,13 @@ double logprobOf(std::span<const float> logits, std::int32_t id)
     return logits[static_cast<std::size_t>(id)] - largest - std::log(sum);
 }
 
-void addFlags(std::vector<std::string>& flags, const std::vector<std::string>& more)
-{
-    for (const std::string& flag : more)
-        if (std::find(flags.begin(), flags.end(), flag) == flags.end())
-            flags.push_back(flag);
-}
-
-/// Kept rows of a layer go into the cache, in the form that the first generated token sees.
-void loadLayer(capture::CompactCache& cache, const core::LayerData& data, const compress::LivePlan& live)
-{
-    const std::int64_t d = data.headDim;
-    const compress::ChangedCache* const changed = live.plan.changed.get();
-    for (int g = 0; g < data.heads.kvHeads(); ++g) {
-        const std::int64_t first = g * data.total();
-        const std::vector<std::int32_t>& kept = live.kept()[static_cast<std::size_t>(g)];
-        cache.load(data.layer, g, data.key.data() + first * d, data.value.data() + first * d, kept);
-        for (std::size_t place = 0; changed && place < kept.size(); ++place) {
-            const std::int64_t token = first + kept[place];
-            const auto form = [&](const std::vector<float>& forms, const std::vector<std::int32_t>& from) {
-                const bool seen = !forms.empty() && from[static_cast<std::size_t>(token)] <= 0;
-                return seen ? forms.data() + token * d : nullptr;
-            };
-            cache.replace(data.layer, g, static_cast<std::int64_t>(place), form(changed->key, changed->keyFrom),
-                          form(changed->value, changed->valueFrom));
-        }
-    }
-}
-
 } // namespace
 
 /// A cache on its way to an answer.
 struct PromptRunner::Stream {
     capture::CompactCache cache;
-    compress::LiveRules rules{};
-    CacheOutcome* outcome = nullptr;
-    double planBytes = 0; ///< as the method counts them
+    compress::LiveRules rules;
+    CacheOutcome* outcome;
 };
 
 PromptRunner::PromptRunner(std::shared_ptr<const capture::Model> model,
@@ -98,11 +69,19 @@ PromptOutcome PromptRunner::run(const capture::PromptSource& source,
         outcome.pairs.emplace_back().obstacle = std::move(obstacle);
     bool first = true;
     for (const std::vector<std::size_t>& group : groups(capture, outcome)) {
-        std::vector<Stream> streams = plan(capture, group, outcome, progress);
+        std::vector<Stream> streams;
         if (first) // the full cache runs with others: a stream alone would use other kernels and round differently
-            streams.insert(streams.begin(), Stream{capture::CompactCache::whole(m_model->info, capture.cache()), {},
-                                                   &outcome.full, 0});
+            streams.push_back({capture::CompactCache::whole(m_model->info, capture.cache()), {}, &outcome.full});
         first = false;
+        std::vector<CompressedCache> caches = compressCache(m_planner, capture, group, progress);
+        for (std::size_t i = 0; i < group.size(); ++i) {
+            CacheOutcome& pair = outcome.pairs[group[i]];
+            pair.keptTokens = caches[i].keptTokens;
+            pair.keptRatio = caches[i].keptRatio;
+            pair.sizeRatio = caches[i].sizeRatio;
+            pair.flags = std::move(caches[i].flags);
+            streams.push_back({std::move(caches[i].cache), std::move(caches[i].rules), &pair});
+        }
         scoreGold(capture, streams, gold);
         generate(capture, streams, source, prompt, progress);
     }
@@ -140,41 +119,6 @@ std::vector<std::vector<std::size_t>> PromptRunner::groups(const capture::LiveCa
         result.back().push_back(i);
     }
     return result;
-}
-
-std::vector<PromptRunner::Stream> PromptRunner::plan(const capture::LiveCapture& capture,
-                                                     std::span<const std::size_t> pairs, PromptOutcome& outcome,
-                                                     const core::Progress& progress)
-{
-    const core::ModelInfo& model = m_model->info;
-    std::vector<Stream> streams;
-    std::vector<std::size_t> streamOf(outcome.pairs.size());
-    for (const std::size_t pair : pairs) {
-        streamOf[pair] = streams.size();
-        capture::CompactCache empty(model.nLayers, model.nKvHeads, model.headDim);
-        streams.push_back({std::move(empty), {}, &outcome.pairs[pair], 0});
-    }
-    m_planner.run(
-        capture, pairs,
-        [&](const core::LayerData& data, std::size_t pair, compress::LivePlan&& live) {
-            Stream& stream = streams[streamOf[pair]];
-            loadLayer(stream.cache, data, live);
-            double kept = 0;
-            for (const auto& positions : live.plan.kept)
-                kept += static_cast<double>(positions.size());
-            stream.outcome->keptTokens += std::llround(kept);
-            stream.planBytes += live.plan.bytes.value_or(kept * 4 * data.headDim);
-            addFlags(stream.outcome->flags, live.plan.flags);
-            stream.rules.add(data.layer, std::move(live.rules));
-        },
-        progress);
-    const double whole = static_cast<double>(model.nLayers) * model.nKvHeads
-        * static_cast<double>(capture.info().nPrompt());
-    for (Stream& stream : streams) {
-        stream.outcome->keptRatio = static_cast<double>(stream.outcome->keptTokens) / whole;
-        stream.outcome->sizeRatio = stream.planBytes / (whole * 4 * model.headDim);
-    }
-    return streams;
 }
 
 void PromptRunner::scoreGold(const capture::LiveCapture& capture, std::span<Stream> streams,

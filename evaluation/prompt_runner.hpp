@@ -42,8 +42,6 @@ private:
     /// Pairs whose caches fit into memory together.
     [[nodiscard]] std::vector<std::vector<std::size_t>> groups(const capture::LiveCapture& capture,
                                                                const PromptOutcome& outcome) const;
-    [[nodiscard]] std::vector<Stream> plan(const capture::LiveCapture& capture, std::span<const std::size_t> pairs,
-                                           PromptOutcome& outcome, const core::Progress& progress);
     void scoreGold(const capture::LiveCapture& capture, std::span<Stream> streams,
                    std::span<const std::int32_t> gold) const;
     void generate(const capture::LiveCapture& capture, std::span<Stream> streams, const capture::PromptSource& source,
