@@ -19,18 +19,24 @@
 namespace kvviz::evaluation {
 namespace {
 
-/// `count` tokens of running text.
-std::vector<std::int32_t> promptIds(const capture::Tokenizer& tokenizer, std::int64_t count)
+/// `count` tokens of running text; each paragraph is a shot, so that methods that keep whole units have some.
+capture::TokenizedPrompt promptOf(const capture::Tokenizer& tokenizer, std::int64_t count)
 {
-    std::vector<std::int32_t> ids;
+    capture::TokenizedPrompt prompt;
     if (tokenizer.addsBos() && tokenizer.bos())
-        ids.push_back(*tokenizer.bos());
-    while (std::ssize(ids) < count)
-        for (const std::string_view text : capture::calibrationTexts())
-            for (const capture::Token& token : tokenizer.encode(std::string(text) + "\n\n"))
-                ids.push_back(token.id);
-    ids.resize(static_cast<std::size_t>(count));
-    return ids;
+        prompt.ids.push_back(*tokenizer.bos());
+    const auto& texts = capture::calibrationTexts();
+    for (std::size_t i = 0; prompt.size() < count; ++i) {
+        const std::int64_t begin = prompt.size();
+        for (const capture::Token& token : tokenizer.encode(std::string(texts[i % texts.size()]) + "\n\n"))
+            prompt.ids.push_back(token.id);
+        prompt.segments.push_back({core::SegmentKind::shot, static_cast<int>(i), {begin, prompt.size()}, "paragraph"});
+    }
+    prompt.ids.resize(static_cast<std::size_t>(count));
+    prompt.segments.back().kind = core::SegmentKind::question;
+    prompt.segments.back().index = 0;
+    prompt.segments.back().span.end = count;
+    return prompt;
 }
 
 /// Seconds that the batch takes for all its tokens but the first, which the prefill gives.
@@ -66,8 +72,7 @@ public:
                 compress::LivePlanner& planner, const LatencyCase& length, const LatencySettings& settings)
         : m_model(std::move(model)), m_tokenizer(tokenizer), m_planner(planner), m_length(length), m_settings(settings)
     {
-        m_prompt.ids = promptIds(tokenizer, length.input);
-        m_prompt.segments = {{core::SegmentKind::question, 0, {0, length.input}, "text"}};
+        m_prompt = promptOf(tokenizer, length.input);
         m_source.id = "latency";
         m_capture.window = settings.window;
     }
@@ -195,7 +200,7 @@ std::uint64_t latencyBytes(const core::ModelInfo& model, const LatencyCase& leng
 {
     const auto token = 2 * sizeof(float) * static_cast<std::uint64_t>(model.nLayers) * model.nKvHeads * model.headDim;
     const auto tokens = static_cast<std::uint64_t>(length.input + length.output);
-    // The prompt's cache, a compressed copy, the streams with a quarter of reserve; statistics of 6 numbers a query head.
+    // The prompt's cache, a compressed copy, streams with a quarter of reserve; 6 statistics of each query head.
     const auto statistics = 6 * sizeof(float) * static_cast<std::uint64_t>(model.nLayers) * model.nHeads * tokens;
     return token * tokens * 2 + token * tokens * static_cast<std::uint64_t>(batch) * 5 / 4 + statistics;
 }

@@ -142,8 +142,10 @@ std::string evalTables(const std::vector<io::EvalRecord>& records, bool details)
     for (const TaskPart& part : byTask(records))
         text += heading(part) + (details ? detailed(part) : matrix(part)) + "\n";
     if (!details)
-        text += wrapText("Change of the score against the full cache in percent; * paired p < 0.05. -v shows intervals, "
-                         "gold log-probabilities, speed and memory.", 0, 0) + "\n";
+        text += wrapText("Change of the score against the full cache in percent; * paired p < 0.05. -v shows "
+                         "intervals, gold log-probabilities, speed and memory.",
+                         0, 0)
+            + "\n";
     return text;
 }
 

@@ -58,6 +58,11 @@ std::uint64_t availableMemory()
     return 0;
 }
 
+constexpr const char* kExplanation =
+    "Gains are against the full cache, of latency and of throughput. Prefill includes watching the attention where a "
+    "method reads any; the engine then computes all statistics, more than one method needs. The published gains are those "
+    "of arXiv 2502.01941, table 5, one A40, where it has the same lengths.";
+
 struct Row {
     LatencyCase length;
     Latency latency;
@@ -188,11 +193,7 @@ int runBench(const BenchOptions& options, const CommonOptions& common)
     } else {
         printOut(fmt::format("{}, {} weights, {} stream{}, medians of {} runs\n", loaded.model->info.name, options.dtype,
                              options.batch, options.batch == 1 ? "" : "s", options.repeat)
-                 + toText(rows) + "\n"
-                 + wrapText("Gains are against the full cache, of latency and of throughput. Prefill includes watching the "
-                            "attention where a method reads any; the engine then computes all statistics, more than one "
-                            "method needs. The published gains are those of arXiv 2502.01941, table 5, one A40, where it "
-                            "has the same lengths.", 0, 0) + "\n");
+                 + toText(rows) + "\n" + wrapText(kExplanation, 0, 0) + "\n");
     }
     return leftOut == 0 ? 0 : static_cast<int>(ErrorCode::partial);
 }
