@@ -128,7 +128,7 @@ public:
                 outcomes.push_back(m_outcomes.at({info.name, i}));
             const evaluation::TaskDescription description{
                 .name = info.name,
-                .category = info.ability,
+                .category = info.category,
                 .setting = settingText(m_options),
                 .shots = m_options.shots >= 0 ? m_options.shots : info.defaultShots,
                 .modelName = m_loaded->model->info.name};
