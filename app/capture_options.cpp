@@ -16,7 +16,6 @@ void addPromptOptions(OptionTable& table, CaptureOptions& options)
 
     table.group("Prompts of tasks");
     addTaskChoice(table, options);
-    table.flag("--skip-bad", options.skipBad, "skip malformed lines of data files instead of stopping");
     table.integer("--begin", options.begin, 0, "first prompt of each task");
     table.integer("--limit", options.limit, 1, "prompts of each task (default: 1)");
     table.text("--shard", options.shard, "I/N", "every N-th prompt from the I-th on, 0 <= I < N, for many machines");

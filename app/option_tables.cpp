@@ -113,9 +113,14 @@ void addTaskChoice(OptionTable& table, TaskChoice& options)
     table.integer("--shots", options.shots, 0, "examples in each prompt (default: the task's own)");
     table.seed(options.seed);
     table.text("--data-dir", options.dataDir, "DIR", "folder of the public data files");
-    table.text("--subject", options.subject, "NAME", "mmlu: one subject only");
-    table.integer("--length", options.length, 1, "needle: approximate length in words");
+    table.text("--subject", options.subject, "NAME",
+               "one part of the task: a subject of mmlu, a file of ruler, 'harmful' or 'benign' of jailbreakbench");
+    table.integer("--length", options.length, 1, "needle, documents: approximate length in words");
     table.real("--depth", options.depth, 0, 1, "X", "needle: where it hides, 0 (start) to 1 (end)");
+    table.integer("--questions", options.questions, 1, "sums, longgen: questions asked in one prompt");
+    table.flag("--skip-bad", options.skipBad, "skip malformed records of data files instead of stopping");
+    table.flag("--allow-code-execution", options.allowCodeExecution,
+               "humaneval: run the code that the model writes, in a fenced child process");
 }
 
 void addTasksOptions(CLI::App& app, TasksOptions& options)

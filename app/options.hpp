@@ -30,6 +30,8 @@ struct TaskChoice {
     std::int64_t length = 0;
     double depth = -1;
     bool skipBad = false;
+    int questions = 0;               ///< long-context generation: in one prompt; 0 is the task's own number
+    bool allowCodeExecution = false; ///< run the code that a model wrote
 };
 
 /// Which methods at which budgets.

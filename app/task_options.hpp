@@ -16,7 +16,9 @@ namespace kvviz::app {
             .subject = choice.subject,
             .length = choice.length,
             .depth = choice.depth,
-            .skipBad = choice.skipBad};
+            .skipBad = choice.skipBad,
+            .questions = choice.questions,
+            .allowCodeExecution = choice.allowCodeExecution};
 }
 
 } // namespace kvviz::app

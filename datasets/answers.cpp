@@ -207,6 +207,16 @@ bool beginsWith(std::string_view text, std::string_view answer)
     return false;
 }
 
+bool completes(std::string_view text, const Prompt& prompt)
+{
+    const std::string_view target = prompt.target;
+    const std::string lead = lowered(trimmed(target.substr(0, target.rfind(prompt.answer))));
+    text = trimmed(text);
+    if (!lead.empty() && lowered(text).starts_with(lead))
+        text.remove_prefix(lead.size());
+    return beginsWith(text, prompt.answer);
+}
+
 std::vector<std::string> answerWords(std::string_view text)
 {
     std::vector<std::string> words;

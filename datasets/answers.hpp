@@ -45,6 +45,11 @@ namespace kvviz::datasets {
 /// stand before them, and no letter or digit right after.
 [[nodiscard]] bool beginsWith(std::string_view text, std::string_view answer);
 
+/// True if the text says what the prompt's target says up to its answer (which ends it but for punctuation) and then
+/// begins with the answer, or begins with the answer at once: "The capital of France is Paris" and "Paris", but not
+/// "The capital of Italy is Paris".
+[[nodiscard]] bool completes(std::string_view text, const Prompt& prompt);
+
 /// The words of a text as SQuAD and LongBench compare them: small letters, no punctuation, no articles.
 [[nodiscard]] std::vector<std::string> answerWords(std::string_view text);
 /// True if the words of `answer` (at least one) stand in the text, side by side.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Functions of one line, made of an operation and two or three argument names.
+// Functions of one line, made of an operation and two argument names.
 #include "datasets/code_lines.hpp"
 
 #include "datasets/answers.hpp"
@@ -45,8 +45,8 @@ Item makeItem(const Form& form, Random& random)
         return fmt::format(fmt::runtime(text), fmt::arg("a", a), fmt::arg("b", b));
     };
     const std::string line = fill(form.expression);
-    return {fmt::format("# {}\ndef {}({}, {}):\n    return", fill(form.comment), fill(form.name), a, b), " " + line,
-            line, {line}};
+    return {fmt::format("# {}\ndef {}({}, {}):", fill(form.comment), fill(form.name), a, b),
+            "\n    return " + line, line, {line}};
 }
 
 } // namespace
@@ -58,7 +58,7 @@ TaskInfo CodeLinesTask::describe()
 }
 
 CodeLinesTask::CodeLinesTask(const TaskOptions& options)
-    : GeneratedTask(describe(), options, "# Small functions.\n\n")
+    : GeneratedTask(describe(), options, "# Small functions.\n\n", {"\n\n", "\n#"})
 {
 }
 
@@ -78,7 +78,7 @@ Item CodeLinesTask::drawShot(std::int64_t index, int number, Random& random) con
 
 bool CodeLinesTask::isCorrect(const Prompt& prompt, const std::string& continuation) const
 {
-    return trimmed(untilStop(continuation, prompt.stops)) == prompt.answer;
+    return trimmed(untilStop(continuation, prompt.stops)) == "return " + prompt.answer;
 }
 
 } // namespace kvviz::datasets

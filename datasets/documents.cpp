@@ -70,10 +70,12 @@ struct Sentence {
 
     [[nodiscard]] std::string stem() const { return fmt::format(fmt::runtime(kTopics[topic].stem), name); }
     [[nodiscard]] std::string text() const { return fmt::format("{} {}.", stem(), thing); }
+    /// What follows the name.
+    [[nodiscard]] std::string answer() const { return text().substr(name.size()); }
     [[nodiscard]] std::string question() const
     {
         return fmt::format("Question: {}\nAnswer: {}", fmt::format(fmt::runtime(kTopics[topic].question), name),
-                           stem());
+                           name);
     }
 };
 
@@ -107,7 +109,7 @@ std::string makeExample(std::string_view askedName, Random& random)
     std::string text;
     for (const Sentence& sentence : document)
         text += sentence.text() + "\n";
-    return fmt::format("{}\n{} {}.\n\n", text, asked.question(), asked.thing);
+    return fmt::format("{}\n{}{}\n\n", text, asked.question(), asked.answer());
 }
 
 } // namespace
@@ -115,7 +117,7 @@ std::string makeExample(std::string_view askedName, Random& random)
 TaskInfo DocumentsTask::describe()
 {
     return {"documents", "document QA", "A short made-up document about people and a question on one of its sentences.",
-            "built in", 0, "DQ", 8};
+            "built in", 0, "DQ", 20};
 }
 
 DocumentsTask::DocumentsTask(const TaskOptions& options) : TaskBase(describe(), options), m_seed(options.seed)
@@ -145,12 +147,12 @@ Prompt DocumentsTask::prompt(std::int64_t index) const
         builder.add(core::SegmentKind::shot, document[i].text() + (i + 1 < document.size() ? "\n" : "\n\n"),
                     i == place ? "evidence" : fmt::format("sentence {}", i + 1));
     builder.add(core::SegmentKind::question, asked.question());
-    return builder.finish(fmt::format(" {}.", asked.thing), std::string(asked.thing), {"\n"});
+    return builder.finish(asked.answer(), std::string(asked.thing), {"\n"});
 }
 
 bool DocumentsTask::isCorrect(const Prompt& prompt, const std::string& continuation) const
 {
-    return beginsWith(untilStop(continuation, prompt.stops), prompt.answer);
+    return completes(untilStop(continuation, prompt.stops), prompt);
 }
 
 } // namespace kvviz::datasets

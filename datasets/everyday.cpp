@@ -87,8 +87,8 @@ Item makeItem(std::size_t number, Random& random)
     for (std::size_t i = order.size(); i > 1; --i)
         std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(i))]);
     const std::string right(saying.choices[0]);
-    return {fmt::format("Words: {}, {}, {}\nSentence: {}", order[0], order[1], order[2], saying.sentence),
-            " " + right + ".", right, {right}};
+    return {fmt::format("Words: {}, {}, {}\nBeginning: {}\nSentence:", order[0], order[1], order[2], saying.sentence),
+            fmt::format(" {} {}.", saying.sentence, right), right, {right}};
 }
 
 /// The three choices of the prompt's question, in the order in which they stand.
@@ -113,7 +113,7 @@ std::vector<std::string> choicesOf(const Prompt& prompt)
 TaskInfo EverydayTask::describe()
 {
     return {"everyday", "commonsense", "Sentences about everyday things that one of three words ends.",
-            "built in", 8, "CSR", 12};
+            "built in", 8, "CSR", 20};
 }
 
 EverydayTask::EverydayTask(const TaskOptions& options)

@@ -6,6 +6,8 @@
 
 #include "datasets/answers.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <string_view>
 
@@ -105,7 +107,8 @@ constexpr std::array kFacts{
 Item makeItem(std::size_t number)
 {
     const std::string answer(kFacts[number].answer);
-    return {std::string(kFacts[number].stem), " " + answer + ".", answer, {answer}};
+    const std::string stem(kFacts[number].stem);
+    return {fmt::format("Beginning: {}\nSentence:", stem), fmt::format(" {} {}.", stem, answer), answer, {answer}};
 }
 
 } // namespace
@@ -113,7 +116,7 @@ Item makeItem(std::size_t number)
 TaskInfo FactsTask::describe()
 {
     return {"facts", "world knowledge", "Sentences of common knowledge to be finished: capitals, languages, animals.",
-            "built in", 8, "WK", 12};
+            "built in", 8, "WK", 20};
 }
 
 FactsTask::FactsTask(const TaskOptions& options)
@@ -133,7 +136,7 @@ Item FactsTask::drawShot(std::int64_t, int, Random& random) const
 
 bool FactsTask::isCorrect(const Prompt& prompt, const std::string& continuation) const
 {
-    return beginsWith(untilStop(continuation, prompt.stops), prompt.answer);
+    return completes(untilStop(continuation, prompt.stops), prompt);
 }
 
 } // namespace kvviz::datasets

@@ -42,14 +42,14 @@ Item makeItem(std::size_t word)
 {
     const std::string asked(kWords[word].first);
     const std::string answer(kWords[word].second);
-    return {"The opposite of " + asked + " is", " " + answer + ".", answer, {asked, answer}};
+    return {"Word: " + asked + "\nOpposite:", " The opposite of " + asked + " is " + answer + ".", answer, {asked, answer}};
 }
 
 } // namespace
 
 TaskInfo OppositesTask::describe()
 {
-    return {"opposites", "language", "Sentences that end with the opposite of a common word.", "built in", 8, "", 8};
+    return {"opposites", "language", "Sentences that end with the opposite of a common word.", "built in", 8, "", 16};
 }
 
 OppositesTask::OppositesTask(const TaskOptions& options)
@@ -70,7 +70,7 @@ Item OppositesTask::drawShot(std::int64_t, int, Random& random) const
 
 bool OppositesTask::isCorrect(const Prompt& prompt, const std::string& continuation) const
 {
-    return firstWord(untilStop(continuation, prompt.stops)) == prompt.answer;
+    return completes(untilStop(continuation, prompt.stops), prompt);
 }
 
 } // namespace kvviz::datasets

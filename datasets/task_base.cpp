@@ -62,8 +62,10 @@ std::string TaskBase::promptId(std::int64_t index) const
     return fmt::format("{}-{:04}", m_info.name, index);
 }
 
-GeneratedTask::GeneratedTask(TaskInfo info, const TaskOptions& options, std::string instruction)
-    : TaskBase(std::move(info), options), m_instruction(std::move(instruction)), m_seed(options.seed)
+GeneratedTask::GeneratedTask(TaskInfo info, const TaskOptions& options, std::string instruction,
+                             std::vector<std::string> stops)
+    : TaskBase(std::move(info), options), m_instruction(std::move(instruction)), m_stops(std::move(stops)),
+      m_seed(options.seed)
 {
 }
 
@@ -104,7 +106,7 @@ Prompt GeneratedTask::prompt(std::int64_t index) const
         builder.add(core::SegmentKind::shot, item.question + item.target + "\n\n");
     }
     builder.add(core::SegmentKind::question, asked.question);
-    return builder.finish(std::move(asked.target), std::move(asked.answer), {"\n"});
+    return builder.finish(std::move(asked.target), std::move(asked.answer), m_stops);
 }
 
 } // namespace kvviz::datasets

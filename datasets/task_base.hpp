@@ -55,7 +55,9 @@ public:
     [[nodiscard]] Prompt prompt(std::int64_t index) const final;
 
 protected:
-    GeneratedTask(TaskInfo info, const TaskOptions& options, std::string instruction);
+    /// `stops`: where an answer ends; shots end with a blank line.
+    GeneratedTask(TaskInfo info, const TaskOptions& options, std::string instruction,
+                  std::vector<std::string> stops = {"\n"});
 
     [[nodiscard]] std::uint64_t seed() const noexcept { return m_seed; }
     /// 0 to count - 1 in an order of the seed's own.
@@ -67,6 +69,7 @@ protected:
 
 private:
     std::string m_instruction;
+    std::vector<std::string> m_stops;
     std::uint64_t m_seed = 0;
 };
 
