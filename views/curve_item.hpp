@@ -28,9 +28,12 @@ public:
 private:
     QCPGraph* addGraph(const QVector<double>& x, const std::vector<double>& y);
     void addBand(const CurveSeries& series);
+    void addBandRun(const CurveSeries& series, std::size_t begin, std::size_t end);
     void addErrorBars(const CurveSeries& series, QCPGraph* points);
     void setUpAxes();
+    void setUpScale(QCPAxis* x, QCPAxis* y);
     [[nodiscard]] double yLabelWidth() const;
+    [[nodiscard]] std::vector<TextPiece> heading(double left, double top, double right) const;
 
     QCustomPlot* m_plot;
     QCPLayoutInset* m_layout;

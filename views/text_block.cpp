@@ -35,6 +35,11 @@ double fittingScale(const QString& text, double width, double scale, const PlotS
     return needed <= width ? scale : std::max(least, 0.99 * scale * width / needed);
 }
 
+QString elided(const QString& text, double width, double scale, const PlotStyle& style)
+{
+    return QFontMetricsF(style.font(scale)).elidedText(text, Qt::ElideRight, width);
+}
+
 double wrappedHeight(const QString& text, const QFont& font, double width)
 {
     if (text.isEmpty())
@@ -42,13 +47,19 @@ double wrappedHeight(const QString& text, const QFont& font, double width)
     return QFontMetricsF(font).boundingRect(QRectF(0, 0, width, 1e6), Qt::TextWordWrap, text).height();
 }
 
+QColor colorOf(const CurveSeries& series, const PlotStyle& style)
+{
+    return series.shade >= 0 ? shadeColor(series.shade, style) : seriesColor(series.color, style);
+}
+
 QPen seriesPen(const CurveSeries& series, const PlotStyle& style)
 {
     if (series.reference)
         return style.pen(style.subtle, 0.7 * style.spread, series.dashed ? Qt::DotLine : Qt::SolidLine);
-    const Qt::PenStyle whole =
-        series.color < kSeriesColors ? Qt::SolidLine : Qt::DashDotLine; // colours come round again
-    return style.pen(seriesColor(series.color, style), (series.dashed ? 0.8 : 1.0) * style.spread,
+    const Qt::PenStyle whole = series.shade >= 0 || series.color < kSeriesColors ? Qt::SolidLine
+                               : series.color < 2 * kSeriesColors ? Qt::DashDotLine // colours come round again
+                                                                  : Qt::DashDotDotLine;
+    return style.pen(colorOf(series, style), (series.dashed ? 0.8 : 1.0) * style.spread,
                      series.dashed ? Qt::DashLine : whole);
 }
 
@@ -56,7 +67,7 @@ QCPScatterStyle markerOf(const CurveSeries& series, const PlotStyle& style)
 {
     if (!series.markers)
         return {};
-    QCPScatterStyle marker = seriesMarker(series.color, style);
+    QCPScatterStyle marker = seriesMarker(series.color, colorOf(series, style), series.hollow, style);
     if (series.reference) {
         marker.setPen(style.pen(style.subtle, 0.7));
         marker.setBrush(QBrush(style.subtle));
@@ -92,12 +103,12 @@ void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
     std::set<std::string> seen;
     for (const CurvePanel& panel : figure.panels)
         for (const CurveSeries& series : panel.series)
-            if (!series.name.empty() && seen.insert(series.name).second)
+            if (series.named && !series.name.empty() && seen.insert(series.name).second)
                 addEntry(series);
     for (const LegendNote& note : figure.legendNotes)
         m_notes.push_back({QString::fromStdString(note.text),
                            style.pen(style.subtle, 0.9 * style.spread, note.dashed ? Qt::DashLine : Qt::SolidLine),
-                           QCPScatterStyle()});
+                           note.hollow ? seriesMarker(0, style.subtle, true, style) : QCPScatterStyle()});
 }
 
 double LegendBlock::entryWidth(const Entry& entry) const
@@ -129,6 +140,9 @@ void LegendBlock::fitTo(double width)
     for (const auto* entries : {&m_entries, &m_notes})
         for (const Entry& entry : *entries)
             m_scale = std::min(m_scale, fittingScale(entry.text, room, kScale, m_style));
+    for (auto* entries : {&m_entries, &m_notes})
+        for (Entry& entry : *entries)
+            entry.text = elided(entry.text, room, m_scale, m_style);
 }
 
 double LegendBlock::heightForWidth(double width) const

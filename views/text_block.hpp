@@ -37,6 +37,9 @@ private:
 /// A size of text of at most `scale` at which it is no wider than `width`, as far as it stays legible.
 [[nodiscard]] double fittingScale(const QString& text, double width, double scale, const PlotStyle& style);
 
+/// `text`, its end left out if it is wider than `width` at `scale`.
+[[nodiscard]] QString elided(const QString& text, double width, double scale, const PlotStyle& style);
+
 /// Height of `text` broken into lines at `width`.
 [[nodiscard]] double wrappedHeight(const QString& text, const QFont& font, double width);
 
@@ -48,7 +51,10 @@ public:
     /// Of one panel, flush left: all series, only the references (grey), or only the others.
     enum class Which : std::uint8_t { all, references, others };
     void setEntries(const CurvePanel& panel, Which which, const PlotStyle& style);
-    /// Makes the text smaller, if the longest entry would not fit into `width` otherwise.
+    /// Rows flush left or in the middle.
+    void setCentred(bool centred) { m_centred = centred; }
+    /// Makes the text smaller, if the longest entry would not fit into `width` otherwise, and cuts it if that is not
+    /// enough.
     void fitTo(double width);
     [[nodiscard]] double heightForWidth(double width) const;
     void place(const QRectF& rect) { m_rect = rect; }
@@ -80,6 +86,8 @@ private:
     static constexpr double kScale = 0.9;
 };
 
+/// Colour of a series: of the palette, or a shade.
+[[nodiscard]] QColor colorOf(const CurveSeries& series, const PlotStyle& style);
 /// Pen of a series' line.
 [[nodiscard]] QPen seriesPen(const CurveSeries& series, const PlotStyle& style);
 /// Marker of its points, none for a series without.
