@@ -18,6 +18,7 @@ constexpr double kColumnGapPt = 5; // beyond what the last tick label needs
 constexpr double kRowGapPt = 7;
 constexpr double kLegendGapPt = 1;
 constexpr double kKeyScale = 0.9;
+constexpr double kLeastTitle = 0.75; // to which all titles follow the longest one
 
 /// As even as the rows can be with few free cells.
 int evenColumns(int panels, int most)
@@ -36,11 +37,18 @@ CurveGrid::CurveGrid(QCustomPlot* plot, QCPLayoutInset* layout, const CurveFigur
     const int room = static_cast<int>(width / style.units(figure.oneLegend ? kSlimColumnPt : kColumnPt));
     const int most = std::min(figure.oneLegend ? kMostSlimColumns : kMostColumns, std::max(2, room));
     m_columns = figure.oneLegend ? evenColumns(panels, most) : std::max(1, std::min(most, panels));
+    if (figure.columns > 0)
+        m_columns = std::min(figure.columns, most);
     for (const CurvePanel& panel : figure.panels) {
         m_items.push_back(std::make_unique<CurveItem>(plot, layout));
         m_items.back()->setPanel(panel, style);
         m_ownX = m_ownX || panel.xLabel != figure.panels.front().xLabel;
     }
+    double titles = 1;
+    for (const auto& item : m_items)
+        titles = std::min(titles, std::max(kLeastTitle, item->titleScale(panelWidth())));
+    for (const auto& item : m_items)
+        item->setTitleScale(titles);
     makeLegends(plot, figure);
 }
 
@@ -49,9 +57,10 @@ void CurveGrid::makeLegends(QCustomPlot* plot, const CurveFigure& figure)
     if (figure.oneLegend) {
         m_key = new LegendBlock(plot); // owned by the plot, as all of them
         m_key->setEntries(figure, m_style);
+        m_key->setFlow(LegendBlock::Flow::columns);
         m_keyInCorner = hasFreeCell() && keyHeight(cornerWidth()) <= panelWidth() * kShape;
         m_key->fitTo(m_keyInCorner ? cornerWidth() : m_width);
-        m_key->setCentred(!m_keyInCorner);
+        m_key->setFlow(m_keyInCorner ? LegendBlock::Flow::columns : LegendBlock::Flow::centred);
         return;
     }
     for (const CurvePanel& panel : figure.panels) {

@@ -77,6 +77,7 @@ void CurveItem::addErrorBars(const CurveSeries& series, QCPGraph* points)
     bars->setPen(m_style.pen(color, series.line || width == 0 ? 0.45 : 0.6));
     bars->setWhiskerWidth(m_style.units(width));
     bars->setSymbolGap(0);
+    bars->setLayer(QStringLiteral("grid")); // behind all lines and markers
     m_plottables.emplace_back(bars);
 }
 
@@ -94,8 +95,9 @@ void CurveItem::setPanel(const CurvePanel& panel, const PlotStyle& style)
             addBand(series);
     for (const CurveSeries& series : panel.series) {
         QVector<double> places(series.x.begin(), series.x.end());
-        for (double& place : places)
-            place += series.shift;
+        for (std::size_t i = 0; i < series.low.size(); ++i)
+            if (std::isfinite(series.low[i]))
+                places[static_cast<int>(i)] += series.shift;
         QCPGraph* graph = addGraph(places, series.y);
         QPen pen = seriesPen(series, style);
         pen.setJoinStyle(Qt::RoundJoin);
@@ -138,16 +140,23 @@ void CurveItem::setUpScale(QCPAxis* x, QCPAxis* y)
         x->setNumberPrecision(0);
     } else {
         x->setScaleType(QCPAxis::stLinear);
-        x->setTicker(QSharedPointer<QCPAxisTicker>::create());
+        x->setTicker(numberTicker());
         x->setSubTicks(false);
         x->setNumberPrecision(5);
+    }
+    if (m_panel.xStep > 0) {
+        const auto ticker = QSharedPointer<QCPAxisTickerFixed>::create();
+        ticker->setTickStep(m_panel.xStep);
+        x->setTicker(ticker);
+        x->setNumberFormat(QStringLiteral("f"));
+        x->setNumberPrecision(std::max(0, static_cast<int>(std::ceil(-std::log10(m_panel.xStep) - 1e-9))));
     }
     if (m_panel.logY) {
         y->setScaleType(QCPAxis::stLogarithmic);
         y->setTicker(QSharedPointer<QCPAxisTickerLog>::create());
     } else {
         y->setScaleType(QCPAxis::stLinear);
-        y->setTicker(QSharedPointer<QCPAxisTicker>::create());
+        y->setTicker(numberTicker());
     }
     y->setSubTicks(m_panel.logY);
     y->setNumberPrecision(4);
@@ -162,7 +171,7 @@ double CurveItem::yLabelWidth() const
         return m_style.textWidth(QString::number(lowest), 0.9);
     }
     if (std::max(std::abs(m_panel.yLow), std::abs(m_panel.yHigh)) >= 5)
-        return std::max(m_style.textWidth(QString::number(qRound(m_panel.yLow)), 0.9),
+        return std::max(m_style.textWidth(QStringLiteral("\u2212%1").arg(qRound(-m_panel.yLow)), 0.9),
                         m_style.textWidth(QString::number(qRound(m_panel.yHigh)), 0.9));
     // Two decimals of a small range are the widest labels that occur.
     const QString widest = m_panel.yHigh < 0.1   ? QStringLiteral("0.025")
@@ -211,32 +220,43 @@ void CurveItem::placeAxes(const QRectF& inner, QSizeF canvas, bool yTexts, bool 
     y->setLabel(yText);
     y->setLabelFont(m_style.font(fittingScale(yText, inner.height() + topMargin(), 1.0, m_style)));
     y->setTickLabels(yTexts);
+    const double tickPt = m_panel.falling ? 17 : 22; // of whole percents; longer numbers look crowded
     if (!m_panel.logY)
-        y->ticker()->setTickCount(std::max(3, static_cast<int>(inner.height() / m_style.units(22 * m_style.spread))));
-    if (!m_panel.logX)
+        y->ticker()->setTickCount(
+            std::max(3, static_cast<int>(inner.height() / m_style.units(tickPt * m_style.spread))));
+    if (!m_panel.logX && m_panel.xStep <= 0)
         x->ticker()->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30 * m_style.spread))));
     m_title->setPieces(heading(inner.left(), top, right));
+}
+
+QString CurveItem::letter() const
+{
+    return m_panel.letter.empty() ? QString() : QStringLiteral("(%1) ").arg(QString::fromStdString(m_panel.letter));
+}
+
+double CurveItem::titleScale(double width) const
+{
+    const double room = width + rightMargin() - m_style.textWidth(letter(), 1.0, true);
+    return fittingScale(QString::fromStdString(m_panel.title), room, 1.0, m_style);
 }
 
 std::vector<TextPiece> CurveItem::heading(double left, double top, double right) const
 {
     std::vector<TextPiece> pieces;
-    const auto add = [&](double from, double above, const QString& text, double scale, bool bold) {
+    const auto add = [&](double from, double above, const QString& text, double scale, bool bold, double height = 1) {
         const double fitting = bold ? scale : fittingScale(text, right - from, scale, m_style);
-        pieces.push_back({QRectF(from, above, right - from, m_style.lineHeight(scale)),
+        pieces.push_back({QRectF(from, above, right - from, m_style.lineHeight(height)),
                           Qt::AlignLeft | Qt::AlignVCenter, bold ? text : elided(text, right - from, fitting, m_style),
                           m_style.font(fitting, bold), m_style.text});
     };
-    double titleLeft = left;
-    if (!m_panel.letter.empty()) {
-        const QString letter = QStringLiteral("(%1)").arg(QString::fromStdString(m_panel.letter));
-        add(left, top, letter, 1.0, true);
-        titleLeft += m_style.textWidth(letter + QLatin1Char(' '), 1.0, true);
-    }
+    const double titleLeft = left + m_style.textWidth(letter(), 1.0, true);
+    if (!m_panel.letter.empty())
+        add(left, top, letter(), 1.0, true);
     if (!m_panel.title.empty())
-        add(titleLeft, top, QString::fromStdString(m_panel.title), 1.0, false);
+        add(titleLeft, top, QString::fromStdString(m_panel.title), m_titleScale, false);
     if (!m_panel.subtitle.empty())
-        add(left, top + m_style.lineHeight(), QString::fromStdString(m_panel.subtitle), kSubtitleScale, false);
+        add(left, top + m_style.lineHeight(), QString::fromStdString(m_panel.subtitle), kSubtitleScale, false,
+            kSubtitleScale);
     return pieces;
 }
 

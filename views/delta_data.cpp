@@ -3,8 +3,8 @@
 #include "views/delta_data.hpp"
 
 #include "core/error.hpp"
-#include "core/text.hpp"
 #include "views/delta_panels.hpp"
+#include "views/label_text.hpp"
 #include "views/method_family.hpp"
 #include "views/published_lines.hpp"
 
@@ -83,7 +83,7 @@ std::vector<DeltaPanel> divided(const std::vector<DeltaPanel>& panels)
 {
     std::vector<DeltaPanel> result;
     for (const DeltaPanel& panel : panels) {
-        const std::size_t count = panel.lines.size(), parts = (count + kMostDeltaLines - 1) / kMostDeltaLines;
+        const std::size_t count = panel.lines.size(), parts = panel.parts();
         for (std::size_t part = 0; part < parts; ++part) {
             const auto at = [&](std::size_t i) {
                 return panel.lines.begin() + static_cast<std::ptrdiff_t>(i * count / parts);
@@ -111,6 +111,7 @@ std::vector<CurvePanel> curvePanels(const std::vector<DeltaPanel>& panels, const
         const std::string count = countText(group.lines);
         panel.title = group.label + (count.empty() ? "" : ", " + count);
         panel.yLabel = metric.yLabel;
+        panel.xStep = tokens ? 0 : 0.2;
         panel.xLabel = tokens ? "tokens kept per layer and KV head" : "ratio of the cache kept";
         for (const DeltaLine& line : group.lines)
             panel.series.push_back(deltaSeries(line, metric, tokens, request.seed));
@@ -138,8 +139,8 @@ std::string contextNote(const std::vector<EvalRecord>& records, EvalLines lines)
 {
     std::set<std::string> models, tasks;
     for (const EvalRecord& record : records) {
-        models.insert(core::displayBytes(record.modelName));
-        tasks.insert(core::displayBytes(record.task));
+        models.insert(labelText(record.modelName));
+        tasks.insert(labelText(record.task));
     }
     models.erase("");
     std::string text = lines == EvalLines::model ? "" : joined(models);
@@ -155,7 +156,7 @@ std::string withoutBaseNote(const std::vector<EvalRecord>& records, const EvalMe
     if (metric.name == "delta")
         for (const EvalRecord& record : records)
             if (record.baseScore == 0 && !std::isfinite(record.delta))
-                tasks.insert(core::displayBytes(record.task));
+                tasks.insert(labelText(record.task));
     return tasks.empty() ? "" : fmt::format("not drawn, the full cache scores 0: {}", joined(tasks));
 }
 
@@ -196,7 +197,7 @@ std::vector<EvalRecord> chosenRecords(const std::vector<EvalRecord>& held, const
     for (const std::string& task : request.tasks)
         if (!known.contains(task))
             throw Error(ErrorCode::usage, fmt::format("--task: the results hold nothing of '{}'; they hold {}", task,
-                                                      core::displayBytes(joined(known))));
+                                                      labelText(joined(known))));
     std::vector<EvalRecord> chosen;
     std::set<std::string> methods, told;
     for (const EvalRecord& record : recordsOf(held, request.methods)) {
@@ -205,7 +206,7 @@ std::vector<EvalRecord> chosenRecords(const std::vector<EvalRecord>& held, const
             || std::find(request.tasks.begin(), request.tasks.end(), record.task) != request.tasks.end())
             chosen.push_back(record);
         else if (told.insert(record.task).second)
-            leftOut.push_back({core::displayBytes(record.task), "not among --task"});
+            leftOut.push_back({labelText(record.task), "not among --task"});
     }
     for (const EvalRecord& record : held)
         if (methods.insert(methodSpecification(record)).second)
@@ -251,6 +252,9 @@ Figure deltaFigure(const std::vector<EvalRecord>& held, const std::vector<Proven
     CurveFigure curves;
     curves.shared = curves.oneLegend = true;
     curves.panels = curvePanels(panels, metric, tokens, request, published);
+    const std::size_t parts = panels.front().parts();
+    if (parts > 1 && curves.panels.size() == parts * panels.size())
+        curves.columns = static_cast<int>(parts); // a row a panel that is divided
     curves.legendNotes = legendNotes(published);
     for (const std::string& note : {contextNote(records, lines), withoutBaseNote(records, metric)})
         if (!note.empty())

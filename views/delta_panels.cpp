@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/delta_panels.hpp"
 
-#include "core/text.hpp"
+#include "views/label_text.hpp"
 #include "views/method_family.hpp"
 
 #include <fmt/format.h>
@@ -21,7 +21,8 @@ using io::EvalRecord;
 constexpr double kUnits = 1e6; // places on the axis are told apart to this
 constexpr std::size_t kMostBands = 2;
 /// Intervals may take this much of the values' range beyond them.
-constexpr double kIntervalRoom = 0.6;
+constexpr double kIntervalRoom = 1.0;
+constexpr double kLeastRoom = 0.25; // of a score, where values hardly differ
 
 bool followsBudget(const EvalRecord& record) { return record.budgetUse.empty() || record.budgetUse == "follows"; }
 
@@ -87,7 +88,7 @@ Labelled& labelled(std::vector<Labelled>& all, const std::string& label)
 
 std::string describe(const EvalRecord& record)
 {
-    return core::displayBytes(fmt::format("{}, {} at ratio {:g}", record.task, methodSpecification(record),
+    return labelText(fmt::format("{}, {} at ratio {:g}", record.task, methodSpecification(record),
                                           record.ratio));
 }
 
@@ -122,12 +123,11 @@ double smallestStep(const std::vector<CurvePanel>& panels)
     std::set<double> places;
     for (const CurvePanel& panel : panels)
         for (const CurveSeries& series : panel.series)
-            if (series.origin.empty())
+            if (series.origin.empty() && series.line)
                 places.insert(series.x.begin(), series.x.end());
     double least = std::numeric_limits<double>::infinity();
     for (auto place = places.begin(); place != places.end() && std::next(place) != places.end(); ++place)
-        if (*std::next(place) - *place > 1e-4) // sizes that were measured may be next to each other
-            least = std::min(least, *std::next(place) - *place);
+        least = std::min(least, *std::next(place) - *place);
     return least;
 }
 
@@ -215,7 +215,7 @@ void setDeltaRanges(std::vector<CurvePanel>& panels, const EvalMetric& metric, s
                 std::for_each(bound->begin(), bound->end(), [&](double value) { all.add(value); });
         }
     y.add(0.0);
-    const double room = kIntervalRoom * std::max(y.length(), metric.change ? 0.1 * metric.scale : 0.1);
+    const double room = kIntervalRoom * std::max(y.length(), kLeastRoom * metric.scale);
     const double low = std::min(y.low, std::max(all.low, y.low - room));
     const double high = std::max(y.high, std::min(all.high, y.high + room));
     const double air = 0.04 * std::max(high - low, 1e-6);

@@ -29,6 +29,9 @@ struct DeltaLine {
 struct DeltaPanel {
     std::string label;
     std::vector<DeltaLine> lines;
+
+    /// Drawn panels that its lines need.
+    [[nodiscard]] std::size_t parts() const { return (lines.size() + kMostDeltaLines - 1) / kMostDeltaLines; }
 };
 
 /// Budgets in tokens have their own axis if all were given so.

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "views/label_text.hpp"
 #include "views/method_family.hpp"
 
 #include <fmt/format.h>
@@ -85,19 +86,19 @@ std::string EvalNames::task(const EvalRecord& record) const
 {
     const bool shots = m_lines != EvalLines::shots && m_shots.at(record.task).size() > 1;
     const bool setting = m_settings.at(record.task).size() > 1;
-    return joined({core::displayBytes(record.task.empty() ? "unnamed task" : record.task),
-                   shots ? shotsText(shotsOf(record)) : "", setting ? core::displayBytes(otherSetting(record)) : ""});
+    return joined({labelText(record.task.empty() ? "unnamed task" : record.task),
+                   shots ? shotsText(shotsOf(record)) : "", setting ? labelText(otherSetting(record)) : ""});
 }
 
 std::string EvalNames::line(const EvalRecord& record) const
 {
     switch (m_lines) {
     case EvalLines::method:
-        return core::displayBytes(methodLabel(record));
+        return labelText(methodLabel(record));
     case EvalLines::shots:
         return shotsText(shotsOf(record));
     case EvalLines::model:
-        return core::displayBytes(record.modelName.empty() ? "unnamed model" : record.modelName);
+        return labelText(record.modelName.empty() ? "unnamed model" : record.modelName);
     case EvalLines::task:
         break;
     }
@@ -107,12 +108,12 @@ std::string EvalNames::line(const EvalRecord& record) const
 std::string EvalNames::panel(const EvalRecord& record) const
 {
     const bool model = m_lines != EvalLines::model && m_models.size() > 1;
-    const std::string modelName = model ? core::displayBytes(record.modelName) : "";
+    const std::string modelName = model ? labelText(record.modelName) : "";
     if (m_lines == EvalLines::method)
         return joined({task(record), modelName});
-    const bool several = m_tasks.size() > 1 || task(record) != core::displayBytes(record.task);
+    const bool several = m_tasks.size() > 1 || task(record) != labelText(record.task);
     const bool named = m_lines != EvalLines::task && several;
-    return joined({named ? task(record) : "", core::displayBytes(methodLabel(record)), modelName});
+    return joined({named ? task(record) : "", labelText(methodLabel(record)), modelName});
 }
 
 } // namespace kvviz::plot

@@ -71,7 +71,7 @@ struct CurveSeries {
     bool reference = false; ///< drawn thin and grey: a bound (full cache), or dotted when `dashed` (an oracle)
     bool line = true;       ///< false: points only, with the band as error bars
     bool whiskers = false;  ///< error bars on a line, too
-    double shift = 0;       ///< drawn this much beside x, so that error bars do not hide each other
+    double shift = 0;       ///< points with an interval are drawn this much beside x, so that none hides another
     std::string method;     ///< specification of the method drawn; may be empty
     std::int64_t samples = 0; ///< prompts behind the point that has fewest; 0: not counted
     std::string origin;       ///< where numbers that were not measured come from; for the sidecar
@@ -84,6 +84,7 @@ struct CurvePanel {
     bool logX = false, logY = false;
     bool falling = false;  ///< x from its largest value on the left to the smallest
     bool zeroLine = false; ///< across the panel at y = 0
+    double xStep = 0;      ///< between ticks of a linear x axis; 0: as there is room
     double xLow = 0, xHigh = 1, yLow = 0, yHigh = 1;
     std::vector<CurveSeries> series;
 };
@@ -101,6 +102,7 @@ struct CurveFigure {
     std::vector<std::string> notes; ///< small print
     bool shared = false; ///< small multiples: panels share their axes, each has its legend; references have one for all
     bool oneLegend = false; ///< small multiples with one legend for all that they show
+    int columns = 0;        ///< small multiples: that belong together; 0: as many as there is room for
 };
 
 /// What the data hold and the figure does not show.

@@ -124,12 +124,29 @@ QCPScatterStyle seriesMarker(int index, const QColor& color, bool hollow, const 
     static constexpr std::array<Shape::ScatterShape, 9> shapes{
         Shape::ssDisc,  Shape::ssSquare, Shape::ssTriangle, Shape::ssDiamond, Shape::ssTriangleInverted,
         Shape::ssCross, Shape::ssPlus,   Shape::ssCircle,   Shape::ssStar};
-    QCPScatterStyle marker(shapes[static_cast<std::size_t>(index) % shapes.size()], style.pen(color, 0.7),
-                           QBrush(color), style.units(3.6));
+    Shape::ScatterShape shape = shapes[static_cast<std::size_t>(index) % shapes.size()];
+    if (hollow && shape == Shape::ssDisc) // always filled
+        shape = Shape::ssCircle;
+    QCPScatterStyle marker(shape, style.pen(color, 0.7), QBrush(color), style.units(3.6));
     if (hollow || marker.shape() == Shape::ssCircle)
         marker.setBrush(QBrush(style.background));
     return marker;
 }
+
+namespace {
+
+/// Minus signs as long as plus signs.
+class NumberTicker : public QCPAxisTicker {
+protected:
+    QString getTickLabel(double tick, const QLocale& locale, QChar format, int precision) override
+    {
+        return QCPAxisTicker::getTickLabel(tick, locale, format, precision).replace(QLatin1Char('-'), QChar(0x2212));
+    }
+};
+
+} // namespace
+
+QSharedPointer<QCPAxisTicker> numberTicker() { return QSharedPointer<NumberTicker>::create(); }
 
 void styleAxis(QCPAxis* axis, const PlotStyle& style)
 {

@@ -50,6 +50,9 @@ inline constexpr int kSeriesColors = 8;
 /// Of an ordered scale (viridis without what the background would hide): 0 is nearest to the background, 1 farthest.
 [[nodiscard]] QColor shadeColor(double shade, const PlotStyle& style);
 
+/// Of linear axes that may have negative values.
+[[nodiscard]] QSharedPointer<QCPAxisTicker> numberTicker();
+
 /// Label, tick and line settings of an axis in this style.
 void styleAxis(QCPAxis* axis, const PlotStyle& style);
 /// Four axes, no margins of its own, no minimum size: the rectangle given by its place is the data area.

@@ -3,7 +3,7 @@
 #include "views/prediction_data.hpp"
 
 #include "core/error.hpp"
-#include "core/text.hpp"
+#include "views/label_text.hpp"
 
 #include <fmt/format.h>
 
@@ -22,7 +22,7 @@ constexpr double kIntervalRoom = 0.3; // of the values' range, beyond them
 
 bool isDrawn(const PredictionPoint& point) { return std::isfinite(point.predicted) && std::isfinite(point.measured); }
 
-std::string number(double value) { return std::isfinite(value) ? fmt::format("{:.2f}", value) : "\u2013"; }
+std::string number(double value) { return fmt::format("{}{:.2f}", value < 0 ? "\u2212" : "", std::abs(value)); }
 
 std::string agreementText(const char* name, const PredictionAgreement& agreement)
 {
@@ -43,7 +43,7 @@ std::string subtitleOf(const PredictionCheck& check)
 
 std::string remarkOf(const PredictionPoint& point)
 {
-    std::string text = core::displayBytes(point.method);
+    std::string text = labelText(point.method);
     if (std::isfinite(point.ratio))
         text += fmt::format(" at ratio {:g}", point.ratio);
     if (std::isfinite(point.expected))
@@ -87,7 +87,7 @@ std::vector<CurveSeries> pointSeries(const PredictionCheck& check, std::vector<s
         if (found == tasks.end())
             tasks.push_back(point.task);
         CurveSeries& one = series[task];
-        one.name = core::displayBytes(point.task);
+        one.name = labelText(point.task);
         one.color = static_cast<int>(task);
         one.markers = true;
         one.line = false;
@@ -132,10 +132,10 @@ CurvePanel panelOf(const PredictionCheck& check, std::vector<std::string>& tasks
         x.add(one.x);
         count += one.x.size();
     }
-    panel.title = several ? fmt::format("{}, n = {}", core::displayBytes(check.predictor), count)
-                          : fmt::format("predicted against measured, n = {}", count);
+    panel.title = several ? fmt::format("{}, n = {}", labelText(check.predictor), count)
+                          : fmt::format("{}, n = {}", labelText(check.model), count);
     panel.subtitle = subtitleOf(check);
-    panel.xLabel = fmt::format("predicted: {}", core::displayBytes(check.predictor));
+    panel.xLabel = fmt::format("predicted: {}", labelText(check.predictor));
     panel.yLabel = "measured change of score \u0394P (%)";
     panel.zeroLine = true;
     panel.xLow = x.low - x.air(0.04);
@@ -170,7 +170,7 @@ std::vector<std::string> notesFor(const std::vector<PredictionCheck>& checks, co
     std::set<std::string> models;
     bool curve = false, band = false, bars = false;
     for (const PredictionCheck& check : checks)
-        models.insert(core::displayBytes(check.model));
+        models.insert(labelText(check.model));
     for (const CurvePanel& panel : panels)
         for (const CurveSeries& series : panel.series) {
             curve = curve || series.reference;
@@ -179,7 +179,7 @@ std::vector<std::string> notesFor(const std::vector<PredictionCheck>& checks, co
         }
     std::vector<std::string> notes;
     for (const std::string& model : models)
-        if (!model.empty())
+        if (!model.empty() && checks.size() > 1) // of a single one it is the title
             notes.push_back(model);
     notes.emplace_back("a point: one task, method and ratio");
     if (bars)
@@ -203,7 +203,7 @@ Figure predictionFigure(const std::vector<PredictionCheck>& checks, const std::v
     for (const PredictionCheck& check : checks) {
         const auto missing = std::count_if(check.points.begin(), check.points.end(),
                                            [](const PredictionPoint& point) { return !isDrawn(point); });
-        const std::string name = core::displayBytes(check.predictor);
+        const std::string name = labelText(check.predictor);
         if (missing == std::ssize(check.points)) {
             figure.leftOut.push_back({name, "no point has both a prediction and a measurement"});
             continue;

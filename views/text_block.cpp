@@ -84,7 +84,7 @@ void LegendBlock::addEntry(const CurveSeries& series)
 void LegendBlock::setEntries(const CurvePanel& panel, Which which, const PlotStyle& style)
 {
     m_style = style;
-    m_centred = false;
+    m_flow = Flow::left;
     m_scale = kScale;
     m_entries.clear();
     m_notes.clear();
@@ -96,7 +96,7 @@ void LegendBlock::setEntries(const CurvePanel& panel, Which which, const PlotSty
 void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
 {
     m_style = style;
-    m_centred = true;
+    m_flow = Flow::centred;
     m_scale = kScale;
     m_entries.clear();
     m_notes.clear();
@@ -113,10 +113,28 @@ void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
 
 double LegendBlock::entryWidth(const Entry& entry) const
 {
-    return m_style.textWidth(entry.text, m_scale) + m_style.units(kSamplePt + kGapPt + kEntryGapPt);
+    double text = m_style.textWidth(entry.text, m_scale);
+    if (m_flow == Flow::columns) // of series; notes have rows of their own
+        for (const Entry& other : m_entries)
+            text = std::max(text, m_style.textWidth(other.text, m_scale));
+    return text + m_style.units(kSamplePt + kGapPt + kEntryGapPt);
 }
 
 std::vector<LegendBlock::Row> LegendBlock::rows(double width) const
+{
+    std::vector<Row> best = filledRows(width);
+    if (m_flow != Flow::centred)
+        return best;
+    for (double narrower = 0.97 * width; narrower > width / 3; narrower -= 0.03 * width) {
+        std::vector<Row> even = filledRows(narrower);
+        if (even.size() > best.size())
+            break;
+        best = std::move(even);
+    }
+    return best;
+}
+
+std::vector<LegendBlock::Row> LegendBlock::filledRows(double width) const
 {
     std::vector<Row> rows;
     for (const auto* entries : {&m_entries, &m_notes}) {
@@ -157,7 +175,7 @@ void LegendBlock::draw(QCPPainter* painter)
     painter->setFont(m_style.font(m_scale));
     for (const Row& row : rows(m_rect.width())) {
         const double free = std::max(0.0, m_rect.width() - row.width + m_style.units(kEntryGapPt));
-        double x = m_rect.left() + (m_centred ? free / 2 : 0.0);
+        double x = m_rect.left() + (m_flow == Flow::centred ? free / 2 : 0.0);
         for (const Entry* entry : row.entries) {
             drawEntry(painter, *entry, QPointF(x, y + height / 2));
             x += entryWidth(*entry);

@@ -51,8 +51,9 @@ public:
     /// Of one panel, flush left: all series, only the references (grey), or only the others.
     enum class Which : std::uint8_t { all, references, others };
     void setEntries(const CurvePanel& panel, Which which, const PlotStyle& style);
-    /// Rows flush left or in the middle.
-    void setCentred(bool centred) { m_centred = centred; }
+    /// Rows flush left, in the middle and as even as they can be, or entries below each other.
+    enum class Flow : std::uint8_t { left, centred, columns };
+    void setFlow(Flow flow) { m_flow = flow; }
     /// Makes the text smaller, if the longest entry would not fit into `width` otherwise, and cuts it if that is not
     /// enough.
     void fitTo(double width);
@@ -75,13 +76,14 @@ private:
         double width = 0;
     };
     [[nodiscard]] double entryWidth(const Entry& entry) const;
+    [[nodiscard]] std::vector<Row> filledRows(double width) const; ///< each with what it has room for
     [[nodiscard]] std::vector<Row> rows(double width) const;
     void drawEntry(QCPPainter* painter, const Entry& entry, QPointF left) const;
 
     PlotStyle m_style;
     std::vector<Entry> m_entries, m_notes;
     QRectF m_rect;
-    bool m_centred = true;
+    Flow m_flow = Flow::centred;
     double m_scale = kScale;
     static constexpr double kScale = 0.9;
 };
