@@ -14,6 +14,8 @@ constexpr double kSlimColumnPt = 118; // where no legend stands below it
 constexpr int kMostColumns = 3;
 constexpr int kMostSlimColumns = 4;
 constexpr double kShape = 0.78;    // height of a data area, of its width
+constexpr double kFlatShape = 0.62; // of many rows, so that they stay on a page
+constexpr int kManyRows = 4;
 constexpr double kColumnGapPt = 5; // beyond what the last tick label needs
 constexpr double kRowGapPt = 7;
 constexpr double kLegendGapPt = 1;
@@ -37,8 +39,11 @@ CurveGrid::CurveGrid(QCustomPlot* plot, QCPLayoutInset* layout, const CurveFigur
     const int room = static_cast<int>(width / style.units(figure.oneLegend ? kSlimColumnPt : kColumnPt));
     const int most = std::min(figure.oneLegend ? kMostSlimColumns : kMostColumns, std::max(2, room));
     m_columns = figure.oneLegend ? evenColumns(panels, most) : std::max(1, std::min(most, panels));
-    if (figure.columns > 0)
-        m_columns = std::min(figure.columns, most);
+    for (int columns = std::min(most, figure.together); columns > 1; --columns)
+        if (figure.together % columns == 0) {
+            m_columns = columns;
+            break;
+        }
     for (const CurvePanel& panel : figure.panels) {
         m_items.push_back(std::make_unique<CurveItem>(plot, layout));
         m_items.back()->setPanel(panel, style);
@@ -58,7 +63,7 @@ void CurveGrid::makeLegends(QCustomPlot* plot, const CurveFigure& figure)
         m_key = new LegendBlock(plot); // owned by the plot, as all of them
         m_key->setEntries(figure, m_style);
         m_key->setFlow(LegendBlock::Flow::columns);
-        m_keyInCorner = hasFreeCell() && keyHeight(cornerWidth()) <= panelWidth() * kShape;
+        m_keyInCorner = hasFreeCell() && keyHeight(cornerWidth()) <= naturalPanelHeight();
         m_key->fitTo(m_keyInCorner ? cornerWidth() : m_width);
         m_key->setFlow(m_keyInCorner ? LegendBlock::Flow::columns : LegendBlock::Flow::centred);
         return;
@@ -102,6 +107,11 @@ double CurveGrid::panelWidth() const
     return std::max(10.0, (m_width - item.leftMargin() - item.rightMargin() - gaps) / m_columns);
 }
 
+double CurveGrid::naturalPanelHeight() const
+{
+    return panelWidth() * (!m_key || m_keyTitle || rows() < kManyRows ? kShape : kFlatShape);
+}
+
 double CurveGrid::legendWidth() const { return panelWidth() + m_items.front()->rightMargin(); }
 
 double CurveGrid::legendHeight(std::size_t panel) const
@@ -137,7 +147,7 @@ double CurveGrid::naturalHeight() const
 {
     double height = footHeight();
     for (int i = 0; i < rows(); ++i)
-        height += rowExtra(i) + panelWidth() * kShape;
+        height += rowExtra(i) + naturalPanelHeight();
     return height;
 }
 

@@ -33,6 +33,7 @@ private:
     /// Its x axis has a label.
     [[nodiscard]] bool isLabelled(std::size_t panel) const { return m_ownX || isLast(panel); }
     [[nodiscard]] double panelWidth() const;
+    [[nodiscard]] double naturalPanelHeight() const;
     [[nodiscard]] double legendWidth() const;
     [[nodiscard]] double legendHeight(std::size_t panel) const;
     /// Of a row without its data areas: titles, axes, legends.

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -89,10 +90,21 @@ std::vector<DeltaPanel> divided(const std::vector<DeltaPanel>& panels)
                 return panel.lines.begin() + static_cast<std::ptrdiff_t>(i * count / parts);
             };
             result.push_back({parts > 1 ? fmt::format("{} ({}/{})", panel.label, part + 1, parts) : panel.label,
-                              std::vector<DeltaLine>(at(part), at(part + 1))});
+                              panel.group, std::vector<DeltaLine>(at(part), at(part + 1))});
         }
     }
     return result;
+}
+
+/// Panels of a group, if there are several groups and all have as many.
+int groupSize(const std::vector<DeltaPanel>& panels)
+{
+    std::map<std::string, int> sizes;
+    for (const DeltaPanel& panel : panels)
+        ++sizes[panel.group];
+    const int size = sizes.begin()->second;
+    const bool even = std::all_of(sizes.begin(), sizes.end(), [&](const auto& group) { return group.second == size; });
+    return even && sizes.size() > 1 ? size : 0;
 }
 
 std::string letterOf(std::size_t index)
@@ -252,9 +264,7 @@ Figure deltaFigure(const std::vector<EvalRecord>& held, const std::vector<Proven
     CurveFigure curves;
     curves.shared = curves.oneLegend = true;
     curves.panels = curvePanels(panels, metric, tokens, request, published);
-    const std::size_t parts = panels.front().parts();
-    if (parts > 1 && curves.panels.size() == parts * panels.size())
-        curves.columns = static_cast<int>(parts); // a row a panel that is divided
+    curves.together = groupSize(divided(panels));
     curves.legendNotes = legendNotes(published);
     for (const std::string& note : {contextNote(records, lines), withoutBaseNote(records, metric)})
         if (!note.empty())

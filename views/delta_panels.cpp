@@ -162,6 +162,7 @@ std::vector<DeltaPanel> deltaPanels(const std::vector<EvalRecord>& records, Eval
         }
         const std::string panelLabel = names.panel(record), label = names.line(record);
         DeltaPanel& panel = labelled(panels, names.panel(record));
+        panel.group = names.group(record);
         DeltaLine& line = labelled(panel.lines, names.line(record));
         line.color = styles.index(line.label);
         if (lines == EvalLines::shots)
@@ -169,6 +170,12 @@ std::vector<DeltaPanel> deltaPanels(const std::vector<EvalRecord>& records, Eval
         if (!line.records.try_emplace(std::llround(place * kUnits), &record).second)
             leftOut.push_back({describe(record), "the same task, method and size is there already"});
     }
+    std::vector<std::string> groups;
+    for (const DeltaPanel& panel : panels)
+        groups.push_back(panel.group);
+    const auto firstOf = [&](const DeltaPanel& panel) { return std::find(groups.begin(), groups.end(), panel.group); };
+    std::stable_sort(panels.begin(), panels.end(),
+                     [&](const DeltaPanel& a, const DeltaPanel& b) { return firstOf(a) < firstOf(b); });
     for (DeltaPanel& panel : panels)
         std::stable_sort(panel.lines.begin(), panel.lines.end(),
                          [](const DeltaLine& a, const DeltaLine& b) { return a.color < b.color; });

@@ -28,6 +28,7 @@ struct DeltaLine {
 
 struct DeltaPanel {
     std::string label;
+    std::string group; ///< panels of a group differ in their method, or are parts of one
     std::vector<DeltaLine> lines;
 
     /// Drawn panels that its lines need.

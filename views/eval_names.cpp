@@ -105,15 +105,20 @@ std::string EvalNames::line(const EvalRecord& record) const
     return task(record);
 }
 
-std::string EvalNames::panel(const EvalRecord& record) const
+std::string EvalNames::group(const EvalRecord& record) const
 {
     const bool model = m_lines != EvalLines::model && m_models.size() > 1;
     const std::string modelName = model ? labelText(record.modelName) : "";
-    if (m_lines == EvalLines::method)
-        return joined({task(record), modelName});
     const bool several = m_tasks.size() > 1 || task(record) != labelText(record.task);
-    const bool named = m_lines != EvalLines::task && several;
-    return joined({named ? task(record) : "", labelText(methodLabel(record)), modelName});
+    const bool named = m_lines == EvalLines::method || (m_lines != EvalLines::task && several);
+    return joined({named ? task(record) : "", modelName});
+}
+
+std::string EvalNames::panel(const EvalRecord& record) const
+{
+    if (m_lines == EvalLines::method)
+        return group(record);
+    return joined({group(record), labelText(methodLabel(record))});
 }
 
 } // namespace kvviz::plot

@@ -30,6 +30,8 @@ public:
     /// Of the record's line and panel; valid UTF-8 in one line of text, the same for records that belong together.
     [[nodiscard]] std::string line(const io::EvalRecord& record) const;
     [[nodiscard]] std::string panel(const io::EvalRecord& record) const;
+    /// Of panels that differ in their method only.
+    [[nodiscard]] std::string group(const io::EvalRecord& record) const;
     /// Task with what it differs in from other evaluations of the same task.
     [[nodiscard]] std::string task(const io::EvalRecord& record) const;
 

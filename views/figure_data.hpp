@@ -102,7 +102,7 @@ struct CurveFigure {
     std::vector<std::string> notes; ///< small print
     bool shared = false; ///< small multiples: panels share their axes, each has its legend; references have one for all
     bool oneLegend = false; ///< small multiples with one legend for all that they show
-    int columns = 0;        ///< small multiples: that belong together; 0: as many as there is room for
+    int together = 0;       ///< small multiples: so many that follow each other should make whole rows; 0: no wish
 };
 
 /// What the data hold and the figure does not show.

@@ -18,19 +18,23 @@ namespace kvviz::plot {
 namespace {
 
 constexpr double kPercent = 100;
+constexpr int kCurveColor = 6; // black, or white on dark
 constexpr double kIntervalRoom = 0.3; // of the values' range, beyond them
 
 bool isDrawn(const PredictionPoint& point) { return std::isfinite(point.predicted) && std::isfinite(point.measured); }
 
-std::string number(double value) { return fmt::format("{}{:.2f}", value < 0 ? "\u2212" : "", std::abs(value)); }
+std::string number(double value, int digits)
+{
+    return fmt::format("{}{:.{}f}", value < 0 ? "\u2212" : "", std::abs(value), digits);
+}
 
 std::string agreementText(const char* name, const PredictionAgreement& agreement)
 {
     if (!std::isfinite(agreement.value))
         return "";
-    std::string text = fmt::format("{} {}", name, number(agreement.value));
+    std::string text = fmt::format("{} {}", name, number(agreement.value, 2));
     if (std::isfinite(agreement.low) && std::isfinite(agreement.high))
-        text += fmt::format(" [{}, {}]", number(agreement.low), number(agreement.high));
+        text += fmt::format(" [{}, {}]", number(agreement.low, 2), number(agreement.high, 2));
     return text;
 }
 
@@ -47,7 +51,7 @@ std::string remarkOf(const PredictionPoint& point)
     if (std::isfinite(point.ratio))
         text += fmt::format(" at ratio {:g}", point.ratio);
     if (std::isfinite(point.expected))
-        text += fmt::format(", expected {:+.1f} %", point.expected * kPercent);
+        text += fmt::format(", expected {} %", number(point.expected * kPercent, 1));
     return text;
 }
 
@@ -56,7 +60,7 @@ CurveSeries curveSeries(const PredictionCheck& check, double from, double to)
 {
     CurveSeries series;
     series.name = "expected";
-    series.reference = true;
+    series.color = kCurveColor;
     const bool band = std::isfinite(check.residualLow) && std::isfinite(check.residualHigh);
     const auto add = [&](double x, double y) {
         series.x.push_back(x);
@@ -140,9 +144,9 @@ CurvePanel panelOf(const PredictionCheck& check, std::vector<std::string>& tasks
     panel.zeroLine = true;
     panel.xLow = x.low - x.air(0.04);
     panel.xHigh = x.high + x.air(0.04);
+    panel.series = std::move(points);
     if (!check.curveX.empty())
         panel.series.push_back(curveSeries(check, panel.xLow, panel.xHigh));
-    std::move(points.begin(), points.end(), std::back_inserter(panel.series));
     return panel;
 }
 
@@ -173,9 +177,9 @@ std::vector<std::string> notesFor(const std::vector<PredictionCheck>& checks, co
         models.insert(labelText(check.model));
     for (const CurvePanel& panel : panels)
         for (const CurveSeries& series : panel.series) {
-            curve = curve || series.reference;
-            band = band || (series.reference && !series.low.empty());
-            bars = bars || (!series.reference && !series.low.empty());
+            curve = curve || series.line;
+            band = band || (series.line && !series.low.empty());
+            bars = bars || (!series.line && !series.low.empty());
         }
     std::vector<std::string> notes;
     for (const std::string& model : models)
