@@ -149,7 +149,7 @@ struct TasksOptions : TaskChoice {
 };
 
 struct FigureOptions {
-    std::string name;                ///< heatmap, cumulative, tasks, methods
+    std::string name;                ///< heatmap, cumulative, tasks, methods, delta, predicted
     std::vector<std::string> files;
     std::string output;              ///< .pdf, .svg, .png
     double widthMm = 0;              ///< 0: the figure's own (85 one column, 178 two)
@@ -161,12 +161,16 @@ struct FigureOptions {
     std::string pooling = "max";     ///< max, mean
     std::string colors = "viridis";  ///< viridis, cividis, magma
     std::string scale = "log";       ///< log, linear
-    std::string range;               ///< "0.001,1": fixed colour range
+    std::string range;               ///< "0.001,1": fixed colour range; delta, predicted: of the y axis
     std::string axes = "auto";       ///< auto, token, position
     int sinks = 4;                   ///< first k tokens treated as sinks
     std::string queries, keys;       ///< "100-200": zoom
-    std::string metric;              ///< methods: "mass", "output", "kl", "logprob"; empty: mass and output
-    std::string methods;             ///< methods: which to draw; empty: all
+    std::string metric;  ///< methods: "mass", "output", "kl", "logprob"; delta: "delta", "score", "gold"; empty: default
+    std::string methods; ///< methods, delta: which to draw; empty: all
+    std::string by = "task";         ///< delta: of what a line is one: task, method, shots, model
+    std::vector<std::string> tasks;  ///< delta: which to draw (--task); empty: all
+    bool published = false;          ///< delta: the paper's numbers beside the measured ones
+    std::string theme = "light";     ///< light, dark
     std::string title;
     bool noSidecar = false, force = false;
 };

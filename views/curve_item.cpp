@@ -9,6 +9,13 @@
 
 namespace kvviz::plot {
 
+namespace {
+
+constexpr std::size_t kManyPoints = 12;
+constexpr double kSubtitleScale = 0.85;
+
+} // namespace
+
 CurveItem::CurveItem(QCustomPlot* plot, QCPLayoutInset* layout)
     : m_plot(plot), m_layout(layout), m_rect(new QCPAxisRect(plot)), m_title(new TextBlock(plot))
 {
@@ -27,10 +34,27 @@ QCPGraph* CurveItem::addGraph(const QVector<double>& x, const std::vector<double
 
 void CurveItem::addBand(const CurveSeries& series)
 {
-    const QVector<double> x(series.x.begin(), series.x.end());
-    QCPGraph* low = addGraph(x, series.low);
-    QCPGraph* high = addGraph(x, series.high);
-    QColor fill = seriesColor(series.color, m_style);
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i <= series.x.size(); ++i) {
+        if (i < series.x.size() && std::isfinite(series.low[i]) && std::isfinite(series.high[i]))
+            continue;
+        if (i > begin)
+            addBandRun(series, begin, i);
+        begin = i + 1;
+    }
+}
+
+void CurveItem::addBandRun(const CurveSeries& series, std::size_t begin, std::size_t end)
+{
+    const auto part = [&](const std::vector<double>& values) {
+        return std::vector<double>(values.begin() + static_cast<std::ptrdiff_t>(begin),
+                                   values.begin() + static_cast<std::ptrdiff_t>(end));
+    };
+    const std::vector<double> places = part(series.x);
+    const QVector<double> x(places.begin(), places.end());
+    QCPGraph* low = addGraph(x, part(series.low));
+    QCPGraph* high = addGraph(x, part(series.high));
+    QColor fill = series.reference ? m_style.subtle : colorOf(series, m_style);
     fill.setAlphaF(m_style.dark ? 0.25f : 0.15f);
     high->setBrush(fill);
     high->setChannelFillGraph(low);
@@ -46,9 +70,14 @@ void CurveItem::addErrorBars(const CurveSeries& series, QCPGraph* points)
     auto* bars = new QCPErrorBars(points->keyAxis(), points->valueAxis()); // owned by the plot
     bars->setDataPlottable(points);
     bars->setData(below, above);
-    bars->setPen(m_style.pen(seriesColor(series.color, m_style), 0.6));
-    bars->setWhiskerWidth(m_style.units(2.5));
+    QColor color = colorOf(series, m_style);
+    if (!series.line && series.x.size() > kManyPoints) // a cloud: the points count, bars stay behind them
+        color.setAlphaF(0.35f);
+    const double width = series.line ? 1.6 : series.x.size() > kManyPoints ? 0.0 : 2.5;
+    bars->setPen(m_style.pen(color, series.line || width == 0 ? 0.45 : 0.6));
+    bars->setWhiskerWidth(m_style.units(width));
     bars->setSymbolGap(0);
+    bars->setLayer(QStringLiteral("grid")); // behind all lines and markers
     m_plottables.emplace_back(bars);
 }
 
@@ -62,17 +91,21 @@ void CurveItem::setPanel(const CurvePanel& panel, const PlotStyle& style)
     m_plottables.clear();
     setUpAxes();
     for (const CurveSeries& series : panel.series)
-        if (!series.low.empty() && series.line)
+        if (!series.low.empty() && series.line && !series.whiskers)
             addBand(series);
     for (const CurveSeries& series : panel.series) {
-        QCPGraph* graph = addGraph(QVector<double>(series.x.begin(), series.x.end()), series.y);
+        QVector<double> places(series.x.begin(), series.x.end());
+        for (std::size_t i = 0; i < series.low.size(); ++i)
+            if (std::isfinite(series.low[i]))
+                places[static_cast<int>(i)] += series.shift;
+        QCPGraph* graph = addGraph(places, series.y);
         QPen pen = seriesPen(series, style);
         pen.setJoinStyle(Qt::RoundJoin);
         graph->setPen(pen);
         graph->setAntialiased(true);
         graph->setLineStyle(series.line ? QCPGraph::lsLine : QCPGraph::lsNone);
         graph->setScatterStyle(markerOf(series, style));
-        if (!series.low.empty() && !series.line)
+        if (!series.low.empty() && (!series.line || series.whiskers))
             addErrorBars(series, graph);
     }
 }
@@ -86,6 +119,15 @@ void CurveItem::setUpAxes()
         m_rect->axis(type)->setVisible(false);
     x->setLabel(QString::fromStdString(m_panel.xLabel));
     y->setLabel(QString::fromStdString(m_panel.yLabel));
+    y->grid()->setZeroLinePen(m_panel.zeroLine ? m_style.pen(m_style.axis, 0.6 * m_style.spread) : QPen(Qt::NoPen));
+    setUpScale(x, y);
+    x->setRange(m_panel.xLow, m_panel.xHigh);
+    x->setRangeReversed(m_panel.falling);
+    y->setRange(m_panel.yLow, m_panel.yHigh);
+}
+
+void CurveItem::setUpScale(QCPAxis* x, QCPAxis* y)
+{
     if (m_panel.logX) {
         x->setScaleType(QCPAxis::stLogarithmic);
         const auto ticker = QSharedPointer<QCPAxisTickerLog>::create();
@@ -98,21 +140,26 @@ void CurveItem::setUpAxes()
         x->setNumberPrecision(0);
     } else {
         x->setScaleType(QCPAxis::stLinear);
-        x->setTicker(QSharedPointer<QCPAxisTicker>::create());
+        x->setTicker(numberTicker());
         x->setSubTicks(false);
         x->setNumberPrecision(5);
+    }
+    if (m_panel.xStep > 0) {
+        const auto ticker = QSharedPointer<QCPAxisTickerFixed>::create();
+        ticker->setTickStep(m_panel.xStep);
+        x->setTicker(ticker);
+        x->setNumberFormat(QStringLiteral("f"));
+        x->setNumberPrecision(std::max(0, static_cast<int>(std::ceil(-std::log10(m_panel.xStep) - 1e-9))));
     }
     if (m_panel.logY) {
         y->setScaleType(QCPAxis::stLogarithmic);
         y->setTicker(QSharedPointer<QCPAxisTickerLog>::create());
     } else {
         y->setScaleType(QCPAxis::stLinear);
-        y->setTicker(QSharedPointer<QCPAxisTicker>::create());
+        y->setTicker(numberTicker());
     }
     y->setSubTicks(m_panel.logY);
     y->setNumberPrecision(4);
-    x->setRange(m_panel.xLow, m_panel.xHigh);
-    y->setRange(m_panel.yLow, m_panel.yHigh);
 }
 
 double CurveItem::yLabelWidth() const
@@ -123,6 +170,9 @@ double CurveItem::yLabelWidth() const
             lowest /= 10;
         return m_style.textWidth(QString::number(lowest), 0.9);
     }
+    if (std::max(std::abs(m_panel.yLow), std::abs(m_panel.yHigh)) >= 5)
+        return std::max(m_style.textWidth(QStringLiteral("\u2212%1").arg(qRound(-m_panel.yLow)), 0.9),
+                        m_style.textWidth(QString::number(qRound(m_panel.yHigh)), 0.9));
     // Two decimals of a small range are the widest labels that occur.
     const QString widest = m_panel.yHigh < 0.1   ? QStringLiteral("0.025")
                            : m_panel.yHigh < 0.5 ? QStringLiteral("0.25")
@@ -141,7 +191,8 @@ double CurveItem::leftMargin() const { return axisWidth(m_style) + yLabelWidth()
 double CurveItem::topMargin() const
 {
     const bool titled = !m_panel.title.empty() || !m_panel.letter.empty();
-    return titled ? m_style.lineHeight() + m_style.units(2) : m_style.lineHeight(0.9) / 2;
+    const double subtitle = m_panel.subtitle.empty() ? 0.0 : m_style.lineHeight(kSubtitleScale);
+    return (titled ? m_style.lineHeight() + m_style.units(2) : m_style.lineHeight(0.9) / 2) + subtitle;
 }
 
 double CurveItem::bottomMargin(bool xLabel) const
@@ -169,25 +220,44 @@ void CurveItem::placeAxes(const QRectF& inner, QSizeF canvas, bool yTexts, bool 
     y->setLabel(yText);
     y->setLabelFont(m_style.font(fittingScale(yText, inner.height() + topMargin(), 1.0, m_style)));
     y->setTickLabels(yTexts);
+    const double tickPt = m_panel.falling ? 17 : 22; // of whole percents; longer numbers look crowded
     if (!m_panel.logY)
-        y->ticker()->setTickCount(std::max(3, static_cast<int>(inner.height() / m_style.units(22 * m_style.spread))));
-    if (!m_panel.logX)
+        y->ticker()->setTickCount(
+            std::max(3, static_cast<int>(inner.height() / m_style.units(tickPt * m_style.spread))));
+    if (!m_panel.logX && m_panel.xStep <= 0)
         x->ticker()->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30 * m_style.spread))));
+    m_title->setPieces(heading(inner.left(), top, right));
+}
+
+QString CurveItem::letter() const
+{
+    return m_panel.letter.empty() ? QString() : QStringLiteral("(%1) ").arg(QString::fromStdString(m_panel.letter));
+}
+
+double CurveItem::titleScale(double width) const
+{
+    const double room = width + rightMargin() - m_style.textWidth(letter(), 1.0, true);
+    return fittingScale(QString::fromStdString(m_panel.title), room, 1.0, m_style);
+}
+
+std::vector<TextPiece> CurveItem::heading(double left, double top, double right) const
+{
     std::vector<TextPiece> pieces;
-    double titleLeft = inner.left();
-    if (!m_panel.letter.empty()) {
-        const QString letter = QStringLiteral("(%1)").arg(QString::fromStdString(m_panel.letter));
-        pieces.push_back({QRectF(titleLeft, top, right - titleLeft, m_style.lineHeight()),
-                          Qt::AlignLeft | Qt::AlignVCenter, letter, m_style.font(1.0, true), m_style.text});
-        titleLeft += m_style.textWidth(letter + QLatin1Char(' '), 1.0, true);
-    }
-    if (!m_panel.title.empty()) {
-        const QString title = QString::fromStdString(m_panel.title);
-        pieces.push_back({QRectF(titleLeft, top, right - titleLeft, m_style.lineHeight()),
-                          Qt::AlignLeft | Qt::AlignVCenter, title,
-                          m_style.font(fittingScale(title, right - titleLeft, 1.0, m_style)), m_style.text});
-    }
-    m_title->setPieces(std::move(pieces));
+    const auto add = [&](double from, double above, const QString& text, double scale, bool bold, double height = 1) {
+        const double fitting = bold ? scale : fittingScale(text, right - from, scale, m_style);
+        pieces.push_back({QRectF(from, above, right - from, m_style.lineHeight(height)),
+                          Qt::AlignLeft | Qt::AlignVCenter, bold ? text : elided(text, right - from, fitting, m_style),
+                          m_style.font(fitting, bold), m_style.text});
+    };
+    const double titleLeft = left + m_style.textWidth(letter(), 1.0, true);
+    if (!m_panel.letter.empty())
+        add(left, top, letter(), 1.0, true);
+    if (!m_panel.title.empty())
+        add(titleLeft, top, QString::fromStdString(m_panel.title), m_titleScale, false);
+    if (!m_panel.subtitle.empty())
+        add(left, top + m_style.lineHeight(), QString::fromStdString(m_panel.subtitle), kSubtitleScale, false,
+            kSubtitleScale);
+    return pieces;
 }
 
 } // namespace kvviz::plot

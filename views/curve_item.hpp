@@ -19,6 +19,9 @@ public:
     void place(const QRectF& rect, QSizeF canvas);
     /// The data area itself, with title above and axes below and to the left of it; which of the axes' texts are drawn.
     void placeAxes(const QRectF& inner, QSizeF canvas, bool yTexts, bool xLabel);
+    /// Size of the title at which it fits, at most 1; several panels look better with one size for all.
+    [[nodiscard]] double titleScale(double width) const;
+    void setTitleScale(double scale) { m_titleScale = scale; }
     [[nodiscard]] double leftMargin() const;
     [[nodiscard]] double topMargin() const;
     [[nodiscard]] double bottomMargin(bool xLabel) const;
@@ -28,9 +31,13 @@ public:
 private:
     QCPGraph* addGraph(const QVector<double>& x, const std::vector<double>& y);
     void addBand(const CurveSeries& series);
+    void addBandRun(const CurveSeries& series, std::size_t begin, std::size_t end);
     void addErrorBars(const CurveSeries& series, QCPGraph* points);
     void setUpAxes();
+    void setUpScale(QCPAxis* x, QCPAxis* y);
     [[nodiscard]] double yLabelWidth() const;
+    [[nodiscard]] QString letter() const;
+    [[nodiscard]] std::vector<TextPiece> heading(double left, double top, double right) const;
 
     QCustomPlot* m_plot;
     QCPLayoutInset* m_layout;
@@ -38,6 +45,7 @@ private:
     TextBlock* m_title;
     CurvePanel m_panel;
     PlotStyle m_style;
+    double m_titleScale = 1;
     std::vector<QPointer<QCPAbstractPlottable>> m_plottables;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Everything that a figure shows, as plain values: made by the builders (map_data, curve_data, method_data), drawn by
-// the items, written to the sidecar. What is not in here is not in the picture.
+// Everything that a figure shows, as plain values: made by the builders (map_data, curve_data, method_data, delta_data,
+// prediction_data), drawn by the items, written to the sidecar. What is not in here is not in the picture.
 #pragma once
 
 #include "core/capture_info.hpp"
@@ -18,7 +18,7 @@ namespace kvviz::plot {
 
 /// Where the numbers of a capture or results file come from.
 struct Provenance {
-    std::string file, group, kind; ///< kind: "capture" or "results"
+    std::string file, group, kind; ///< kind: "capture", "results" or "prediction check"
     std::string modelName, modelSha256, task, id, tier, created, creator, commandLine;
     std::int64_t nPrompt = 0, nGenerated = 0;
 };
@@ -64,16 +64,27 @@ struct CurveSeries {
     std::vector<double> x, y;
     std::vector<double> low, high; ///< band; empty: none
     int color = 0;                 ///< index into the palette
+    double shade = -1;             ///< in [0, 1]: place on an ordered scale, pale to dark, in place of the palette
     bool dashed = false, markers = false;
+    bool hollow = false;    ///< markers without a filling: numbers of another origin
+    bool named = true;      ///< false: no entry in the legend
     bool reference = false; ///< drawn thin and grey: a bound (full cache), or dotted when `dashed` (an oracle)
     bool line = true;       ///< false: points only, with the band as error bars
+    bool whiskers = false;  ///< error bars on a line, too
+    double shift = 0;       ///< points with an interval are drawn this much beside x, so that none hides another
     std::string method;     ///< specification of the method drawn; may be empty
     std::int64_t samples = 0; ///< prompts behind the point that has fewest; 0: not counted
+    std::string origin;       ///< where numbers that were not measured come from; for the sidecar
+    std::vector<std::string> remarks; ///< one a point, or none; for the sidecar
 };
 
 struct CurvePanel {
     std::string letter, title, xLabel, yLabel;
+    std::string subtitle; ///< a line of results below the title
     bool logX = false, logY = false;
+    bool falling = false;  ///< x from its largest value on the left to the smallest
+    bool zeroLine = false; ///< across the panel at y = 0
+    double xStep = 0;      ///< between ticks of a linear x axis; 0: as there is room
     double xLow = 0, xHigh = 1, yLow = 0, yHigh = 1;
     std::vector<CurveSeries> series;
 };
@@ -82,6 +93,7 @@ struct CurvePanel {
 struct LegendNote {
     std::string text;
     bool dashed = false;
+    bool hollow = false; ///< with a marker that has no filling
 };
 
 struct CurveFigure {
@@ -89,6 +101,8 @@ struct CurveFigure {
     std::vector<LegendNote> legendNotes;
     std::vector<std::string> notes; ///< small print
     bool shared = false; ///< small multiples: panels share their axes, each has its legend; references have one for all
+    bool oneLegend = false; ///< small multiples with one legend for all that they show
+    int together = 0;       ///< small multiples: so many that follow each other should make whole rows; 0: no wish
 };
 
 /// What the data hold and the figure does not show.

@@ -90,7 +90,7 @@ QByteArray renderPng(FigureScene& scene, const ExportOptions& options)
     if (image.isNull())
         throw Error(ErrorCode::usage,
                     "a picture of this size does not fit into memory; use a smaller --width or --dpi");
-    image.fill(Qt::white);
+    image.fill(scene.background());
     image.setDotsPerMeterX(qRound(options.dpi / kMmPerInch * 1000));
     image.setDotsPerMeterY(image.dotsPerMeterX());
     QCPPainter painter(&image);
@@ -151,7 +151,7 @@ void checkExport(const ExportOptions& options)
 QByteArray renderFigure(const Figure& figure, const ExportOptions& options)
 {
     const double unitsPerMm = kExportUnitsPerInch / kMmPerInch;
-    FigureScene scene(figure, PlotStyle::paper(options.fontPt > 0 ? options.fontPt : 7.5),
+    FigureScene scene(figure, PlotStyle::paper(options.fontPt > 0 ? options.fontPt : 7.5, options.dark),
                       std::round(resolvedWidth(figure, options) * unitsPerMm),
                       std::round(options.heightMm * unitsPerMm), options.dpi);
     switch (formatOf(options.path)) {

@@ -20,6 +20,7 @@ struct ExportOptions {
     double dpi = 300;           ///< of PNG and of rasters inside vector files
     double fontPt = 0;          ///< 0: 7.5
     bool force = false, sidecar = true;
+    bool dark = false; ///< light on dark, for slides
     std::string creator, commandLine;
 };
 

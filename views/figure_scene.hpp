@@ -21,6 +21,7 @@ public:
     FigureScene(const Figure& figure, const PlotStyle& style, double width, double height, double rasterDpi);
 
     [[nodiscard]] QSizeF size() const { return m_size; }
+    [[nodiscard]] QColor background() const { return m_style.background; }
     void paint(QCPPainter* painter);
     [[nodiscard]] QCustomPlot& plot() { return *m_plot; }
 

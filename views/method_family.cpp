@@ -9,8 +9,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <set>
 
 namespace kvviz::plot {
@@ -50,6 +52,8 @@ std::string labelOf(const std::string& name, const std::string& variant)
     return title + " (" + variant + ")";
 }
 
+bool isOracleName(const std::string& method) { return method.starts_with("oracle"); }
+
 /// Where the class of a method does not tell.
 const std::map<std::string, MethodFamily, std::less<>> kByName{
     {"fullkv", MethodFamily::bounds},
@@ -71,13 +75,13 @@ const std::map<std::string, MethodFamily, std::less<>> kByName{
 };
 
 /// What the file holds, each once, in its order.
-std::vector<std::string> specificationsIn(const std::vector<ReplayRecord>& records)
+std::vector<std::string> eachOnce(const std::vector<std::string>& specifications)
 {
     std::vector<std::string> found;
     std::set<std::string> seen;
-    for (const ReplayRecord& record : records)
-        if (std::string specification = methodSpecification(record); seen.insert(specification).second)
-            found.push_back(std::move(specification));
+    for (const std::string& specification : specifications)
+        if (seen.insert(specification).second)
+            found.push_back(specification);
     return found;
 }
 
@@ -88,16 +92,16 @@ std::vector<std::string> specificationsIn(const std::vector<ReplayRecord>& recor
     for (const std::string& name : held)
         list += (list.empty() ? "" : "; ") + name;
     throw core::Error(core::ErrorCode::usage,
-                      fmt::format("--methods: the results hold no replay of '{}'{}; they hold {}", specification,
+                      fmt::format("--methods: the results hold nothing of '{}'{}; they hold {}", specification,
                                   near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), list));
 }
 
 /// Name and values of a specification that is written otherwise than the results have it ("kivi:bits=4,group=32").
-bool meansThis(const std::string& specification, const ReplayRecord& record)
+bool meansThis(const std::string& specification, const MethodName& name)
 {
     try {
         const std::unique_ptr<compress::Method> method = compress::makeMethod(specification);
-        return method->info().name == record.method && method->params().json() == record.params;
+        return method->info().name == name.method && method->params().json() == name.params;
     } catch (const core::Error&) {
         return false; // a method of another version may still be in the results, under the name it had
     }
@@ -130,15 +134,15 @@ std::string familyTitle(MethodFamily family)
     return "Other methods";
 }
 
-MethodFamily familyOf(const ReplayRecord& record)
+MethodFamily familyOf(const MethodName& name)
 {
-    if (const auto named = kByName.find(record.method); named != kByName.end())
+    if (const auto named = kByName.find(name.method); named != kByName.end())
         return named->second;
-    if (partsOf(record.method).size() > 1)
+    if (partsOf(name.method).size() > 1)
         return MethodFamily::quantized;
-    if (isOracle(record))
+    if (isOracleName(name.method))
         return MethodFamily::bounds;
-    const compress::MethodInfo* info = infoOf(record.method);
+    const compress::MethodInfo* info = infoOf(name.method);
     if (!info)
         return MethodFamily::other;
     const std::string& klass = info->klass;
@@ -151,49 +155,47 @@ MethodFamily familyOf(const ReplayRecord& record)
     return klass.find('T') != std::string::npos ? MethodFamily::withoutAttention : MethodFamily::equalBudgets;
 }
 
-std::string methodLabel(const ReplayRecord& record)
+std::string methodLabel(const MethodName& name)
 {
-    const std::vector<std::string> names = partsOf(record.method);
+    const std::vector<std::string> names = partsOf(name.method);
     if (names.size() == 1)
-        return labelOf(record.method, record.variant);
-    const std::vector<std::string> variants = partsOf(record.variant);
+        return labelOf(name.method, name.variant);
+    const std::vector<std::string> variants = partsOf(name.variant);
     std::string label;
     for (std::size_t i = 0; i < names.size(); ++i)
         label += (i > 0 ? " + " : "") + labelOf(names[i], i < variants.size() ? variants[i] : "");
     return label;
 }
 
-std::string methodSpecification(const ReplayRecord& record)
-{
-    return compress::specificationOf(record.method, record.variant);
-}
+std::string methodSpecification(const MethodName& name) { return compress::specificationOf(name.method, name.variant); }
 
-bool isOracle(const ReplayRecord& record) { return record.method.starts_with("oracle"); }
+bool isOracle(const ReplayRecord& record) { return isOracleName(record.method); }
 
-std::vector<ReplayRecord> recordsOf(const std::vector<ReplayRecord>& records,
-                                    const std::vector<std::string>& specifications)
+std::vector<std::size_t> placesOf(const std::vector<MethodName>& names, const std::vector<std::string>& specifications)
 {
+    std::vector<std::size_t> chosen(names.size());
+    std::iota(chosen.begin(), chosen.end(), std::size_t{0});
     const bool all = std::find(specifications.begin(), specifications.end(), "all") != specifications.end();
     if (all || specifications.empty())
-        return records;
-    const std::vector<std::string> held = specificationsIn(records);
-    std::vector<ReplayRecord> chosen;
+        return chosen;
+    std::vector<std::string> typed;
+    std::transform(names.begin(), names.end(), std::back_inserter(typed), methodSpecification);
+    const std::vector<std::string> held = eachOnce(typed);
+    chosen.clear();
     std::set<std::string> taken;
     for (const std::string& specification : specifications) {
         const bool exact = std::find(held.begin(), held.end(), specification) != held.end();
         bool found = false;
-        for (const std::string& name : held) {
-            const auto first = std::find_if(records.begin(), records.end(), [&](const ReplayRecord& record) {
-                return methodSpecification(record) == name;
-            });
-            if (exact ? name != specification : !meansThis(specification, *first))
+        for (const std::string& one : held) {
+            const auto first = static_cast<std::size_t>(std::find(typed.begin(), typed.end(), one) - typed.begin());
+            if (exact ? one != specification : !meansThis(specification, names[first]))
                 continue;
             found = true;
-            if (!taken.insert(name).second)
+            if (!taken.insert(one).second)
                 continue;
-            for (const ReplayRecord& record : records)
-                if (methodSpecification(record) == name)
-                    chosen.push_back(record);
+            for (std::size_t i = first; i < typed.size(); ++i)
+                if (typed[i] == one)
+                    chosen.push_back(i);
         }
         if (!found)
             refuse(specification, held);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// How a replayed method is called in a figure, and among which others it is drawn.
+// How a method of a replay or an evaluation is called in a figure, and among which others it is drawn.
 #pragma once
 
 #include "core/io/results.hpp"
@@ -25,20 +25,44 @@ enum class MethodFamily : std::uint8_t {
 };
 
 [[nodiscard]] std::string familyTitle(MethodFamily family);
-/// From the classes that the registry gives a method, by name where they do not tell.
-[[nodiscard]] MethodFamily familyOf(const io::ReplayRecord& record);
 
+/// A method as records have it; params: JSON object of the resolved parameters.
+struct MethodName {
+    std::string method, variant, params;
+
+    MethodName() = default;
+    template <typename Record>
+        requires requires(const Record& r) { r.method, r.variant, r.params; }
+    MethodName(const Record& record) : method(record.method), variant(record.variant), params(record.params)
+    {
+        // Not explicit: a record stands for its method.
+    }
+};
+
+/// From the classes that the registry gives a method, by name where they do not tell.
+[[nodiscard]] MethodFamily familyOf(const MethodName& name);
 /// "SnapKV (factory) + KIVI"
-[[nodiscard]] std::string methodLabel(const io::ReplayRecord& record);
+[[nodiscard]] std::string methodLabel(const MethodName& name);
 /// As it is typed: "snapkv:factory+kivi".
-[[nodiscard]] std::string methodSpecification(const io::ReplayRecord& record);
+[[nodiscard]] std::string methodSpecification(const MethodName& name);
 
 [[nodiscard]] bool isOracle(const io::ReplayRecord& record);
 
-/// The records of these methods, method by method in the order asked for; all of them when `specifications` is empty or
-/// says "all". A specification means what has its name, or the same values of all parameters. Throws Error(usage),
-/// naming what there is, for one that no record fits.
-[[nodiscard]] std::vector<io::ReplayRecord> recordsOf(const std::vector<io::ReplayRecord>& records,
-                                                      const std::vector<std::string>& specifications);
+/// Places of the records of these methods, method by method in the order asked for; all of them when `specifications`
+/// is empty or says "all". A specification means what has its name, or the same values of all parameters. Throws
+/// Error(usage), naming what there is, for one that no record fits.
+[[nodiscard]] std::vector<std::size_t> placesOf(const std::vector<MethodName>& names,
+                                                const std::vector<std::string>& specifications);
+
+/// The records themselves, of replays or of evaluations.
+template <typename Record>
+[[nodiscard]] std::vector<Record> recordsOf(const std::vector<Record>& records,
+                                            const std::vector<std::string>& specifications)
+{
+    std::vector<Record> chosen;
+    for (const std::size_t place : placesOf({records.begin(), records.end()}, specifications))
+        chosen.push_back(records[place]);
+    return chosen;
+}
 
 } // namespace kvviz::plot

@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/plot_style.hpp"
 
+#include "core/color_map.hpp"
+
 #include <QFontDatabase>
 #include <QFontMetricsF>
 
@@ -35,7 +37,7 @@ double frameWidth(const PlotStyle& style) { return std::max(1.0, style.units(kFr
 
 } // namespace
 
-PlotStyle PlotStyle::paper(double fontPt)
+PlotStyle PlotStyle::paper(double fontPt, bool dark)
 {
     PlotStyle style;
     style.fontPt = fontPt;
@@ -48,7 +50,22 @@ PlotStyle PlotStyle::paper(double fontPt)
     style.masked = QColor(0xed, 0xed, 0xed);
     style.boundary = QColor(0x9a, 0x9a, 0x9a);
     style.sink = QColor(0xd5, 0x5e, 0x00);
+    if (dark)
+        style.makeDark(QColor(0x1e, 0x1e, 0x21));
     return style;
+}
+
+void PlotStyle::makeDark(const QColor& base)
+{
+    dark = true;
+    background = base;
+    text = QColor(0xe6, 0xe6, 0xe6);
+    subtle = QColor(0xb0, 0xb0, 0xb0);
+    axis = QColor(0xc0, 0xc0, 0xc0);
+    grid = QColor(0x3c, 0x3c, 0x40);
+    masked = QColor(0x3a, 0x3a, 0x3e);
+    boundary = QColor(0x7a, 0x7a, 0x80);
+    sink = QColor(0xff, 0x8c, 0x3a);
 }
 
 PlotStyle PlotStyle::screen(const QPalette& palette, double dotsPerInch, double fontPt)
@@ -57,17 +74,8 @@ PlotStyle PlotStyle::screen(const QPalette& palette, double dotsPerInch, double 
     style.unitsPerPoint = dotsPerInch / 72.0;
     style.tokenScale = 0.85;
     style.spread = 1.5;
-    style.dark = palette.color(QPalette::Window).lightnessF() < 0.5;
-    if (!style.dark)
-        return style;
-    style.background = palette.color(QPalette::Base);
-    style.text = QColor(0xe6, 0xe6, 0xe6);
-    style.subtle = QColor(0xb0, 0xb0, 0xb0);
-    style.axis = QColor(0xc0, 0xc0, 0xc0);
-    style.grid = QColor(0x3c, 0x3c, 0x40);
-    style.masked = QColor(0x3a, 0x3a, 0x3e);
-    style.boundary = QColor(0x7a, 0x7a, 0x80);
-    style.sink = QColor(0xff, 0x8c, 0x3a);
+    if (palette.color(QPalette::Window).lightnessF() < 0.5)
+        style.makeDark(palette.color(QPalette::Base));
     return style;
 }
 
@@ -102,19 +110,43 @@ QColor seriesColor(int index, const PlotStyle& style)
     return color == Qt::black ? QColor(Qt::white) : color.lighter(130);
 }
 
-QCPScatterStyle seriesMarker(int index, const PlotStyle& style)
+QColor shadeColor(double shade, const PlotStyle& style)
+{
+    const auto& table = core::colorTable(core::ColorMap::viridis); // dark to bright
+    const double from = style.dark ? 70 : 205, to = style.dark ? 250 : 15;
+    const core::Rgb color = table[static_cast<std::size_t>(std::lround(from + std::clamp(shade, 0.0, 1.0) * (to - from)))];
+    return {color.red, color.green, color.blue};
+}
+
+QCPScatterStyle seriesMarker(int index, const QColor& color, bool hollow, const PlotStyle& style)
 {
     using Shape = QCPScatterStyle;
     static constexpr std::array<Shape::ScatterShape, 9> shapes{
         Shape::ssDisc,  Shape::ssSquare, Shape::ssTriangle, Shape::ssDiamond, Shape::ssTriangleInverted,
         Shape::ssCross, Shape::ssPlus,   Shape::ssCircle,   Shape::ssStar};
-    const QColor color = seriesColor(index, style);
-    QCPScatterStyle marker(shapes[static_cast<std::size_t>(index) % shapes.size()], style.pen(color, 0.7),
-                           QBrush(color), style.units(3.6));
-    if (marker.shape() == Shape::ssCircle)
+    Shape::ScatterShape shape = shapes[static_cast<std::size_t>(index) % shapes.size()];
+    if (hollow && shape == Shape::ssDisc) // always filled
+        shape = Shape::ssCircle;
+    QCPScatterStyle marker(shape, style.pen(color, 0.7), QBrush(color), style.units(3.6));
+    if (hollow || marker.shape() == Shape::ssCircle)
         marker.setBrush(QBrush(style.background));
     return marker;
 }
+
+namespace {
+
+/// Minus signs as long as plus signs.
+class NumberTicker : public QCPAxisTicker {
+protected:
+    QString getTickLabel(double tick, const QLocale& locale, QChar format, int precision) override
+    {
+        return QCPAxisTicker::getTickLabel(tick, locale, format, precision).replace(QLatin1Char('-'), QChar(0x2212));
+    }
+};
+
+} // namespace
+
+QSharedPointer<QCPAxisTicker> numberTicker() { return QSharedPointer<NumberTicker>::create(); }
 
 void styleAxis(QCPAxis* axis, const PlotStyle& style)
 {

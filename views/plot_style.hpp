@@ -26,8 +26,8 @@ struct PlotStyle {
     bool dark = false;
     QColor background, text, subtle, axis, grid, masked, boundary, sink;
 
-    /// Light, for paper; fontPt as printed.
-    [[nodiscard]] static PlotStyle paper(double fontPt = 7.5);
+    /// For exports, light (paper) or dark (slides); fontPt as printed.
+    [[nodiscard]] static PlotStyle paper(double fontPt = 7.5, bool dark = false);
     /// Follows the palette of a window (dark or light by its lightness); `dotsPerInch` is the screen's logical one.
     [[nodiscard]] static PlotStyle screen(const QPalette& palette, double dotsPerInch, double fontPt = 9.0);
 
@@ -36,13 +36,22 @@ struct PlotStyle {
     [[nodiscard]] QPen pen(const QColor& color, double widthPt, Qt::PenStyle line = Qt::SolidLine) const;
     [[nodiscard]] double lineHeight(double scale = 1.0) const;
     [[nodiscard]] double textWidth(const QString& text, double scale = 1.0, bool bold = false) const;
+
+private:
+    void makeDark(const QColor& base);
 };
 
 /// Okabe-Ito colours, told apart with every kind of colour vision; they come round again after kSeriesColors, markers
 /// after 9.
 inline constexpr int kSeriesColors = 8;
 [[nodiscard]] QColor seriesColor(int index, const PlotStyle& style);
-[[nodiscard]] QCPScatterStyle seriesMarker(int index, const PlotStyle& style);
+/// Shapes of markers in the order of series, in any colour.
+[[nodiscard]] QCPScatterStyle seriesMarker(int index, const QColor& color, bool hollow, const PlotStyle& style);
+/// Of an ordered scale (viridis without what the background would hide): 0 is nearest to the background, 1 farthest.
+[[nodiscard]] QColor shadeColor(double shade, const PlotStyle& style);
+
+/// Of linear axes that may have negative values.
+[[nodiscard]] QSharedPointer<QCPAxisTicker> numberTicker();
 
 /// Label, tick and line settings of an axis in this style.
 void styleAxis(QCPAxis* axis, const PlotStyle& style);

@@ -84,17 +84,24 @@ Json panelJson(const CurvePanel& panel)
             entry["method"] = series.method;
         if (series.samples > 0)
             entry["prompts"] = series.samples;
+        if (!series.origin.empty())
+            entry["published"] = series.origin;
         entry["x"] = numbers(series.x);
         entry["y"] = numbers(series.y);
         if (!series.low.empty()) {
             entry["low"] = numbers(series.low);
             entry["high"] = numbers(series.high);
         }
+        if (!series.remarks.empty())
+            entry["remarks"] = series.remarks;
         list.push_back(std::move(entry));
     }
-    return Json{{"letter", panel.letter},  {"title", panel.title}, {"x_label", panel.xLabel},
-                {"y_label", panel.yLabel}, {"log_x", panel.logX},  {"log_y", panel.logY},
-                {"series", std::move(list)}};
+    Json json{{"letter", panel.letter}, {"title", panel.title}};
+    if (!panel.subtitle.empty())
+        json["subtitle"] = panel.subtitle;
+    json.update({{"x_label", panel.xLabel}, {"y_label", panel.yLabel}, {"log_x", panel.logX}, {"log_y", panel.logY}});
+    json["series"] = std::move(list);
+    return json;
 }
 
 Json sourceJson(const Provenance& source)

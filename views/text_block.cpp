@@ -35,6 +35,11 @@ double fittingScale(const QString& text, double width, double scale, const PlotS
     return needed <= width ? scale : std::max(least, 0.99 * scale * width / needed);
 }
 
+QString elided(const QString& text, double width, double scale, const PlotStyle& style)
+{
+    return QFontMetricsF(style.font(scale)).elidedText(text, Qt::ElideRight, width);
+}
+
 double wrappedHeight(const QString& text, const QFont& font, double width)
 {
     if (text.isEmpty())
@@ -42,13 +47,19 @@ double wrappedHeight(const QString& text, const QFont& font, double width)
     return QFontMetricsF(font).boundingRect(QRectF(0, 0, width, 1e6), Qt::TextWordWrap, text).height();
 }
 
+QColor colorOf(const CurveSeries& series, const PlotStyle& style)
+{
+    return series.shade >= 0 ? shadeColor(series.shade, style) : seriesColor(series.color, style);
+}
+
 QPen seriesPen(const CurveSeries& series, const PlotStyle& style)
 {
     if (series.reference)
         return style.pen(style.subtle, 0.7 * style.spread, series.dashed ? Qt::DotLine : Qt::SolidLine);
-    const Qt::PenStyle whole =
-        series.color < kSeriesColors ? Qt::SolidLine : Qt::DashDotLine; // colours come round again
-    return style.pen(seriesColor(series.color, style), (series.dashed ? 0.8 : 1.0) * style.spread,
+    const Qt::PenStyle whole = series.shade >= 0 || series.color < kSeriesColors ? Qt::SolidLine
+                               : series.color < 2 * kSeriesColors ? Qt::DashDotLine // colours come round again
+                                                                  : Qt::DashDotDotLine;
+    return style.pen(colorOf(series, style), (series.dashed ? 0.8 : 1.0) * style.spread,
                      series.dashed ? Qt::DashLine : whole);
 }
 
@@ -56,7 +67,7 @@ QCPScatterStyle markerOf(const CurveSeries& series, const PlotStyle& style)
 {
     if (!series.markers)
         return {};
-    QCPScatterStyle marker = seriesMarker(series.color, style);
+    QCPScatterStyle marker = seriesMarker(series.color, colorOf(series, style), series.hollow, style);
     if (series.reference) {
         marker.setPen(style.pen(style.subtle, 0.7));
         marker.setBrush(QBrush(style.subtle));
@@ -73,7 +84,7 @@ void LegendBlock::addEntry(const CurveSeries& series)
 void LegendBlock::setEntries(const CurvePanel& panel, Which which, const PlotStyle& style)
 {
     m_style = style;
-    m_centred = false;
+    m_flow = Flow::left;
     m_scale = kScale;
     m_entries.clear();
     m_notes.clear();
@@ -85,27 +96,45 @@ void LegendBlock::setEntries(const CurvePanel& panel, Which which, const PlotSty
 void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
 {
     m_style = style;
-    m_centred = true;
+    m_flow = Flow::centred;
     m_scale = kScale;
     m_entries.clear();
     m_notes.clear();
     std::set<std::string> seen;
     for (const CurvePanel& panel : figure.panels)
         for (const CurveSeries& series : panel.series)
-            if (!series.name.empty() && seen.insert(series.name).second)
+            if (series.named && !series.name.empty() && seen.insert(series.name).second)
                 addEntry(series);
     for (const LegendNote& note : figure.legendNotes)
         m_notes.push_back({QString::fromStdString(note.text),
                            style.pen(style.subtle, 0.9 * style.spread, note.dashed ? Qt::DashLine : Qt::SolidLine),
-                           QCPScatterStyle()});
+                           note.hollow ? seriesMarker(0, style.subtle, true, style) : QCPScatterStyle()});
 }
 
 double LegendBlock::entryWidth(const Entry& entry) const
 {
-    return m_style.textWidth(entry.text, m_scale) + m_style.units(kSamplePt + kGapPt + kEntryGapPt);
+    double text = m_style.textWidth(entry.text, m_scale);
+    if (m_flow == Flow::columns) // of series; notes have rows of their own
+        for (const Entry& other : m_entries)
+            text = std::max(text, m_style.textWidth(other.text, m_scale));
+    return text + m_style.units(kSamplePt + kGapPt + kEntryGapPt);
 }
 
 std::vector<LegendBlock::Row> LegendBlock::rows(double width) const
+{
+    std::vector<Row> best = filledRows(width);
+    if (m_flow != Flow::centred)
+        return best;
+    for (double narrower = 0.97 * width; narrower > width / 3; narrower -= 0.03 * width) {
+        std::vector<Row> even = filledRows(narrower);
+        if (even.size() > best.size())
+            break;
+        best = std::move(even);
+    }
+    return best;
+}
+
+std::vector<LegendBlock::Row> LegendBlock::filledRows(double width) const
 {
     std::vector<Row> rows;
     for (const auto* entries : {&m_entries, &m_notes}) {
@@ -129,6 +158,9 @@ void LegendBlock::fitTo(double width)
     for (const auto* entries : {&m_entries, &m_notes})
         for (const Entry& entry : *entries)
             m_scale = std::min(m_scale, fittingScale(entry.text, room, kScale, m_style));
+    for (auto* entries : {&m_entries, &m_notes})
+        for (Entry& entry : *entries)
+            entry.text = elided(entry.text, room, m_scale, m_style);
 }
 
 double LegendBlock::heightForWidth(double width) const
@@ -143,7 +175,7 @@ void LegendBlock::draw(QCPPainter* painter)
     painter->setFont(m_style.font(m_scale));
     for (const Row& row : rows(m_rect.width())) {
         const double free = std::max(0.0, m_rect.width() - row.width + m_style.units(kEntryGapPt));
-        double x = m_rect.left() + (m_centred ? free / 2 : 0.0);
+        double x = m_rect.left() + (m_flow == Flow::centred ? free / 2 : 0.0);
         for (const Entry* entry : row.entries) {
             drawEntry(painter, *entry, QPointF(x, y + height / 2));
             x += entryWidth(*entry);

@@ -37,6 +37,9 @@ private:
 /// A size of text of at most `scale` at which it is no wider than `width`, as far as it stays legible.
 [[nodiscard]] double fittingScale(const QString& text, double width, double scale, const PlotStyle& style);
 
+/// `text`, its end left out if it is wider than `width` at `scale`.
+[[nodiscard]] QString elided(const QString& text, double width, double scale, const PlotStyle& style);
+
 /// Height of `text` broken into lines at `width`.
 [[nodiscard]] double wrappedHeight(const QString& text, const QFont& font, double width);
 
@@ -48,7 +51,11 @@ public:
     /// Of one panel, flush left: all series, only the references (grey), or only the others.
     enum class Which : std::uint8_t { all, references, others };
     void setEntries(const CurvePanel& panel, Which which, const PlotStyle& style);
-    /// Makes the text smaller, if the longest entry would not fit into `width` otherwise.
+    /// Rows flush left, in the middle and as even as they can be, or entries below each other.
+    enum class Flow : std::uint8_t { left, centred, columns };
+    void setFlow(Flow flow) { m_flow = flow; }
+    /// Makes the text smaller, if the longest entry would not fit into `width` otherwise, and cuts it if that is not
+    /// enough.
     void fitTo(double width);
     [[nodiscard]] double heightForWidth(double width) const;
     void place(const QRectF& rect) { m_rect = rect; }
@@ -69,17 +76,20 @@ private:
         double width = 0;
     };
     [[nodiscard]] double entryWidth(const Entry& entry) const;
+    [[nodiscard]] std::vector<Row> filledRows(double width) const; ///< each with what it has room for
     [[nodiscard]] std::vector<Row> rows(double width) const;
     void drawEntry(QCPPainter* painter, const Entry& entry, QPointF left) const;
 
     PlotStyle m_style;
     std::vector<Entry> m_entries, m_notes;
     QRectF m_rect;
-    bool m_centred = true;
+    Flow m_flow = Flow::centred;
     double m_scale = kScale;
     static constexpr double kScale = 0.9;
 };
 
+/// Colour of a series: of the palette, or a shade.
+[[nodiscard]] QColor colorOf(const CurveSeries& series, const PlotStyle& style);
 /// Pen of a series' line.
 [[nodiscard]] QPen seriesPen(const CurveSeries& series, const PlotStyle& style);
 /// Marker of its points, none for a series without.

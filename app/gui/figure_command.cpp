@@ -3,6 +3,7 @@
 // `kvviz figure`: options to requests, files to figure data, figure to file. Nothing here needs a display.
 #include "app/commands.hpp"
 #include "app/console.hpp"
+#include "app/gui/eval_figures.hpp"
 #include "app/output.hpp"
 #include "core/error.hpp"
 #include "core/io/capture_reader.hpp"
@@ -15,6 +16,7 @@
 #include "views/method_data.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -30,7 +32,7 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 
-const std::vector<std::string> kFigures{"heatmap", "cumulative", "tasks", "methods"};
+const std::vector<std::string> kFigures{"heatmap", "cumulative", "tasks", "methods", "delta", "predicted"};
 constexpr std::size_t kMostPanels = 12;
 
 bool isResults(const std::string& file) { return file.ends_with(".kvres.h5"); }
@@ -51,16 +53,6 @@ std::optional<core::Span> parseSpan(const std::string& text, std::string_view op
     return core::Span{first, last + 1};
 }
 
-std::optional<std::pair<double, double>> parseRange(const std::string& text)
-{
-    if (text.empty())
-        return std::nullopt;
-    const auto numbers = parseNumberList(text, "--range");
-    if (numbers.size() != 2)
-        throw Error(ErrorCode::usage, fmt::format("--range '{}' must be two numbers such as 0.001,1", text));
-    return std::pair{numbers[0], numbers[1]};
-}
-
 plot::MapRequest mapRequest(const FigureOptions& options)
 {
     plot::MapRequest request;
@@ -69,7 +61,7 @@ plot::MapRequest mapRequest(const FigureOptions& options)
     request.pooling = options.pooling == "mean" ? io::Pooling::mean : io::Pooling::max;
     request.colors = core::colorMapFromName(options.colors);
     request.logarithmic = options.scale != "linear";
-    request.range = parseRange(options.range);
+    request.range = parseRange(options.range, "0.001,1");
     request.axes = options.axes == "token"      ? plot::AxisMode::token
                    : options.axes == "position" ? plot::AxisMode::position
                                                 : plot::AxisMode::automatic;
@@ -182,14 +174,7 @@ plot::Figure methods(const FigureOptions& options)
                                     "wrote",
                                     file));
         const auto part = io::readReplayResults(file, false);
-        plot::Provenance source;
-        source.kind = "results";
-        source.file = std::filesystem::path(file).filename().string();
-        if (!part.empty()) {
-            source.modelName = part.front().modelName;
-            source.task = part.front().task;
-        }
-        sources.push_back(source);
+        sources.push_back(resultsSource(file, part));
         records.insert(records.end(), part.begin(), part.end());
     }
     plot::MethodRequest request;
@@ -209,13 +194,27 @@ plot::Figure build(const FigureOptions& options, const CommonOptions& common)
         return cumulative(options, common);
     if (options.name == "methods")
         return methods(options);
+    if (options.name == "delta")
+        return deltaFigure(options);
+    if (options.name == "predicted")
+        return predictedFigure(options);
     const std::string near = core::nearestName(options.name, kFigures);
     throw Error(ErrorCode::usage,
-                fmt::format("there is no figure '{}'{}; known: heatmap, cumulative, tasks, methods", options.name,
-                            near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near)));
+                fmt::format("there is no figure '{}'{}; known: {}", options.name,
+                            near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(kFigures, ", ")));
 }
 
 } // namespace
+
+std::optional<std::pair<double, double>> parseRange(const std::string& text, std::string_view example)
+{
+    if (text.empty())
+        return std::nullopt;
+    const auto numbers = parseNumberList(text, "--range");
+    if (numbers.size() != 2)
+        throw Error(ErrorCode::usage, fmt::format("--range '{}' must be two numbers such as {}", text, example));
+    return std::pair{numbers[0], numbers[1]};
+}
 
 int runFigure(const FigureOptions& options, const CommonOptions& common)
 {
@@ -226,6 +225,7 @@ int runFigure(const FigureOptions& options, const CommonOptions& common)
     target.dpi = options.dpi;
     target.fontPt = options.fontSizePt;
     target.force = options.force;
+    target.dark = options.theme == "dark";
     target.sidecar = !options.noSidecar;
     target.creator = creatorName();
     target.commandLine = common.commandLine;

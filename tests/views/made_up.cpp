@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "tests/views/made_up.hpp"
 
+#include "compress/method.hpp"
+#include "core/bootstrap.hpp"
 #include "core/hash_random.hpp"
 
 #include <algorithm>
@@ -153,6 +155,78 @@ std::vector<io::ReplayRecord> madeUpRecords(int prompts)
                 record.meanOutputError = 1.2 * record.meanLost;
                 records.push_back(record);
             }
+    return records;
+}
+
+namespace {
+
+/// A prompt's score at a ratio: right with the full cache for a part of them, and more of those wrong as less is kept.
+double madeUpScore(const EvalTask& task, std::int64_t prompt, double loss, std::uint64_t salt)
+{
+    const auto id = static_cast<std::uint64_t>(prompt);
+    const bool base = noise(id, static_cast<std::uint64_t>(task.prompts), 11) < task.base;
+    const bool lost = noise(id, salt, 12) < std::min(0.98, loss);
+    const bool found = noise(id, salt, 13) < 0.04;
+    return (base && !lost) || (!base && found && loss > 0) ? 1.0 : 0.0;
+}
+
+double meanOf(const std::vector<double>& values)
+{
+    double sum = 0;
+    for (const double value : values)
+        sum += value;
+    return sum / static_cast<double>(values.size());
+}
+
+io::EvalRecord madeUpEvaluation(const EvalTask& task, const std::string& specification, double ratio)
+{
+    const auto method = compress::makeMethod(specification);
+    io::EvalRecord record;
+    record.task = task.name;
+    record.category = task.category;
+    record.modelName = "SmolLM2-135M-Instruct.Q4_1";
+    record.shots = task.shots;
+    record.method = method->info().name;
+    record.variant = method->params().variant();
+    record.params = method->params().json();
+    record.budgetUse = compress::budgetUseName(method->budgetUse());
+    record.ratio = record.actualRatio = ratio;
+    record.n = task.prompts;
+    record.fullCacheBytes = 1000000;
+    record.cacheBytes = static_cast<std::uint64_t>(1e6 * (record.budgetUse == "follows" ? ratio : 0.41));
+    const auto salt = static_cast<std::uint64_t>(std::hash<std::string>{}(specification));
+    const double quality = 0.25 + 0.75 * noise(salt, 1, 14);
+    const double loss = ratio >= 1 ? 0.0 : task.strain * quality * std::pow(1 - ratio, 2.2);
+    for (std::int64_t prompt = 0; prompt < task.prompts; ++prompt) {
+        record.promptIds.push_back(task.name + "-" + std::to_string(prompt));
+        record.baseScores.push_back(madeUpScore(task, prompt, 0, salt));
+        record.scores.push_back(madeUpScore(task, prompt, loss, salt));
+        record.goldLogprobDeltas.push_back(-4 * loss * (0.5 + noise(static_cast<std::uint64_t>(prompt), salt, 15)));
+    }
+    record.score = meanOf(record.scores);
+    record.baseScore = meanOf(record.baseScores);
+    record.goldLogprobDelta = meanOf(record.goldLogprobDeltas);
+    const core::Estimate delta = core::bootstrapRelativeChange(record.scores, record.baseScores, {400, 0.95, 1});
+    record.delta = delta.value;
+    record.ciLow = delta.low;
+    record.ciHigh = delta.high;
+    return record;
+}
+
+} // namespace
+
+std::vector<io::EvalRecord> madeUpEvaluations(const std::vector<EvalTask>& tasks,
+                                              const std::vector<std::string>& methods,
+                                              const std::vector<double>& ratios)
+{
+    std::vector<io::EvalRecord> records;
+    for (const EvalTask& task : tasks) {
+        records.push_back(madeUpEvaluation(task, "fullkv", 1.0));
+        for (const std::string& method : methods)
+            for (const double ratio : ratios)
+                if (records.push_back(madeUpEvaluation(task, method, ratio)); records.back().budgetUse != "follows")
+                    break;
+    }
     return records;
 }
 

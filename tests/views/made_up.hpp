@@ -8,6 +8,8 @@
 #include "views/figure_data.hpp"
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace kvviz::test {
 
@@ -31,5 +33,19 @@ struct MapShape {
 
 /// Replays of eight methods at nine ratios for some prompts, aggregates only.
 [[nodiscard]] std::vector<io::ReplayRecord> madeUpRecords(int prompts);
+
+struct EvalTask {
+    std::string name, category;
+    std::int64_t prompts = 40;
+    double base = 0.8;  ///< of prompts that the full cache has right
+    double strain = 1;  ///< how much compression hurts
+    std::int64_t shots = -1;
+};
+
+/// Evaluations of methods (specifications) on tasks at ratios, with prompts' scores, their delta and its interval, and
+/// one of the full cache a task. The same arguments give the same records.
+[[nodiscard]] std::vector<io::EvalRecord> madeUpEvaluations(const std::vector<EvalTask>& tasks,
+                                                            const std::vector<std::string>& methods,
+                                                            const std::vector<double>& ratios);
 
 } // namespace kvviz::test

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+#include "app/gui/eval_figures.hpp"
+
+#include "app/console.hpp"
+#include "core/error.hpp"
+#include "core/io/results.hpp"
+#include "views/delta_data.hpp"
+#include "views/prediction_data.hpp"
+
+#include <fmt/format.h>
+
+namespace kvviz::app {
+namespace {
+
+using core::Error;
+using core::ErrorCode;
+
+/// Of the y axis; an empty one (0, 0) is none.
+std::pair<double, double> yRange(const FigureOptions& options)
+{
+    const auto range = parseRange(options.range, "-50,10");
+    if (range && !(range->first < range->second))
+        throw Error(ErrorCode::usage, fmt::format("--range '{}': the first number must be the smaller one",
+                                                  options.range));
+    return range.value_or(std::pair{0.0, 0.0});
+}
+
+void refuseFolders(const FigureOptions& options, const char* expected)
+{
+    for (const std::string& file : options.files)
+        if (std::filesystem::is_directory(file))
+            throw Error(ErrorCode::usage, fmt::format("'{}' is a folder; the figure '{}' is drawn from {}", file,
+                                                      options.name, expected));
+}
+
+} // namespace
+
+plot::Figure deltaFigure(const FigureOptions& options)
+{
+    refuseFolders(options, "the results files (*.kvres.h5) that 'kvviz eval' wrote");
+    plot::DeltaRequest request;
+    request.by = options.by;
+    request.metric = options.metric;
+    request.tasks = options.tasks;
+    request.published = options.published;
+    request.yRange = yRange(options);
+    if (!options.methods.empty())
+        request.methods = splitMethods(options.methods);
+    const bool arrays = !request.metric.empty() && request.metric != "delta"; // their intervals come from the prompts
+    std::vector<io::EvalRecord> records;
+    std::vector<plot::Provenance> sources;
+    for (const std::string& file : options.files) {
+        if (file.ends_with(".kvh5"))
+            throw Error(ErrorCode::usage, fmt::format("'{}' is a capture; the figure 'delta' is drawn from evaluations: "
+                                                      "make them with 'kvviz eval' and name the *.kvres.h5 file",
+                                                      file));
+        const auto part = io::readEvalResults(file, arrays);
+        sources.push_back(resultsSource(file, part));
+        records.insert(records.end(), part.begin(), part.end());
+    }
+    return plot::deltaFigure(records, sources, request);
+}
+
+plot::Figure predictedFigure(const FigureOptions& options)
+{
+    refuseFolders(options, "the checks (*.json) that 'kvviz calibrate' wrote");
+    std::vector<plot::PredictionCheck> checks;
+    std::vector<plot::Provenance> sources;
+    for (const std::string& file : options.files) {
+        checks.push_back(plot::readPredictionCheck(file));
+        plot::Provenance source;
+        source.kind = "prediction check";
+        source.file = std::filesystem::path(file).filename().string();
+        source.modelName = checks.back().model;
+        sources.push_back(source);
+    }
+    return plot::predictionFigure(checks, sources, yRange(options));
+}
+
+} // namespace kvviz::app

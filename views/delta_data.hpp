@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// From evaluations to curves of what compression costs in score against what it keeps, with the paper's printed numbers
+// beside them: the measured version of the paper's Figures 4 to 8.
+#pragma once
+
+#include "core/io/results.hpp"
+#include "views/figure_data.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kvviz::plot {
+
+struct DeltaRequest {
+    std::string by = "task"; ///< of what a line is one: "task" (a panel a method), "method" (a panel a task), "shots" or
+                             ///< "model" (a panel a task and method)
+    std::string metric;      ///< "delta", "score", "gold" (log-probability of the gold answer); empty: delta
+    std::vector<std::string> methods; ///< specifications as in a replay; empty or "all": what the results hold
+    std::vector<std::string> tasks;   ///< empty: what the results hold
+    bool published = false;           ///< the paper's numbers, dashed, in the colour of what they stand beside
+    std::pair<double, double> yRange{0, 0}; ///< in units of the axis; low >= high: what the data need
+    std::uint64_t seed = 0;                 ///< of bootstraps
+};
+
+/// Records of several files are joined. Throws Error: usage for a wrong request, badInput when nothing can be drawn.
+[[nodiscard]] Figure deltaFigure(const std::vector<io::EvalRecord>& records, const std::vector<Provenance>& sources,
+                                 const DeltaRequest& request);
+
+} // namespace kvviz::plot
