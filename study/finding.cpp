@@ -49,6 +49,29 @@ std::string obstacle(const Finding& finding, const std::set<std::string>& anyBas
     return "";
 }
 
+/// Cells with one and the same base, added up; a prompt without a score counts 0 on both sides.
+struct Profile {
+    std::size_t list = 0; ///< of draws
+    double cells = 0;
+    std::vector<double> scores, base; // [prompt]
+};
+
+void addCell(std::vector<Profile>& profiles, std::size_t list, const ScoreCell& cell, const std::vector<double>& base)
+{
+    Profile added{list, 1, cell.scores, base};
+    for (std::size_t i = 0; i < base.size(); ++i)
+        if (std::isnan(added.scores[i]) || std::isnan(added.base[i]))
+            added.scores[i] = added.base[i] = 0;
+    for (Profile& profile : profiles)
+        if (profile.list == list && profile.base == added.base) {
+            ++profile.cells;
+            for (std::size_t i = 0; i < base.size(); ++i)
+                profile.scores[i] += added.scores[i];
+            return;
+        }
+    profiles.push_back(std::move(added));
+}
+
 } // namespace
 
 const char* outcomeName(Outcome outcome)
@@ -105,25 +128,30 @@ double Sampler::score(const CellRef& cell, const Draws& draws) const
     return count > 0 ? total / count : kNone;
 }
 
-double Sampler::change(const CellRef& cell, const Draws& draws) const
+DrawStatistic Sampler::meanChange(const std::vector<CellRef>& cells) const
 {
-    const ScoreCell* const found = cell.block->find(cell.method, cell.ratio);
-    double compressed = 0, full = 0;
-    if (found != nullptr)
-        for (const std::uint32_t i : drawn(*cell.block, draws))
-            if (!std::isnan(found->scores[i]) && !std::isnan(cell.block->base[i])) {
-                compressed += found->scores[i];
-                full += cell.block->base[i];
+    std::vector<Profile> profiles;
+    for (const CellRef& cell : cells) {
+        const ScoreCell* const found = cell.block->find(cell.method, cell.ratio);
+        if (found == nullptr)
+            return [](const Draws&) { return kNone; };
+        addCell(profiles, m_list.at(cell.block), *found, cell.block->base);
+    }
+    return [profiles = std::move(profiles)](const Draws& draws) {
+        double total = 0, count = 0;
+        for (const Profile& profile : profiles) {
+            double compressed = 0, full = 0;
+            for (const std::uint32_t i : draws[profile.list]) {
+                compressed += profile.scores[i];
+                full += profile.base[i];
             }
-    return full > 0 ? (compressed - full) / full : kNone;
-}
-
-double Sampler::meanChange(const std::vector<CellRef>& cells, const Draws& draws) const
-{
-    double total = 0;
-    for (const CellRef& cell : cells)
-        total += change(cell, draws);
-    return cells.empty() ? kNone : total / static_cast<double>(cells.size());
+            if (!(full > 0))
+                return kNone;
+            total += compressed / full - profile.cells;
+            count += profile.cells;
+        }
+        return count > 0 ? total / count : kNone;
+    };
 }
 
 core::Estimate Sampler::estimate(const DrawStatistic& statistic, const core::ResamplingOptions& options) const
@@ -195,9 +223,8 @@ Finding contrast(std::string statement, const std::vector<CellRef>& better, cons
             blocks.push_back(cell.block);
     const Sampler sampler(blocks);
     finding.samples = sampler.samples();
-    finding.estimate = sampler.estimate([&](const Draws& draws) {
-        return sampler.meanChange(better, draws) - sampler.meanChange(worse, draws);
-    }, options);
+    const DrawStatistic high = sampler.meanChange(better), low = sampler.meanChange(worse);
+    finding.estimate = sampler.estimate([&](const Draws& draws) { return high(draws) - low(draws); }, options);
     decide(finding);
     return finding;
 }

@@ -39,7 +39,8 @@ struct Finding {
     std::vector<Sample> samples;
 };
 
-/// One number of a block: the relative change delta P of a method at a ratio.
+/// One number of a block: the relative change of the score of a method at a ratio, equation 1 of the paper:
+/// (P_C - P_base) / P_base over the prompts that have both; NaN for a base of 0.
 struct CellRef {
     const ScoreBlock* block = nullptr;
     std::string method;
@@ -56,10 +57,9 @@ public:
     [[nodiscard]] double base(const ScoreBlock& block, const Draws& draws) const;
     /// Mean score of a cell; NaN if it was not measured.
     [[nodiscard]] double score(const CellRef& cell, const Draws& draws) const;
-    /// Equation 1 of the paper, (P_C - P_base) / P_base, over the prompts that have both; NaN for a base of 0.
-    [[nodiscard]] double change(const CellRef& cell, const Draws& draws) const;
-    /// Mean of the changes.
-    [[nodiscard]] double meanChange(const std::vector<CellRef>& cells, const Draws& draws) const;
+    /// Mean of the changes of these cells, as a function of the draws. Cells on the same prompts are added up once, so
+    /// that a resample costs one pass over the prompts of each block. The sampler must outlive it.
+    [[nodiscard]] DrawStatistic meanChange(const std::vector<CellRef>& cells) const;
 
     [[nodiscard]] core::Estimate estimate(const DrawStatistic& statistic,
                                           const core::ResamplingOptions& options = {}) const;

@@ -48,9 +48,8 @@ Finding fallsFar(const ScoreBlock& block, const Resampling& options)
     }
     const Sampler sampler({&block});
     finding.samples = sampler.samples();
-    finding.estimate = sampler.estimate([&](const Draws& draws) {
-        return -sampler.meanChange(cells, draws) - kPublishedFall;
-    }, options);
+    const DrawStatistic change = sampler.meanChange(cells);
+    finding.estimate = sampler.estimate([&](const Draws& draws) { return -change(draws) - kPublishedFall; }, options);
     decide(finding);
     return finding;
 }

@@ -15,7 +15,7 @@ namespace {
 /// Changes that differ by less than this are alike: "does not hold" needs a claim that data can support.
 constexpr double kAlike = 0.1;
 /// Levels near 1 need the outer quantiles of more resamples.
-constexpr std::int64_t kPairResamples = 8000;
+constexpr std::int64_t kPairResamples = 4000;
 
 constexpr const char* kTasksOfObservation1[] = {"WK", "CSR", "AR", "CG", "SA"};
 

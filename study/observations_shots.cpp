@@ -62,10 +62,13 @@ Finding shotTrend(std::vector<const ScoreBlock*> blocks, const Resampling& optio
         doublings.push_back(std::log2(static_cast<double>(block->shots)));
     const Sampler sampler(blocks);
     finding.samples = sampler.samples();
+    std::vector<DrawStatistic> means;
+    for (const auto& list : cells)
+        means.push_back(sampler.meanChange(list));
     finding.estimate = sampler.estimate([&](const Draws& draws) {
         std::vector<double> changes;
-        for (const auto& list : cells)
-            changes.push_back(sampler.meanChange(list, draws));
+        for (const DrawStatistic& mean : means)
+            changes.push_back(mean(draws));
         return slope(doublings, changes);
     }, options);
     decide(finding);
@@ -118,10 +121,13 @@ Finding gainsWithShots(const ScoreBlock& many, const ScoreBlock& few, const Resa
     const auto manyChunks = cellsOf(many, {kChunkLevel}, ratios), fewChunks = cellsOf(few, {kChunkLevel}, ratios);
     const Sampler sampler({&many, &few});
     finding.samples = sampler.samples();
-    finding.estimate = sampler.estimate([&](const Draws& draws) {
-        return sampler.meanChange(manyChunks, draws) - sampler.meanChange(manyTokens, draws)
-               - sampler.meanChange(fewChunks, draws) + sampler.meanChange(fewTokens, draws);
-    }, options);
+    const auto advantage = [&](const std::vector<CellRef>& chunks, const std::vector<CellRef>& tokens) {
+        return [chunk = sampler.meanChange(chunks), token = sampler.meanChange(tokens)](const Draws& draws) {
+            return chunk(draws) - token(draws);
+        };
+    };
+    const auto withMany = advantage(manyChunks, manyTokens), withFew = advantage(fewChunks, fewTokens);
+    finding.estimate = sampler.estimate([&](const Draws& draws) { return withMany(draws) - withFew(draws); }, options);
     decide(finding);
     return finding;
 }
@@ -209,11 +215,14 @@ Finding gainsFollowLosses(const std::vector<GainTask>& tasks, const Resampling& 
     }
     const Sampler sampler(blocks);
     finding.samples = sampler.samples();
+    std::vector<DrawStatistic> changes;
+    for (const GainTask& task : tasks)
+        changes.push_back(sampler.meanChange(task.cells));
     finding.estimate = sampler.estimate([&](const Draws& draws) {
         std::vector<double> gains, losses;
-        for (const GainTask& task : tasks) {
-            gains.push_back(sampler.base(*task.few, draws) - sampler.base(*task.zero, draws));
-            losses.push_back(-sampler.meanChange(task.cells, draws));
+        for (std::size_t i = 0; i < tasks.size(); ++i) {
+            gains.push_back(sampler.base(*tasks[i].few, draws) - sampler.base(*tasks[i].zero, draws));
+            losses.push_back(-changes[i](draws));
         }
         return core::spearman(gains, losses);
     }, options);

@@ -15,10 +15,10 @@
 namespace kvviz::study {
 
 struct StudyOptions {
-    std::set<int> observations;      ///< 1 to 6
-    std::vector<std::string> models; ///< paths; empty: the default model of `kvviz eval`
-    std::string dataDir;             ///< public data; empty: built-in tasks only
-    std::optional<std::int64_t> limit; ///< prompts of each task; else kDefaultPrompts or kQuickPrompts
+    std::set<int> observations = {};      ///< 1 to 6
+    std::vector<std::string> models = {}; ///< paths; empty: the default model of `kvviz eval`
+    std::string dataDir = {};             ///< public data; empty: built-in tasks only
+    std::optional<std::int64_t> limit = {}; ///< prompts of each task; else kDefaultPrompts or kQuickPrompts
     std::uint64_t seed = 0;
     bool quick = false;              ///< fewer prompts, ratios and shots
     bool allowCodeExecution = false; ///< HumanEval in place of the built-in code task
