@@ -36,6 +36,7 @@ void addCommand(CLI::App& app, const std::string& name, Invocation& invocation)
         {"head-table", [](CLI::App& a, Invocation& i) { addHeadTableOptions(a, i.headTable); }},
         {"methods", [](CLI::App& a, Invocation& i) { addMethodsOptions(a, i.methods); }},
         {"tasks", [](CLI::App& a, Invocation& i) { addTasksOptions(a, i.tasks); }},
+        {"study", [](CLI::App& a, Invocation& i) { addStudyOptions(a, i.study); }},
         {"figure", [](CLI::App& a, Invocation& i) { addFigureOptions(a, i.figure); }},
         {"view", [](CLI::App& a, Invocation& i) { addViewOptions(a, i.view); }},
         {"completion", [](CLI::App& a, Invocation& i) { addCompletionOptions(a, i.completionShell); }},

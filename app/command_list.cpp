@@ -145,6 +145,27 @@ std::vector<CommandEntry> tableCommands()
     };
 }
 
+std::vector<CommandEntry> studyCommands()
+{
+    return {
+        {"study", Program::kvviz, "measure the paper's six observations again and say which hold",
+         {{"kvviz study obs1 --model model.gguf -o study/", "does the loss depend on the task?"},
+          {"kvviz study all --quick -o quick/", "everything, small: see what the page looks like"},
+          {"kvviz study all --model model.gguf -o study/ --resume", "go on, or add observations to a study"},
+          {"kvviz study obs2 --model a-instruct.gguf --model b-r1-distill.gguf -o types/", "two kinds of model"}},
+         "Runs 'kvviz eval' step by step on the tasks, shots, methods and ratios that an observation of KVFundaBench "
+         "(arXiv 2502.01941) is about, then says of each observation whether it 'holds', 'does not hold', or is 'not "
+         "decidable here', with the numbers, bootstrap intervals and sample sizes behind the words.\n\n"
+         "obs1: how much is lost depends on the task. obs2: on the kind of model. obs3: fewer shots lose more. obs4: "
+         "chunks beat single tokens on many-shot prompts. obs5: tasks that gain more from shots lose more. obs6: long "
+         "generation loses more.\n\n"
+         "The folder gets study.md and study.html with the paper's tables as measured here (published values beside "
+         "them, marked so), figures if kvviz-gui is there, the results files, and study.json. Steps that are done are "
+         "never run again with --resume, an interrupted one goes on where it was, and one that fails does not end the "
+         "study. Public data in --data-dir takes the place of built-in tasks."},
+    };
+}
+
 std::vector<CommandEntry> pictureCommands()
 {
     return {
@@ -178,7 +199,7 @@ std::vector<CommandEntry> pictureCommands()
 std::vector<CommandEntry> makeList()
 {
     std::vector<CommandEntry> result = captureCommands();
-    for (auto part : {fileCommands(), tableCommands(), pictureCommands()})
+    for (auto part : {fileCommands(), tableCommands(), studyCommands(), pictureCommands()})
         result.insert(result.end(), part.begin(), part.end());
     return result;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The commands. Each is defined in the program that runs it (kvviz: info ... tasks; kvviz-engine: capture, tokenize,
+// The commands. Each is defined in the program that runs it (kvviz: info ... study; kvviz-engine: capture, tokenize,
 // train-scorer ..., replay at depth decode; kvviz-gui: figure, view) and returns an exit status or throws core::Error.
 #pragma once
 
@@ -17,6 +17,7 @@ int runReplay(const ReplayOptions& options, const CommonOptions& common, DecodeD
 int runHeadTable(const HeadTableOptions& options, const CommonOptions& common);
 int runMethods(const MethodsOptions& options, const CommonOptions& common);
 int runTasks(const TasksOptions& options, const CommonOptions& common);
+int runStudy(const StudyCommandOptions& options, const CommonOptions& common);
 
 int runEval(const EvalOptions& options, const CommonOptions& common);
 int runBench(const BenchOptions& options, const CommonOptions& common);

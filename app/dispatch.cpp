@@ -59,19 +59,23 @@ std::optional<std::filesystem::path> findHelper(Program program)
     return findProgram(programName(program), programFolder(), path == nullptr ? "" : path);
 }
 
+std::filesystem::path requireHelper(Program program, const std::string& command)
+{
+    if (const std::optional<std::filesystem::path> helper = findHelper(program))
+        return *helper;
+    throw core::Error(core::ErrorCode::failure,
+                      fmt::format("'kvviz {}' needs the program {}, which is neither in {} nor in PATH; build it "
+                                  "with {}, or put a build of it beside kvviz",
+                                  command, programName(program), programFolder().string(), howToBuild(program)));
+}
+
 void startHelper(Program program, const std::string& command, char** argv)
 {
-    const std::string_view name = programName(program);
-    const std::optional<std::filesystem::path> helper = findHelper(program);
-    if (!helper)
-        throw core::Error(core::ErrorCode::failure,
-                          fmt::format("'kvviz {}' needs the program {}, which is neither in {} nor in PATH; build it "
-                                      "with {}, or put a build of it beside kvviz",
-                                      command, name, programFolder().string(), howToBuild(program)));
+    const std::filesystem::path helper = requireHelper(program, command);
     std::fflush(nullptr);
-    execv(helper->c_str(), argv);
+    execv(helper.c_str(), argv);
     throw core::Error(core::ErrorCode::failure,
-                      fmt::format("{} could not be started: {}", helper->string(), std::strerror(errno)));
+                      fmt::format("{} could not be started: {}", helper.string(), std::strerror(errno)));
 }
 
 } // namespace kvviz::app

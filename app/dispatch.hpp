@@ -17,6 +17,8 @@ namespace kvviz::app {
                                                                const std::filesystem::path& ownFolder,
                                                                std::string_view searchPath);
 [[nodiscard]] std::optional<std::filesystem::path> findHelper(Program program);
+/// The same for a command that cannot do without it. Throws Error(failure) that says what to do.
+[[nodiscard]] std::filesystem::path requireHelper(Program program, const std::string& command);
 /// Replaces this process by the helper, with the same arguments. Returns only by throwing Error(failure).
 [[noreturn]] void startHelper(Program program, const std::string& command, char** argv);
 

@@ -17,6 +17,7 @@ int main(int argc, char** argv)
         {"head-table", [](const Invocation& i) { return runHeadTable(i.headTable, i.common); }},
         {"methods", [](const Invocation& i) { return runMethods(i.methods, i.common); }},
         {"tasks", [](const Invocation& i) { return runTasks(i.tasks, i.common); }},
+        {"study", [](const Invocation& i) { return runStudy(i.study, i.common); }},
     };
     return runProgram(argc, argv, table);
 }

@@ -31,6 +31,7 @@ void addShareSearchOptions(CLI::App& app, ShareSearchOptions& options);
 void addHeadTableOptions(CLI::App& app, HeadTableOptions& options);
 void addMethodsOptions(CLI::App& app, MethodsOptions& options);
 void addTasksOptions(CLI::App& app, TasksOptions& options);
+void addStudyOptions(CLI::App& app, StudyCommandOptions& options);
 void addFigureOptions(CLI::App& app, FigureOptions& options);
 void addViewOptions(CLI::App& app, ViewOptions& options);
 void addCompletionOptions(CLI::App& app, std::string& shell);

@@ -175,6 +175,16 @@ struct FigureOptions {
     bool noSidecar = false, force = false;
 };
 
+struct StudyCommandOptions {
+    std::vector<std::string> observations; ///< obs1 to obs6, all
+    std::vector<std::string> models;       ///< --model PATH (repeatable); empty: eval's default
+    std::string output;                    ///< -o FOLDER
+    std::string dataDir;
+    std::optional<std::int64_t> limit;     ///< prompts of each task
+    std::uint64_t seed = 0;
+    bool quick = false, resume = false, allowCodeExecution = false, noFigures = false;
+};
+
 struct ViewOptions {
     std::vector<std::string> files;
     int layer = 0, head = 0;
@@ -201,6 +211,7 @@ struct Invocation {
     TasksOptions tasks;
     FigureOptions figure;
     ViewOptions view;
+    StudyCommandOptions study;
     std::string completionShell; ///< completion bash|zsh|fish
     std::string manPage;         ///< man [COMMAND]
 };

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Observations 3, 4 and 5: examples in the prompt.
+#include "core/correlation.hpp"
+#include "core/statistics.hpp"
+#include "study/observations.hpp"
+#include "study/paper_sets.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace kvviz::study {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+/// Slope of the least-squares line; NaN if a value is.
+double slope(const std::vector<double>& x, const std::vector<double>& y)
+{
+    const double meanX = core::mean(x);
+    double up = 0, down = 0, total = 0;
+    for (const double value : y)
+        total += value;
+    const double meanY = total / static_cast<double>(y.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        up += (x[i] - meanX) * (y[i] - meanY);
+        down += (x[i] - meanX) * (x[i] - meanX);
+    }
+    return up / down;
+}
+
+/// Cells of each block at the low ratios, the same methods and ratios in all.
+std::vector<std::vector<CellRef>> commonCells(const std::vector<const ScoreBlock*>& blocks)
+{
+    std::vector<std::vector<CellRef>> cells;
+    for (const ScoreBlock* block : blocks)
+        cells.push_back(cellsOf(*block, kPaperMethods, kLowRatios));
+    for (std::size_t pass = 0; pass < 2; ++pass) // what a later block lacks must leave the first ones too
+        for (std::size_t i = 1; i < cells.size(); ++i)
+            keepCommon(cells[0], cells[i]);
+    return cells;
+}
+
+Finding shotTrend(std::vector<const ScoreBlock*> blocks, const Resampling& options)
+{
+    Finding finding = missing("The more examples, the smaller the loss at the same ratio.", "");
+    finding.quantity = "rise of the mean change for each doubling of the examples";
+    const std::string left = dropWeak(blocks);
+    const auto cells = commonCells(blocks);
+    if (blocks.size() < 2 || cells.front().empty()) {
+        finding.reason = fmt::format("two numbers of examples are needed{}{}", left.empty() ? "" : "; ", left);
+        return finding;
+    }
+    finding.statement = fmt::format("The more examples, the smaller the loss at the same ratio (mean change over all "
+                                    "methods at {}, {} to {} examples).",
+                                    ratiosText(cells.front()), blocks.front()->shots, blocks.back()->shots);
+    std::vector<double> doublings;
+    for (const ScoreBlock* block : blocks)
+        doublings.push_back(std::log2(static_cast<double>(block->shots)));
+    const Sampler sampler(blocks);
+    finding.samples = sampler.samples();
+    std::vector<DrawStatistic> means;
+    for (const auto& list : cells)
+        means.push_back(sampler.meanChange(list));
+    finding.estimate = sampler.estimate([&](const Draws& draws) {
+        std::vector<double> changes;
+        for (const DrawStatistic& mean : means)
+            changes.push_back(mean(draws));
+        return slope(doublings, changes);
+    }, options);
+    decide(finding);
+    if (!left.empty())
+        finding.reason += "; " + left;
+    return finding;
+}
+
+Finding mostAgainstFewest(const std::vector<const ScoreBlock*>& blocks, const Resampling& options)
+{
+    auto most = cellsOf(*blocks.back(), kPaperMethods, kLowRatios);
+    auto fewest = cellsOf(*blocks.front(), kPaperMethods, kLowRatios);
+    keepCommon(most, fewest);
+    return contrast(fmt::format("{} examples lose less than {} (mean change over all methods at {}).",
+                                blocks.back()->shots, blocks.front()->shots, ratiosText(most)),
+                    most, fewest, options);
+}
+
+/// One method against others on one block; with every ratio that both have.
+Finding against(const ScoreBlock& block, const std::string& method, const std::vector<std::string>& others,
+                const std::string& words, const Resampling& options)
+{
+    std::vector<CellRef> ours, theirs;
+    for (const std::string& other : others)
+        for (const double ratio : kManyShotRatios)
+            if (block.find(method, ratio) != nullptr && block.find(other, ratio) != nullptr) {
+                ours.push_back({&block, method, ratio});
+                theirs.push_back({&block, other, ratio});
+            }
+    return contrast(fmt::format("{} (mean change on {} at {}).", words, block.label(), ratiosText(ours)), ours, theirs,
+                    options);
+}
+
+/// Does a chunk-level method gain more on many-shot prompts than on usual ones?
+Finding gainsWithShots(const ScoreBlock& many, const ScoreBlock& few, const Resampling& options)
+{
+    Finding finding = missing("The advantage of ChunkKV over token-level methods is larger with many examples than "
+                              "with the usual number.", "");
+    finding.quantity = "difference of the two advantages";
+    std::vector<double> ratios;
+    for (const double ratio : kManyShotRatios)
+        if (many.find(kChunkLevel, ratio) != nullptr && few.find(kChunkLevel, ratio) != nullptr)
+            ratios.push_back(ratio);
+    auto manyTokens = cellsOf(many, kTokenLevel, ratios), fewTokens = cellsOf(few, kTokenLevel, ratios);
+    keepCommon(manyTokens, fewTokens);
+    if (manyTokens.empty()) {
+        finding.reason = "the runs it needs are not there";
+        return finding;
+    }
+    const auto manyChunks = cellsOf(many, {kChunkLevel}, ratios), fewChunks = cellsOf(few, {kChunkLevel}, ratios);
+    const Sampler sampler({&many, &few});
+    finding.samples = sampler.samples();
+    const auto advantage = [&](const std::vector<CellRef>& chunks, const std::vector<CellRef>& tokens) {
+        return [chunk = sampler.meanChange(chunks), token = sampler.meanChange(tokens)](const Draws& draws) {
+            return chunk(draws) - token(draws);
+        };
+    };
+    const auto withMany = advantage(manyChunks, manyTokens), withFew = advantage(fewChunks, fewTokens);
+    finding.estimate = sampler.estimate([&](const Draws& draws) { return withMany(draws) - withFew(draws); }, options);
+    decide(finding);
+    return finding;
+}
+
+/// A task with and without examples.
+struct GainTask {
+    const ScoreBlock* few = nullptr;
+    const ScoreBlock* zero = nullptr;
+    std::vector<CellRef> cells; ///< of `few` at the low ratios
+    double gain = 0;
+};
+
+std::vector<GainTask> gainTasks(const ModelBlocks& blocks, std::string& left)
+{
+    std::vector<const ScoreBlock*> tasks;
+    for (const char* ability : {"WK", "CSR", "AR", "CG", "SA"})
+        if (const ScoreBlock* few = blocks.usual(ability); few != nullptr && few->shots > 0)
+            tasks.push_back(few);
+    left = dropWeak(tasks);
+    std::vector<GainTask> result;
+    for (const ScoreBlock* few : tasks)
+        if (const ScoreBlock* zero = blocks.withShots(*few, 0))
+            result.push_back({few, zero, cellsOf(*few, kPaperMethods, kLowRatios),
+                              few->baseScore() - zero->baseScore()});
+    std::erase_if(result, [](const GainTask& task) { return task.cells.empty(); });
+    std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.gain < b.gain; });
+    return result;
+}
+
+std::string gainText(const GainTask& task)
+{
+    return fmt::format("{} ({:+.2f})", task.few->task, task.gain);
+}
+
+constexpr const char* kGainClaim = "The task that gains most from examples loses more than the one that gains least";
+
+/// The gains themselves must differ, or "most" and "least" are names without a difference.
+Finding gainsDiffer(const GainTask& least, const GainTask& most, const Resampling& options)
+{
+    Finding finding;
+    const Sampler sampler({most.few, most.zero, least.few, least.zero});
+    finding.samples = sampler.samples();
+    finding.estimate = sampler.estimate([&](const Draws& draws) {
+        return sampler.base(*most.few, draws) - sampler.base(*most.zero, draws) - sampler.base(*least.few, draws)
+               + sampler.base(*least.zero, draws);
+    }, options);
+    decide(finding, {most.zero->label(), least.zero->label()});
+    return finding;
+}
+
+Finding largerGainLosesMore(const std::vector<GainTask>& tasks, const std::string& left, const Resampling& options)
+{
+    if (tasks.size() < 2)
+        return missing(fmt::format("{}.", kGainClaim),
+                       fmt::format("two tasks with and without examples are needed{}{}", left.empty() ? "" : "; ",
+                                   left));
+    const GainTask &least = tasks.front(), &most = tasks.back();
+    auto ours = least.cells, theirs = most.cells;
+    keepCommon(ours, theirs);
+    Finding finding = contrast(fmt::format("{}: {} against {} (mean change over all methods at {}).", kGainClaim,
+                                           gainText(most), gainText(least), ratiosText(ours)),
+                               ours, theirs, options);
+    const Finding differ = gainsDiffer(least, most, options);
+    if (differ.outcome != Outcome::holds) {
+        finding.outcome = Outcome::undecided;
+        finding.reason = fmt::format("the gains of {} and {} are not surely different: {}", gainText(most),
+                                     gainText(least), differ.reason);
+    }
+    if (!left.empty())
+        finding.reason += "; " + left;
+    return finding;
+}
+
+/// Order of tasks by gain against their order by loss.
+Finding gainsFollowLosses(const std::vector<GainTask>& tasks, const Resampling& options)
+{
+    Finding finding = missing(fmt::format("Over {} tasks, the order by gain is the order by loss.", tasks.size()), "");
+    finding.quantity = "Spearman's rank correlation, times 100 %; the interval knows the prompts' chance, not the "
+                       "choice of tasks";
+    std::vector<const ScoreBlock*> blocks;
+    std::set<std::string> anyBase;
+    for (const GainTask& task : tasks) {
+        blocks.insert(blocks.end(), {task.few, task.zero});
+        anyBase.insert(task.zero->label());
+    }
+    const Sampler sampler(blocks);
+    finding.samples = sampler.samples();
+    std::vector<DrawStatistic> changes;
+    for (const GainTask& task : tasks)
+        changes.push_back(sampler.meanChange(task.cells));
+    finding.estimate = sampler.estimate([&](const Draws& draws) {
+        std::vector<double> gains, losses;
+        for (std::size_t i = 0; i < tasks.size(); ++i) {
+            gains.push_back(sampler.base(*tasks[i].few, draws) - sampler.base(*tasks[i].zero, draws));
+            losses.push_back(-changes[i](draws));
+        }
+        return core::spearman(gains, losses);
+    }, options);
+    decide(finding, anyBase);
+    return finding;
+}
+
+/// The part of what examples bring that compression takes back.
+Finding eatenGain(const GainTask& task, const Resampling& options)
+{
+    Finding finding = missing(fmt::format("On {}, compression takes back part of what {} examples bring ({:.2f} "
+                                          "instead of {:.2f}; all methods at {}).",
+                                          task.few->task, task.few->shots, task.few->baseScore(),
+                                          task.zero->baseScore(), ratiosText(task.cells)), "");
+    finding.quantity = "part of the gain that is lost";
+    const Sampler sampler({task.few, task.zero});
+    finding.samples = sampler.samples();
+    const auto gain = [&](const Draws& draws) {
+        return sampler.base(*task.few, draws) - sampler.base(*task.zero, draws);
+    };
+    const core::Estimate gained = sampler.estimate(gain, options);
+    if (!(gained.low > 0)) {
+        finding.reason = fmt::format("the examples do not surely bring anything: {}", estimateText(gained));
+        return finding;
+    }
+    finding.estimate = sampler.estimate([&](const Draws& draws) {
+        const double bought = gain(draws);
+        double kept = 0;
+        for (const CellRef& cell : task.cells)
+            kept += sampler.score(cell, draws);
+        kept /= static_cast<double>(task.cells.size());
+        return bought > 0 ? (sampler.base(*task.few, draws) - kept) / bought : kNone;
+    }, options);
+    decide(finding, {task.zero->label()});
+    return finding;
+}
+
+} // namespace
+
+std::vector<Finding> judgeShotNumbers(const ModelBlocks& blocks, const Resampling& options)
+{
+    std::vector<const ScoreBlock*> forms = blocks.shotNumbers();
+    std::vector<Finding> findings{shotTrend(forms, options)};
+    if (forms.size() >= 2)
+        findings.push_back(mostAgainstFewest(forms, options));
+    return findings;
+}
+
+std::vector<Finding> judgeChunkLevel(const ModelBlocks& blocks, const Resampling& options)
+{
+    const std::string claim = "ChunkKV loses less than methods that choose single tokens";
+    const ScoreBlock* const many = blocks.manyShot();
+    if (many == nullptr)
+        return {missing(fmt::format("{} on many-shot prompts.", claim), "no many-shot prompt was run")};
+    std::vector<Finding> findings{against(*many, kChunkLevel, kTokenLevel, claim, options)};
+    if (const ScoreBlock* few = blocks.usual("AR"); few != nullptr && few->task == many->task)
+        findings.push_back(gainsWithShots(*many, *few, options));
+    findings.push_back(against(*many, kShotLevel, kTokenLevel,
+                               "ShotKV loses less than methods that choose single tokens", options));
+    findings.push_back(against(*many, kShotLevel, {kChunkLevel}, "ShotKV loses less than ChunkKV", options));
+    findings.push_back(against(*many, kShotLevel, {"random_shot"}, "ShotKV loses less than random shots", options));
+    return findings;
+}
+
+std::vector<Finding> judgePromptGain(const ModelBlocks& blocks, const Resampling& options)
+{
+    std::string left;
+    const std::vector<GainTask> tasks = gainTasks(blocks, left);
+    std::vector<Finding> findings{largerGainLosesMore(tasks, left, options)};
+    if (tasks.size() >= 4)
+        findings.push_back(gainsFollowLosses(tasks, options));
+    for (const GainTask& task : tasks)
+        findings.push_back(eatenGain(task, options));
+    return findings;
+}
+
+} // namespace kvviz::study
