@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // Method lists, budgets and results paths of `kvviz replay`; averages, table, JSON and CSV.
+#include "app/commands/method_choice.hpp"
 #include "app/commands/replay_jobs.hpp"
 #include "app/commands/replay_table.hpp"
 #include "core/error.hpp"

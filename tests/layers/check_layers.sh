@@ -40,7 +40,7 @@ forbid() {
     echo "checked $count files: $name only in $allowed"
 }
 
-folders=(core datasets compress study capture views app tests)
+folders=(core datasets compress study capture evaluation views app tests)
 forbid Qt "$qt" '^(views/|app/gui|tests/(views|plot|gui|app|support))' "${folders[@]}"
 forbid LibTorch "$torch" '^(capture/|app/engine|tests/capture)' "${folders[@]}"
 forbid HDF5 "$hdf5" '^(core/io/|tests/)' "${folders[@]}"
@@ -64,12 +64,13 @@ upward() {
     done < <(sources "$folder")
     echo "checked $folder: includes nothing from $higher"
 }
-upward core 'datasets|compress|study|capture|views|app|tests'
-upward datasets 'core/io|compress|study|capture|views|app|tests'
-upward compress 'core/io|datasets|study|capture|views|app|tests'
-upward study 'capture|views|app|tests'
-upward capture 'compress|datasets|study|views|app|tests'
-upward views 'datasets|study|capture|app|tests'
+upward core 'datasets|compress|study|capture|evaluation|views|app|tests'
+upward datasets 'core/io|compress|study|capture|evaluation|views|app|tests'
+upward compress 'core/io|datasets|study|capture|evaluation|views|app|tests'
+upward study 'capture|evaluation|views|app|tests'
+upward capture 'compress|datasets|study|evaluation|views|app|tests'
+upward evaluation 'datasets|study|views|app|tests'
+upward views 'study|capture|evaluation|app|tests'
 upward app 'tests'
 for file in core/*.cpp core/*.hpp; do
     if grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"core/io/' "$file"; then
