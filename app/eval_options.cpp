@@ -12,8 +12,6 @@ void addEvalOptions(CLI::App& app, EvalOptions& options)
     table.list("--task", options.tasks, "TASK", "prompts of a task ('kvviz tasks' lists them); may be repeated")
         .required();
     addTaskChoice(table, options);
-    table.flag("--skip-bad", options.skipBad,
-               "skip malformed lines of data files and prompts that do not fit the model instead of stopping");
     table.integer("--begin", options.begin, 0, "first prompt of each task");
     table.integer("--limit", options.limit, 1, "prompts of each task");
 

@@ -72,6 +72,8 @@ std::string settingText(const TaskChoice& choice)
         add("length", choice.length);
     if (choice.depth >= 0)
         add("depth", choice.depth);
+    if (choice.questions > 0)
+        add("questions", choice.questions);
     return text;
 }
 

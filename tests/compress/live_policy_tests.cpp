@@ -272,8 +272,7 @@ TEST_CASE("every method of the registry runs live as it is replayed, or says why
     }
     CHECK(refused
           == std::set<std::string>{"streaming", "oracle_mass", "oracle_layer", "oracle_global", "oracle_token",
-                                   "oracle_step", "oracle_out", "oracle_shot", "kvsharer", "minicache", "lorc", "cskv",
-                                   "think", "kivi", "snapkv+kivi", "snapkv+think"});
+                                   "oracle_step", "oracle_out", "oracle_shot"});
 }
 
 TEST_CASE("variants that no freed cache can follow say so", "[unit]")
@@ -284,7 +283,8 @@ TEST_CASE("variants that no freed cache can follow say so", "[unit]")
     CHECK_THAT(why("h2o_online:lm_eval"), Catch::Matchers::Contains("still to come"));
     CHECK_THAT(why("oracle_step"), Catch::Matchers::Contains("still to come"));
     CHECK_THAT(why("shotkv:recall=true"), Catch::Matchers::Contains("recall=true"));
-    CHECK_THAT(why("h2o_online+kivi"), Catch::Matchers::Contains("only evicts"));
+    CHECK_THAT(why("h2o_online:hf+kivi"), Catch::Matchers::Contains("lets them return"));
+    CHECK(why("h2o_online+kivi").empty());
     CHECK(why("shotkv:recall=true,decode=false").empty());
     CHECK(why("adakv:window=8").empty());
 }

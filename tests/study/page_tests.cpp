@@ -172,7 +172,7 @@ TEST_CASE("misprints keep their flag, and the model that was printed is named", 
           != std::string::npos);
 }
 
-TEST_CASE("measured cells have score, change and interval; missing ones say why", "[study][unit]")
+TEST_CASE("measured cells have score, change and interval, and missing ones say why", "[study][unit]")
 {
     const study::ScoreBlocks data = someData();
     const std::vector<study::PaperTable> tables = study::paperTables(data);
