@@ -50,7 +50,7 @@ private:
 }
 
 /// In the child: only calls that are allowed between fork and exec.
-[[noreturn]] void becomeProgram(const char* program, char* const* argv, int errors, pid_t parent)
+[[noreturn]] void becomeProgram(const char* program, char* const* argv, int output, int errors, pid_t parent)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -59,13 +59,13 @@ private:
     std::signal(SIGPIPE, SIG_DFL);
     const int nothing = open("/dev/null", O_RDWR);
     dup2(nothing, STDIN_FILENO);
-    dup2(nothing, STDOUT_FILENO);
+    dup2(output >= 0 ? output : nothing, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
     execv(program, argv);
     _exit(kCannotExec);
 }
 
-pid_t start(const std::filesystem::path& program, const std::vector<std::string>& arguments, int errors)
+pid_t start(const std::filesystem::path& program, const std::vector<std::string>& arguments, int output, int errors)
 {
     const std::string path = program.string();
     std::vector<char*> argv{const_cast<char*>(path.c_str())};
@@ -77,7 +77,7 @@ pid_t start(const std::filesystem::path& program, const std::vector<std::string>
     if (child < 0)
         fail(program);
     if (child == 0)
-        becomeProgram(path.c_str(), argv.data(), errors, parent);
+        becomeProgram(path.c_str(), argv.data(), output, errors, parent);
     return child;
 }
 
@@ -147,14 +147,18 @@ int waitFor(pid_t child)
 } // namespace
 
 int runChild(const std::filesystem::path& program, const std::vector<std::string>& arguments,
-             const LineHandler& onLine, const std::stop_token& stop)
+             const LineHandler& onLine, const std::stop_token& stop, const std::filesystem::path& output)
 {
+    const Descriptor file(output.empty() ? -1 : open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!output.empty() && file.get() < 0)
+        throw core::Error(core::ErrorCode::failure,
+                          fmt::format("'{}' cannot be written: {}", output.string(), std::strerror(errno)));
     std::array<int, 2> ends{-1, -1};
     if (pipe2(ends.data(), O_CLOEXEC) != 0)
         fail(program);
     const Descriptor reading(ends[0]);
     Descriptor writing(ends[1]);
-    const pid_t child = start(program, arguments, writing.get());
+    const pid_t child = start(program, arguments, file.get(), writing.get());
     writing.close();
     readAll(reading.get(), child, onLine, stop);
     return waitFor(child);

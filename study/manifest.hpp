@@ -4,6 +4,7 @@
 // from.
 #pragma once
 
+#include "core/io/results.hpp"
 #include "study/study_plan.hpp"
 
 #include <filesystem>
@@ -29,6 +30,9 @@ struct StepRecord {
     std::int64_t prompts = 0; ///< that were asked for
     double seconds = 0;
     std::set<int> observations;
+
+    /// A measurement of time: its file is a report of kvviz bench, not a results file.
+    [[nodiscard]] bool isBench() const { return key == kBenchKey; }
 };
 
 struct Manifest {

@@ -21,6 +21,9 @@ inline const std::vector<double> kLowRatios{0.3, 0.2, 0.1};
 inline const std::vector<double> kManyShotRatios{0.4, 0.3, 0.2, 0.1};
 inline const std::vector<double> kLongRatios{0.4, 0.35, 0.3, 0.25, 0.2, 0.1};
 
+/// Table 5 names no ratio.
+inline constexpr double kLatencyRatio = 0.3;
+
 /// Prompts with more examples than this are "many-shot".
 inline constexpr int kManyShots = 9;
 

@@ -3,6 +3,7 @@
 // Layout of the six tables.
 #include "study/paper_tables.hpp"
 
+#include "core/text.hpp"
 #include "study/finding.hpp"
 #include "study/observations.hpp"
 #include "study/paper_sets.hpp"
@@ -30,7 +31,8 @@ constexpr PrintedMethod kTable4[] = {{"StreamingLLM", "streaming_noshift"},
                                      {"ChunkKV", "chunkkv"},
                                      {"Random Shot", "random_shot"},
                                      {"ShotKV", "shotkv"}};
-constexpr PrintedMethod kTable5[] = {{"ChunkKV", "chunkkv"}, {"SnapKV", "snapkv"}, {"ShotKV", "shotkv"}};
+const std::vector<std::string> kLatencyColumns{"method", "input tokens", "output tokens", "latency s", "tokens/s",
+                                               "latency gain", "throughput gain", "cache held"};
 
 constexpr const char* kLlama = "LLaMA-3.1-8B-Instruct";
 constexpr const char* kReasoningLlama = "DeepSeek-R1-Distill-Llama-8B";
@@ -203,32 +205,34 @@ TableCell number(double value, int digits)
     return {std::isnan(value) ? std::string() : fmt::format("{:.{}f}", value, digits)};
 }
 
-double latencyOf(const io::EvalRecord& record) { return record.prefillSeconds + record.decodeSeconds; }
-
-TableRow latencyRow(const char* name, const io::EvalRecord& record, const io::EvalRecord& full)
+/// A length of a model, with the full cache first.
+Table latencyPart(const std::vector<MeasuredLatency>& rows)
 {
-    const double latency = latencyOf(record), rate = record.tokensPerSecond;
-    return {{{name},
-             number(record.promptTokens, 0),
-             number(record.generatedTokens, 0),
-             number(latency, 2),
-             number(rate, 1),
-             {&record == &full ? "" : percentText((latencyOf(full) - latency) / latencyOf(full))},
-             {&record == &full ? "" : percentText(rate / full.tokensPerSecond - 1)},
-             {record.fullCacheBytes == 0 ? ""
-                                         : percentText(static_cast<double>(record.cacheBytes)
-                                                       / static_cast<double>(record.fullCacheBytes))}}};
-}
-
-/// The block of the longest prompts that were compressed to `ratio`.
-const ScoreBlock* latencyBlock(const ModelBlocks& blocks, double ratio)
-{
-    std::vector<const ScoreBlock*> candidates = blocks.longGeneration();
-    candidates.insert(candidates.begin(), blocks.manyShot());
-    for (const ScoreBlock* block : candidates)
-        if (block != nullptr && !block->full.method.empty() && block->find(kTable5[0].ours, ratio) != nullptr)
-            return block;
-    return nullptr;
+    const MeasuredLatency& first = rows.front();
+    Table table;
+    table.columns = kLatencyColumns;
+    table.caption = fmt::format("{}: {} tokens in, {} out, {} kept", first.model, first.inputTokens,
+                                first.outputTokens, ratioText(kLatencyRatio));
+    TableNotes notes;
+    for (const MeasuredLatency& row : rows) {
+        const std::string printed = datasets::publishedName(row.method);
+        TableCell seconds = number(row.seconds, 2);
+        if (!row.obstacle.empty())
+            seconds.text = notes.mark("not measured: " + row.obstacle);
+        const bool full = row.method == "fullkv";
+        table.rows.push_back({{{printed.empty() ? row.method : printed},
+                               {std::to_string(row.inputTokens)},
+                               {std::to_string(row.outputTokens)},
+                               seconds,
+                               number(row.tokensPerSecond, 1),
+                               {full ? "" : percentText(row.latencyGain)},
+                               {full ? "" : percentText(row.throughputGain)},
+                               {std::isnan(row.cacheBytes) ? ""
+                                                           : core::humanBytes(static_cast<std::uint64_t>(
+                                                                 row.cacheBytes))}}});
+    }
+    table.notes = notes.list();
+    return table;
 }
 
 void addPublishedLatencies(Table& table)
@@ -245,45 +249,37 @@ void addPublishedLatencies(Table& table)
                               true});
 }
 
-Table latencyPart(const ModelBlocks& blocks)
-{
-    constexpr double kRatio = 0.3;
-    Table table;
-    table.columns = {"method", "input tokens", "output tokens", "latency s", "tokens/s", "latency gain",
-                     "throughput gain", "cache held"};
-    const ScoreBlock* const block = latencyBlock(blocks, kRatio);
-    table.caption = fmt::format("{}, {} kept", captionOf(blocks.model(), block, "latency"), ratioText(kRatio));
-    if (block == nullptr) {
-        table.notes.emplace_back("not measured: no many-shot prompt and no long generation was run at this ratio");
-    } else {
-        table.rows.push_back(latencyRow("FullKV", block->full, block->full));
-        for (const PrintedMethod& method : kTable5)
-            if (const ScoreCell* cell = block->find(method.ours, kRatio))
-                table.rows.push_back(latencyRow(method.printed, cell->record, block->full));
-        table.notes.emplace_back("Seconds of a prompt as the evaluation measured them, where all caches of a prompt are "
-                                 "decoded side by side; `kvviz bench` measures each alone.");
-        if (std::isnan(latencyOf(block->full)))
-            table.notes.emplace_back("not measured: these results hold no times");
-    }
-    addPublishedLatencies(table);
-    table.notes.emplace_back("published: one A40, the model is not named, nor the ratio (arXiv 2502.01941v4)");
-    return table;
-}
-
-PaperTable latencyTable(const std::vector<ModelBlocks>& models)
+PaperTable latencyTable(const std::vector<MeasuredLatency>& latencies)
 {
     PaperTable table{5, 6, "Latency and throughput", {}};
-    for (const ModelBlocks& blocks : models)
-        table.parts.push_back(latencyPart(blocks));
+    std::vector<std::vector<MeasuredLatency>> groups;
+    for (const MeasuredLatency& row : latencies) {
+        const bool fresh = groups.empty() || groups.back().front().model != row.model
+                           || groups.back().front().inputTokens != row.inputTokens
+                           || groups.back().front().outputTokens != row.outputTokens;
+        if (fresh)
+            groups.emplace_back();
+        groups.back().push_back(row);
+    }
+    for (const std::vector<MeasuredLatency>& group : groups)
+        table.parts.push_back(latencyPart(group));
+    Table printed;
+    printed.caption = "published";
+    printed.columns = kLatencyColumns;
+    addPublishedLatencies(printed);
+    if (groups.empty())
+        printed.notes.emplace_back("not measured here: kvviz bench was not run");
+    printed.notes.emplace_back("published: one A40; neither the model nor the ratio is named (arXiv 2502.01941v4)");
+    table.parts.push_back(printed);
     return table;
 }
 
 } // namespace
 
-std::vector<PaperTable> paperTables(const ScoreBlocks& data)
+std::vector<PaperTable> paperTables(const ScoreBlocks& data, const std::vector<MeasuredLatency>& latencies)
 {
     const std::vector<ModelBlocks> models = modelsOf(data);
-    return {longGenerationTable(models), manyShotTable(models), latencyTable(models),
+    return {longGenerationTable(models), manyShotTable(models), latencyTable(latencies),
             abilityTable(models),        shotTable(models),     manyShotRatioTable(models)};
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "study/document.hpp"
+#include "study/latencies.hpp"
 #include "study/score_blocks.hpp"
 
 #include <vector>
@@ -19,6 +20,7 @@ struct PaperTable {
 };
 
 /// All six, whatever was measured: cells that were not stay empty, with the reason in the notes.
-[[nodiscard]] std::vector<PaperTable> paperTables(const ScoreBlocks& data);
+[[nodiscard]] std::vector<PaperTable> paperTables(const ScoreBlocks& data,
+                                                  const std::vector<MeasuredLatency>& latencies = {});
 
 } // namespace kvviz::study

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
+#include <optional>
 
 namespace kvviz::study {
 namespace {
@@ -53,6 +55,26 @@ const std::vector<double>& baseOf(const EvalRecord& record)
     return record.baseScores.empty() && record.method == kFullCache ? record.scores : record.baseScores;
 }
 
+/// Scores in the order of the block's prompts, NaN where the record has none; nothing if it has other prompts, or other
+/// scores with the full cache.
+std::optional<std::vector<double>> alignedScores(const EvalRecord& record, const ScoreBlock& block)
+{
+    const std::vector<double>& base = baseOf(record);
+    if (record.promptIds == block.prompts && same(base, block.base))
+        return record.scores;
+    std::map<std::string_view, std::size_t> places;
+    for (std::size_t i = 0; i < block.prompts.size(); ++i)
+        places.emplace(block.prompts[i], i);
+    std::vector<double> scores(block.base.size(), io::kNotKnown);
+    for (std::size_t i = 0; i < record.scores.size(); ++i) {
+        const auto place = i < record.promptIds.size() ? places.find(record.promptIds[i]) : places.end();
+        if (place == places.end() || !same({base[i]}, {block.base[place->second]}))
+            return std::nullopt;
+        scores[place->second] = record.scores[i];
+    }
+    return scores;
+}
+
 /// Why a record cannot join the block; empty if it can.
 std::string obstacle(const EvalRecord& record, const ScoreBlock& block)
 {
@@ -61,7 +83,7 @@ std::string obstacle(const EvalRecord& record, const ScoreBlock& block)
         return "its budget is in tokens";
     if (record.scores.empty() || base.size() != record.scores.size())
         return "it has no scores of single prompts";
-    if (!block.base.empty() && (record.promptIds != block.prompts || !same(base, block.base)))
+    if (!block.base.empty() && !alignedScores(record, block))
         return "its prompts are not those of the other records of this task";
     if (record.method == kFullCache)
         return ""; // every evaluation measures it: a second one on the same prompts says nothing new
@@ -110,12 +132,15 @@ ScoreBlocks collectBlocks(const std::vector<EvalRecord>& records)
                                                 specification(record), record.ratio, why));
             continue;
         }
-        block.prompts = record.promptIds;
-        block.base = baseOf(record);
+        if (block.base.empty()) {
+            block.prompts = record.promptIds;
+            block.base = baseOf(record);
+        }
         if (record.method == kFullCache)
             block.full = withoutArrays(record);
         else
-            block.cells.push_back({specification(record), record.ratio, record.scores, withoutArrays(record)});
+            block.cells.push_back({specification(record), record.ratio, *alignedScores(record, block),
+                                   withoutArrays(record)});
     }
     std::erase_if(result.blocks, [](const ScoreBlock& block) { return block.base.empty(); });
     return result;

@@ -43,8 +43,9 @@ struct ScoreBlocks {
     std::vector<std::string> faults; ///< records that were left out, and why
 };
 
-/// Groups records by model, task, shots and setting. Left out: records without scores of single prompts, budgets in
-/// tokens, a second record of the same cell, and prompts that are not those of the block's first record.
+/// Groups records by model, task, shots and setting. The first record of a block says which prompts it has; others may
+/// lack some of them (methods that could not run on them). Left out: records without scores of single prompts, budgets
+/// in tokens, a second record of the same cell, and other prompts or other full-cache scores than the block's.
 [[nodiscard]] ScoreBlocks collectBlocks(const std::vector<io::EvalRecord>& records);
 
 /// Of KVFundaBench, by the task's name, else by the record's category.

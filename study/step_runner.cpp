@@ -15,6 +15,7 @@
 namespace kvviz::study {
 namespace {
 
+constexpr int kUsage = static_cast<int>(core::ErrorCode::usage);
 constexpr int kBadInput = static_cast<int>(core::ErrorCode::badInput);
 constexpr int kCancelled = static_cast<int>(core::ErrorCode::cancelled);
 
@@ -139,12 +140,32 @@ private:
     {
         const std::filesystem::path output = m_results / record.file;
         std::filesystem::create_directories(output.parent_path());
-        std::vector<std::string> arguments = m_step.arguments(shots, output.string());
-        // Journals of other settings are of no use; those of the same go on.
-        arguments.emplace_back(sameBefore ? "--resume" : "--force");
-        StepOutcome outcome = m_program(arguments, m_progress);
+        StepOutcome outcome = m_step.isBench() ? bench(output) : eval(output, shots, sameBefore);
         if (outcome.status == 0 && !fileExists(output))
-            outcome = {static_cast<int>(core::ErrorCode::failure), "it ended well but wrote no results file"};
+            outcome = {static_cast<int>(core::ErrorCode::failure), "it ended well but wrote no results"};
+        return outcome;
+    }
+
+    [[nodiscard]] StepOutcome eval(const std::filesystem::path& output, int shots, bool sameBefore) const
+    {
+        // Journals of other settings are of no use; those of the same go on.
+        StepCall call{m_step.arguments(shots, output.string())};
+        call.arguments.emplace_back(sameBefore ? "--resume" : "--force");
+        StepOutcome outcome = m_program(call, m_progress);
+        if (outcome.status != kUsage || !sameBefore)
+            return outcome;
+        // The journal is of another version of kvviz or of another model under the same name.
+        call.arguments.back() = "--force";
+        return m_program(call, m_progress);
+    }
+
+    [[nodiscard]] StepOutcome bench(const std::filesystem::path& output) const
+    {
+        std::filesystem::path part = output;
+        part += ".part";
+        const StepOutcome outcome = m_program({m_step.arguments(-1, ""), part}, m_progress);
+        if ((outcome.status == 0 || outcome.status == static_cast<int>(core::ErrorCode::partial)) && fileExists(part))
+            std::filesystem::rename(part, output);
         return outcome;
     }
 
@@ -216,7 +237,7 @@ std::vector<io::EvalRecord> readResults(const std::filesystem::path& folder, Man
     std::map<std::string, std::string> nameOfLabel;
     std::vector<std::pair<std::string, io::EvalRecord>> found; // with the model's label
     for (StepRecord& step : manifest.steps) {
-        if (step.state != "done")
+        if (step.state != "done" || step.isBench())
             continue;
         try {
             for (io::EvalRecord& record : io::readEvalResults(folder / kResultsFolder / step.file, true)) {

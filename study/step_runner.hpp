@@ -20,8 +20,13 @@ struct StepOutcome {
     std::string message; ///< its error, if it failed
 };
 
-/// Runs kvviz-engine with these arguments; throws core::Error only if no step can be run at all.
-using StepProgram = std::function<StepOutcome(const std::vector<std::string>& arguments, const StepProgress& progress)>;
+struct StepCall {
+    std::vector<std::string> arguments;
+    std::filesystem::path standardOutput = {}; ///< file for it; empty: it is dropped
+};
+
+/// Runs kvviz-engine; throws core::Error only if no step can be run at all.
+using StepProgram = std::function<StepOutcome(const StepCall& call, const StepProgress& progress)>;
 
 /// The results files of the steps go to `folder`/results. Updates the manifest on disk before and after each step.
 /// Throws Error(cancelled) when a stop was asked for or a step says that it was stopped; the study can then be resumed.

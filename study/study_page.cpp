@@ -78,7 +78,7 @@ void addObservation(Document& page, const PageContent& content, int observation)
     for (const StudyFigure& figure : content.figures)
         if (figure.observation == observation)
             page.parts.emplace_back(figure.figure);
-    for (const PaperTable& table : paperTables(content.data)) {
+    for (const PaperTable& table : paperTables(content.data, content.latencies)) {
         if (table.observation != observation)
             continue;
         page.parts.emplace_back(Heading{3, fmt::format("Table {} of the paper, measured here: {}", table.number,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "study/document.hpp"
+#include "study/latencies.hpp"
 #include "study/manifest.hpp"
 #include "study/verdicts.hpp"
 
@@ -19,6 +20,7 @@ struct StudyFigure {
 struct PageContent {
     Manifest manifest;
     ScoreBlocks data;
+    std::vector<MeasuredLatency> latencies;
     std::vector<Verdict> verdicts;
     std::vector<StudyFigure> figures;
     std::string noFigures; ///< why there are none; empty if there are

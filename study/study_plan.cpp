@@ -156,6 +156,19 @@ int knownShots(const std::string& task, int shots)
     return shots;
 }
 
+EvalStep benchStep(const StudyOptions& options)
+{
+    EvalStep step;
+    step.key = kBenchKey;
+    step.lengths = options.quick ? "512/64" : "512/128,2048/256";
+    step.limit = options.quick ? 1 : 3; // repeats
+    step.seed = options.seed;
+    step.methods = {"chunkkv", "snapkv", "shotkv"};
+    step.ratios = {kLatencyRatio};
+    step.observations = {6};
+    return step;
+}
+
 EvalStep makeStep(const Form& form, const TaskChoices::Choice& choice, const StudyOptions& options)
 {
     EvalStep step;
@@ -199,6 +212,8 @@ void addStep(std::vector<EvalStep>& steps, EvalStep step)
 
 std::string EvalStep::file(int usedShots) const
 {
+    if (isBench())
+        return fmt::format("{}/bench.json", modelLabel);
     std::string name = key;
     if (usedShots != shots)
         name = fmt::format("{}-{}shots", task, usedShots);
@@ -207,11 +222,21 @@ std::string EvalStep::file(int usedShots) const
 
 std::vector<std::string> EvalStep::arguments(int usedShots, const std::string& output) const
 {
-    std::vector<std::string> list{"eval", "--task", task, "--methods", fmt::format("{}", fmt::join(methods, ";")),
+    std::vector<std::string> list{isBench() ? "bench" : "eval",
+                                  "--methods", fmt::format("{}", fmt::join(methods, ";")),
                                   "--ratios", fmt::format("{}", fmt::join(ratios, ",")),
-                                  "--limit", std::to_string(limit), "--seed", std::to_string(seed)};
+                                  isBench() ? "--repeat" : "--limit", std::to_string(limit),
+                                  "--seed", std::to_string(seed)};
     const auto add = [&](const char* name, const std::string& value) { list.insert(list.end(), {name, value}); };
-    if (usedShots >= 0)
+    if (isBench()) {
+        add("--lengths", lengths);
+        if (!model.empty())
+            add("--model", model);
+        list.emplace_back("--json");
+        return list;
+    }
+    add("--task", task);
+    if (usedShots != knownShots(task, -1)) // a task's own number is no setting of the run
         add("--shots", std::to_string(usedShots));
     if (questions > 0)
         add("--questions", std::to_string(questions));
@@ -228,6 +253,8 @@ std::vector<std::string> EvalStep::arguments(int usedShots, const std::string& o
 std::int64_t EvalStep::answers() const
 {
     const auto cells = static_cast<std::int64_t>(methods.size() * ratios.size());
+    if (isBench()) // long answers, each timed alone
+        return 50 * limit * (1 + cells);
     return limit * (1 + (methods == std::vector<std::string>{"fullkv"} ? 0 : cells));
 }
 
@@ -235,6 +262,8 @@ std::string EvalStep::settings() const { return fmt::format("{}", fmt::join(argu
 
 std::string EvalStep::label() const
 {
+    if (isBench())
+        return "latency at " + lengths;
     std::string text = task;
     if (shots >= 0)
         text += fmt::format(", {} {}", shots, shots == 1 ? "shot" : "shots");
@@ -274,6 +303,11 @@ StudyPlan planStudy(const StudyOptions& options, const TaskCheck& check)
             step.model = model;
             step.modelLabel = label;
             addStep(plan.steps, std::move(step));
+        }
+        if (EvalStep step = benchStep(options); wanted(step.observations, options.observations)) {
+            step.model = model;
+            step.modelLabel = label;
+            plan.steps.push_back(std::move(step));
         }
     }
     return plan;

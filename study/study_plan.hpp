@@ -26,9 +26,11 @@ struct StudyOptions {
 
 inline constexpr std::int64_t kDefaultPrompts = 40, kQuickPrompts = 12;
 
-/// One run of `kvviz eval`.
+inline constexpr const char* kBenchKey = "bench";
+
+/// One run of `kvviz eval`; or of `kvviz bench`, which measures time and has no task.
 struct EvalStep {
-    std::string key;              ///< "addition-8shots": unique for its model
+    std::string key;              ///< "addition-8shots": unique for its model; kBenchKey
     std::string model, modelLabel; ///< path as given, and a folder name made of it
     std::string task;
     int shots = -1;               ///< -1: the task's default
@@ -40,11 +42,15 @@ struct EvalStep {
     bool allowCodeExecution = false;
     std::vector<std::string> methods;
     std::vector<double> ratios;
+    std::string lengths;          ///< of a bench: "512/128,2048/256"
     std::set<int> observations;   ///< that use it
 
-    /// "LABEL/addition-8shots.kvres.h5", below the study's folder of results.
+    [[nodiscard]] bool isBench() const { return key == kBenchKey; }
+
+    /// "LABEL/addition-8shots.kvres.h5" or "LABEL/bench.json", below the study's folder of results.
     [[nodiscard]] std::string file(int usedShots) const;
-    /// The command line behind `kvviz-engine`, but for what depends on the machine and on what is there already.
+    /// The command line behind `kvviz-engine`, but for what depends on the machine and on what is there already. A bench
+    /// writes to standard output.
     [[nodiscard]] std::vector<std::string> arguments(int usedShots, const std::string& output) const;
     /// Answers that the run decodes: of the full cache, and of each method at each ratio.
     [[nodiscard]] std::int64_t answers() const;

@@ -77,7 +77,8 @@ double shareIn(const std::string& line)
 
 study::StepProgram engineProgram(const CommonOptions& common, const std::stop_token& stop)
 {
-    return [common, stop](std::vector<std::string> arguments, const study::StepProgress& progress) {
+    return [common, stop](const study::StepCall& call, const study::StepProgress& progress) {
+        std::vector<std::string> arguments = call.arguments;
         const fs::path engine = requireHelper(Program::engine, "study");
         if (common.threads > 0)
             arguments.insert(arguments.end(), {"--threads", std::to_string(common.threads)});
@@ -88,7 +89,7 @@ study::StepProgram engineProgram(const CommonOptions& common, const std::stop_to
             else
                 lines.push_back(line);
         };
-        const int status = runChild(engine, arguments, onLine, stop);
+        const int status = runChild(engine, arguments, onLine, stop, call.standardOutput);
         std::string message = status == 0 ? "" : errorOf(lines);
         if (status != 0 && message.empty())
             message = fmt::format("kvviz-engine ended with status {}", status);
@@ -119,6 +120,7 @@ study::PageContent makePage(const fs::path& folder, study::Manifest manifest, bo
 {
     study::PageContent content;
     content.data = study::collectBlocks(study::readResults(folder, manifest));
+    content.latencies = study::readLatencies(folder, manifest);
     content.verdicts = study::judge(content.data, manifest.observations);
     if (withFigures) {
         progress("figures", 0, 0);

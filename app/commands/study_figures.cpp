@@ -26,7 +26,7 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {1, "task", "Relative change of the score against the fraction kept, by task"},
-    {2, "method", "Relative change of the score on arithmetic, by method"},
+    {2, "model", "Relative change of the score on arithmetic, by model"},
     {3, "shots", "Relative change of the score on arithmetic, by number of examples"},
     {4, "method", "Relative change of the score on many-shot arithmetic, by method"},
     {6, "task", "Relative change of the score of long generation and of short answers"},
@@ -35,7 +35,7 @@ constexpr Kind kKinds[] = {
 bool isShown(const StepRecord& step, int observation)
 {
     const bool uncompressed = step.settings.find("--methods\nfullkv\n") != std::string::npos;
-    return step.state == "done" && step.observations.contains(observation) && !uncompressed
+    return step.state == "done" && !step.isBench() && step.observations.contains(observation) && !uncompressed
            && (observation != 4 || step.shots >= study::kManyShots);
 }
 
@@ -75,13 +75,14 @@ std::vector<FigureJob> figureJobs(const study::Manifest& manifest)
         for (const StepRecord& step : manifest.steps) {
             if (!isShown(step, kind.observation))
                 continue;
-            const std::string name = fmt::format("obs{}-{}", kind.observation, step.modelLabel);
+            const bool together = kind.observation == 2; // its lines are models
+            const std::string name = together ? "obs2" : fmt::format("obs{}-{}", kind.observation, step.modelLabel);
             std::size_t place = first;
             while (place < jobs.size() && jobs[place].name != name)
                 ++place;
             if (place == jobs.size())
                 jobs.push_back({kind.observation, name, {}, kind.by,
-                                fmt::format("{} ({})", kind.caption, step.modelLabel)});
+                                together ? kind.caption : fmt::format("{} ({})", kind.caption, step.modelLabel)});
             jobs[place].files.push_back(step.file);
         }
     }

@@ -15,7 +15,7 @@ struct FigureJob {
     int observation = 0;
     std::string name;               ///< "obs1-SmolLM2": the file is figures/NAME.svg
     std::vector<std::string> files; ///< results, below the study's folder of results
-    std::string by;                 ///< what a line of it is: "task", "method", "shots"
+    std::string by;                 ///< what a line of it is: "task", "method", "shots", "model"
     std::string caption;
 };
 

@@ -67,9 +67,6 @@ study::ScoreBlocks someData(const std::string& model = "Tiny-Instruct")
     test::append(records, {.model = model, .setting = "shots=50", .shots = 50, .prompts = 20, .kept = kept});
     test::append(records, {.task = "sums", .model = model, .setting = "questions=8", .shots = 4, .prompts = 20,
                            .kept = kept});
-    for (io::EvalRecord& record : records)
-        record.prefillSeconds = 1.5, record.decodeSeconds = 0.5, record.tokensPerSecond = 20,
-        record.fullCacheBytes = 1000, record.cacheBytes = record.method == "fullkv" ? 1000 : 300;
     return study::collectBlocks(records);
 }
 
@@ -192,10 +189,21 @@ TEST_CASE("measured cells have score, change and interval, and missing ones say 
     CHECK(std::any_of(generation.notes.begin(), generation.notes.end(), [&](const std::string& note) {
         return note.starts_with(mark) && note.find("not run at this ratio") != std::string::npos;
     }));
-    const Table& latency = tableOf(tables, 5).parts[0];
-    CHECK(cellOf(latency, "ChunkKV", "latency s").text == "2.00");
-    CHECK(cellOf(latency, "ChunkKV", "cache held").text == "30.0 %");
-    CHECK(cellOf(latency, "ShotKV, published", "latency s").text == "162.85");
+    const std::vector<study::MeasuredLatency> latencies{
+        {.model = "Tiny", .method = "fullkv", .inputTokens = 512, .outputTokens = 64, .seconds = 4},
+        {.model = "Tiny", .method = "chunkkv", .ratio = 0.3, .inputTokens = 512, .outputTokens = 64, .seconds = 2,
+         .latencyGain = 1, .cacheBytes = 3e6},
+        {.model = "Tiny", .method = "shotkv", .inputTokens = 512, .outputTokens = 64, .obstacle = "no window"},
+        {.model = "Tiny", .method = "fullkv", .inputTokens = 2048, .outputTokens = 64, .seconds = 9}};
+    const study::PaperTable latency = tableOf(study::paperTables(data, latencies), 5);
+    REQUIRE(latency.parts.size() == 3); // two lengths and the paper's rows
+    CHECK(cellOf(latency.parts[0], "ChunkKV", "latency s").text == "2.00");
+    CHECK(cellOf(latency.parts[0], "ChunkKV", "latency gain").text == "100.0 %");
+    CHECK(cellOf(latency.parts[0], "ChunkKV", "cache held").text == "3.0 MB");
+    CHECK(cellOf(latency.parts[0], "ShotKV", "latency s").text == "(a)");
+    CHECK(latency.parts[0].notes.front() == "(a) not measured: no window");
+    CHECK(cellOf(latency.parts[2], "ShotKV, published", "latency s").text == "162.85");
+    CHECK_THAT(tables[2].parts[0].notes.front(), Contains("kvviz bench was not run"));
 }
 
 TEST_CASE("a full cache that scores 0 has no relative change in the tables", "[study][unit]")

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // Which evaluations a study runs, how they are called, and what a resumed study runs again.
+#include "compress/method.hpp"
 #include "core/error.hpp"
 #include "core/io/results.hpp"
 #include "datasets/task.hpp"
+#include "study/latencies.hpp"
 #include "study/step_runner.hpp"
 #include "tests/study/made_up.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/scratch_folder.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <map>
 
@@ -48,12 +51,19 @@ std::string valueAfter(const std::vector<std::string>& arguments, const std::str
 /// Plays kvviz-engine: writes what a made-up task measured, or what the test wants.
 class FakeEngine {
 public:
-    study::StepOutcome operator()(const std::vector<std::string>& arguments, const study::StepProgress& progress)
+    study::StepOutcome operator()(const study::StepCall& call, const study::StepProgress& progress)
     {
+        const std::vector<std::string>& arguments = call.arguments;
         calls.push_back(arguments);
         progress(0.5);
-        const int shots = std::stoi(valueAfter(arguments, "--shots"));
-        const std::string task = valueAfter(arguments, "--task");
+        const std::string given = valueAfter(arguments, "--shots"), task = valueAfter(arguments, "--task");
+        const int shots = given.empty() ? 8 : std::stoi(given);
+        if (refusesJournal && arguments.back() == "--resume")
+            return {2, "the journal is of a run with other settings"};
+        if (arguments.front() == "bench") {
+            std::ofstream(call.standardOutput) << report;
+            return {};
+        }
         if (const auto answer = answers.find(fmt::format("{}-{}", task, shots)); answer != answers.end())
             return answer->second;
         io::ResultsWriter writer(valueAfter(arguments, "-o"), "test", "test", true);
@@ -65,13 +75,14 @@ public:
 
     std::vector<std::vector<std::string>> calls;
     std::map<std::string, study::StepOutcome> answers; ///< "addition-50"
-    std::string model = "Tiny";
+    std::string model = "Tiny", report;
+    bool refusesJournal = false;
 };
 
 void run(const study::StudyPlan& plan, const fs::path& folder, study::Manifest& manifest, FakeEngine& engine)
 {
     study::runSteps(plan.steps, folder, manifest,
-                    [&](const auto& arguments, const auto& progress) { return engine(arguments, progress); }, {});
+                    [&](const auto& call, const auto& progress) { return engine(call, progress); }, {});
 }
 
 } // namespace
@@ -92,7 +103,8 @@ TEST_CASE("a study of one observation runs its tasks, methods and ratios", "[stu
     CHECK(valueAfter(arguments, "--task") == "addition");
     CHECK(valueAfter(arguments, "--methods") == "streaming_noshift;h2o;snapkv;pyramidkv;chunkkv;shotkv");
     CHECK(valueAfter(arguments, "--ratios") == "0.9,0.8,0.7,0.6,0.5,0.4,0.3,0.2,0.1");
-    CHECK(valueAfter(arguments, "--shots") == "8");
+    CHECK(valueAfter(arguments, "--shots").empty()); // the task's own number
+    CHECK(valueAfter(plan.steps[2].arguments(4, "x"), "--shots") == "4");
     CHECK(valueAfter(arguments, "-o") == "out.kvres.h5");
     CHECK(std::find(arguments.begin(), arguments.end(), "--model") == arguments.end());
 }
@@ -125,8 +137,12 @@ TEST_CASE("every planned task and every method of the plan exists", "[study][uni
         for (const auto& check : {study::TaskCheck(noData), study::TaskCheck(allData)})
             for (const EvalStep& step : planFor({1, 2, 3, 4, 5, 6}, {.dataDir = "data", .quick = quick}, check).steps) {
                 const auto& tasks = datasets::taskList();
-                CHECK(std::any_of(tasks.begin(), tasks.end(), [&](const auto& task) { return task.name == step.task; }));
-                CHECK(step.limit == (quick ? 12 : 40));
+                CHECK((step.isBench()
+                       || std::any_of(tasks.begin(), tasks.end(),
+                                      [&](const auto& task) { return task.name == step.task; })));
+                CHECK((step.isBench() || step.limit == (quick ? 12 : 40)));
+                for (const std::string& method : step.methods)
+                    CHECK(compress::makeMethod(method)->info().name == method);
             }
 }
 
@@ -258,6 +274,61 @@ TEST_CASE("prompts that do not fit into the context are tried with fewer example
     CHECK(engine.calls.size() == 5);
 }
 
+TEST_CASE("a journal that the engine refuses is begun anew", "[study]")
+{
+    const test::ScratchFolder folder;
+    FakeEngine engine;
+    engine.answers["addition-8"] = {1, "no space left"};
+    study::Manifest manifest;
+    run(planFor({2}), folder.path(), manifest, engine);
+    engine.answers.clear();
+    engine.refusesJournal = true;
+    run(planFor({2}), folder.path(), manifest, engine);
+    REQUIRE(engine.calls.size() == 3);
+    CHECK(engine.calls[1].back() == "--resume");
+    CHECK(engine.calls[2].back() == "--force");
+    CHECK(manifest.steps[0].state == "done");
+}
+
+TEST_CASE("latencies come from a bench of their own", "[study]")
+{
+    const test::ScratchFolder folder;
+    const study::StudyPlan plan = planFor({6});
+    const EvalStep& bench = plan.steps.back();
+    REQUIRE(bench.isBench());
+    CHECK(bench.arguments(-1, "").front() == "bench");
+    FakeEngine engine;
+    engine.report = R"({"model": "Tiny", "results": [
+        {"method": "fullkv", "variant": "", "ratio": null, "input_tokens": 512, "output_tokens": 128, "total_s": 2.5,
+         "tokens_per_s": 51.2, "cache_bytes": 1000},
+        {"method": "shotkv", "variant": "", "ratio": 0.3, "input_tokens": 512, "output_tokens": 128, "total_s": 2,
+         "tokens_per_s": 64, "cache_bytes": 300},
+        {"method": "snapkv", "variant": "factory", "ratio": 0.3, "input_tokens": 512, "output_tokens": 128,
+         "not_run": "no window"}]})";
+    study::Manifest manifest;
+    const study::StudyPlan only{{bench}, {}};
+    run(only, folder.path(), manifest, engine);
+    const std::vector<study::MeasuredLatency> rows = study::readLatencies(folder.path(), manifest);
+    REQUIRE(rows.size() == 3);
+    CHECK(rows[0].seconds == 2.5);
+    CHECK(std::isnan(rows[0].ratio));
+    CHECK(rows[1].latencyGain == Approx(0.2)); // of the full cache's seconds, as the paper's 175.50 s and 162.85 s: 7.2 %
+    CHECK(rows[1].throughputGain == Approx(0.25));
+    CHECK(rows[2].method == "snapkv:factory");
+    CHECK(rows[2].obstacle == "no window");
+    CHECK(std::isnan(rows[2].seconds));
+    CHECK(study::readResults(folder.path(), manifest).empty());
+    run(only, folder.path(), manifest, engine);
+    CHECK(engine.calls.size() == 1);
+    for (const char* broken : {"", "{}", R"({"model": 1, "results": []})", R"({"model": "x", "results": [1]})"}) {
+        std::ofstream(folder.path() / "results/default/bench.json") << broken;
+        manifest.steps[0].state = "done";
+        CHECK(study::readLatencies(folder.path(), manifest).empty());
+        INFO(broken);
+        CHECK(manifest.steps[0].state == "failed");
+    }
+}
+
 TEST_CASE("an engine that writes nothing has failed", "[study]")
 {
     const test::ScratchFolder folder;
@@ -266,7 +337,7 @@ TEST_CASE("an engine that writes nothing has failed", "[study]")
     study::Manifest manifest;
     run(planFor({2}), folder.path(), manifest, engine);
     CHECK(manifest.steps[0].state == "failed");
-    CHECK_THAT(manifest.steps[0].message, Contains("no results file"));
+    CHECK_THAT(manifest.steps[0].message, Contains("wrote no results"));
     CHECK(study::readResults(folder.path(), manifest).empty());
 }
 

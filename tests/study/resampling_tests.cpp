@@ -135,6 +135,22 @@ TEST_CASE("records that cannot be compared are left out with the reason", "[stud
     CHECK_THAT(data.faults[3], Catch::Contains("measured twice"));
 }
 
+TEST_CASE("a method that could not run on some prompts keeps the others", "[study][unit]")
+{
+    std::vector<io::EvalRecord> records = test::recordsOf({.prompts = 20, .kept = [](auto&&...) { return 0.5; }});
+    io::EvalRecord& partial = records[1];
+    const std::vector<double> all = partial.scores;
+    for (auto* list : {&partial.scores, &partial.baseScores})
+        list->erase(list->begin() + 3, list->begin() + 5);
+    partial.promptIds.erase(partial.promptIds.begin() + 3, partial.promptIds.begin() + 5);
+    const study::ScoreBlocks data = study::collectBlocks(records);
+    CHECK(data.faults.empty());
+    const std::vector<double>& scores = data.blocks.at(0).cells.at(0).scores;
+    REQUIRE(scores.size() == 20);
+    for (std::size_t i = 0; i < 20; ++i)
+        CHECK((i == 3 || i == 4 ? std::isnan(scores[i]) : scores[i] == all[i]));
+}
+
 TEST_CASE("changes follow equation 1 over the prompts that have both scores", "[study][unit]")
 {
     std::vector<io::EvalRecord> records = test::recordsOf({.prompts = 20, .base = 0.5});

@@ -84,7 +84,7 @@ TEST_CASE("the direction is reported against the paper where arithmetic is the t
 
 TEST_CASE("task dependence does not hold where all tasks surely lose alike", "[study][unit]")
 {
-    const Verdict result = verdict(fiveTasks(0.9, 0.9, 2000), 1);
+    const Verdict result = verdict(fiveTasks(0.95, 0.95, 600), 1);
     CHECK(result.outcome == Outcome::doesNotHold);
     CHECK_THAT(result.reason, Contains("differ by less than 10 %"));
 }
