@@ -54,6 +54,7 @@ struct CaptureOptions : TaskChoice {
     std::int64_t window = 32;             ///< W
     std::int64_t mapCap = 512;            ///< cells a side of the finest pyramid level
     int topK = 10;                        ///< logits kept a token
+    int readout = 0;                      ///< next tokens whose logits are followed back to the heads; 0: none
     std::string rowsDtype = "float16", cacheDtype = "float16", mapDtype = "float16";
     // How to run:
     std::string continuation = "greedy";  ///< greedy, gold, none

@@ -37,7 +37,8 @@ void dropArrays(io::ReplayRecord& record)
     for (auto* bytes : {&record.kept, &record.keptDecode})
         std::vector<std::uint8_t>().swap(*bytes);
     for (auto* numbers : {&record.lostMass, &record.lostNonSink, &record.lostGenerated, &record.outputError,
-                          &record.survival, &record.intact, &record.logprobDelta, &record.kl})
+                          &record.survival, &record.intact, &record.logprobDelta, &record.kl,
+                          &record.predictedDelta, &record.predictedKl})
         std::vector<float>().swap(*numbers);
 }
 

@@ -55,7 +55,7 @@ ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records)
     result.variant = records.front()->variant;
     result.captures = std::ssize(records);
     result.budgetUse = records.front()->budgetUse;
-    Mean ratio, actual, size, kept, lost, lostNonSink, outputError, logprobDelta, kl, top1;
+    Mean ratio, actual, size, kept, lost, lostNonSink, outputError, logprobDelta, kl, top1, predictedDelta, predictedKl;
     for (const io::ReplayRecord* record : records) {
         ratio.add(record->ratio);
         actual.add(record->actualRatio);
@@ -64,6 +64,8 @@ ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records)
         logprobDelta.add(record->meanLogprobDelta);
         kl.add(record->meanKl);
         top1.add(record->top1Agreement);
+        predictedDelta.add(record->meanPredictedDelta);
+        predictedKl.add(record->meanPredictedKl);
         lost.add(record->meanLost);
         lostNonSink.add(record->meanLostNonSink);
         outputError.add(outputErrorOf(*record, record->meanOutputError));
@@ -79,6 +81,8 @@ ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records)
     result.logprobDelta = logprobDelta.value();
     result.kl = kl.value();
     result.top1 = top1.value();
+    result.predictedDelta = predictedDelta.value();
+    result.predictedKl = predictedKl.value();
     result.lost = lost.value();
     result.lostNonSink = lostNonSink.value();
     result.outputError = outputError.value();
@@ -156,6 +160,7 @@ std::vector<Column> columnsFor(const std::vector<ReplayAverage>& rows)
                                 {">lost mass", &ReplayAverage::lost, "{:.4f}"},
                                 {">lost w/o sinks", &ReplayAverage::lostNonSink, "{:.4f}"},
                                 {">output error", &ReplayAverage::outputError, "{:.4f}"},
+                                {">predicted change", &ReplayAverage::predictedDelta, "{:+.4f}"},
                                 {">log-prob change", &ReplayAverage::logprobDelta, "{:+.4f}"},
                                 {">KL", &ReplayAverage::kl, "{:.4f}"},
                                 {">top-1", &ReplayAverage::top1, "{:.3f}"}};
@@ -229,6 +234,8 @@ Json toJson(const io::ReplayRecord& record)
                                 {"value_error", numberOrNull(record.valueError)},
                                 {"key_cosine", numberOrNull(record.keyCosine)},
                                 {"value_cosine", numberOrNull(record.valueCosine)}}},
+            {"predicted", {{"logprob_change", numberOrNull(record.meanPredictedDelta)},
+                           {"kl", numberOrNull(record.meanPredictedKl)}}},
             {"decode", decode ? Json{{"logprob_change", numberOrNull(record.meanLogprobDelta)},
                                      {"kl", numberOrNull(record.meanKl)},
                                      {"top1_agreement", numberOrNull(record.top1Agreement)}}
@@ -257,6 +264,8 @@ Json toJson(const ReplayAverage& average)
             {"lost_mass", numberOrNull(average.lost)},
             {"lost_mass_without_sinks", numberOrNull(average.lostNonSink)},
             {"output_error", numberOrNull(average.outputError)},
+            {"predicted_logprob_change", numberOrNull(average.predictedDelta)},
+            {"predicted_kl", numberOrNull(average.predictedKl)},
             {"logprob_change", numberOrNull(average.logprobDelta)},
             {"kl", numberOrNull(average.kl)},
             {"top1_agreement", numberOrNull(average.top1)},
@@ -270,7 +279,7 @@ std::string replayCsv(const std::vector<io::ReplayRecord>& records)
         "kept_tokens,bytes,lost_mass,lost_mass_p95,lost_mass_max,lost_mass_std_over_draws,lost_mass_on_generated,"
         "lost_mass_without_sinks,output_error,output_error_p95,output_error_heads_joined,output_error_layer_frobenius,"
         "key_error,value_error,key_cosine,value_cosine,logprob_change,kl,top1_agreement,adjacent_jaccard,mean_run,draws,"
-        "ties_at_cut,dead_queries,flags,facts,seconds\r\n";
+        "ties_at_cut,dead_queries,flags,facts,seconds,predicted_logprob_change,predicted_kl\r\n";
     for (const io::ReplayRecord& r : records) {
         std::vector<std::string> cells;
         for (const std::string* text : {&r.capture, &r.task, &r.promptId, &r.modelName, &r.method, &r.variant,
@@ -295,6 +304,8 @@ std::string replayCsv(const std::vector<io::ReplayRecord>& records)
         cells.push_back(csvText(fmt::format("{}", fmt::join(r.flags, " "))));
         cells.push_back(csvText(r.facts));
         cells.push_back(csvNumber(r.seconds));
+        cells.push_back(csvNumber(r.meanPredictedDelta));
+        cells.push_back(csvNumber(r.meanPredictedKl));
         result += fmt::format("{}\r\n", fmt::join(cells, ","));
     }
     return result;

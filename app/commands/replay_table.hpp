@@ -20,6 +20,7 @@ struct ReplayAverage {
     std::string budgetUse = "follows"; ///< else the ratio is what the method took by itself
     double actualRatio = 0, sizeRatio = 0, keptTokens = 0; ///< fractions of tokens, bytes; tokens per layer and KV head
     double lost = 0, lostNonSink = 0, outputError = 0; ///< outputError is NaN at depth mass
+    double predictedDelta = 0, predictedKl = 0;        ///< NaN without a readout in the captures
     double logprobDelta = 0, kl = 0, top1 = 0;         ///< NaN but at depth decode
     std::vector<std::string> flags;
 };

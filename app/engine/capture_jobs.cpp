@@ -210,6 +210,14 @@ capture::CaptureSettings makeCaptureSettings(const CaptureOptions& options, cons
     if (options.topK < 1 || options.topK > model.vocabSize)
         throw Error(ErrorCode::usage, fmt::format("--top-k {}: expected 1 to {}, the vocabulary of {}", options.topK,
                                                   model.vocabSize, model.name));
+    if (options.readout < 0 || options.readout >= model.vocabSize)
+        throw Error(ErrorCode::usage, fmt::format("--readout {}: expected 0 to {}", options.readout,
+                                                  model.vocabSize - 1));
+    if (options.readout > 0
+        && (settings.tier < core::Tier::cache || !settings.layers.empty() || !settings.heads.empty()
+            || options.continuation == "none" || options.generate == 0))
+        throw Error(ErrorCode::usage, "--readout needs all layers and heads, --tier cache or higher, and a continuation");
+    settings.readout = options.readout;
     settings.window = options.window;
     settings.mapCap = options.mapCap;
     settings.topK = options.topK;
