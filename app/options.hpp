@@ -80,6 +80,7 @@ struct ReplayOptions {
     std::string depth = "output";            ///< mass, output, decode
     std::vector<std::string> tables;         ///< --table FILE (repeatable)
     std::string model;                       ///< depth decode: --model PATH
+    std::string calibration;                 ///< --calibration FILE: of kvviz calibrate
     std::uint64_t seed = 0;
     std::string output;                      ///< results file; default: beside the captures
     bool noOutput = false, noMasks = false, force = false;
@@ -111,6 +112,14 @@ struct ShareSearchOptions {
 struct HeadTableOptions {
     std::vector<std::string> captures;
     std::string output;
+    bool force = false;
+};
+
+struct CalibrateOptions {
+    std::vector<std::string> results; ///< files with replays and with evaluations
+    std::string predictor = "auto";   ///< auto: the best one that the replays hold
+    std::string output;               ///< empty: report only
+    std::uint64_t seed = 0;           ///< of the bootstrap
     bool force = false;
 };
 
@@ -164,6 +173,7 @@ struct Invocation {
     WeightTableOptions weightTable;
     ShareSearchOptions shareSearch;
     HeadTableOptions headTable;
+    CalibrateOptions calibrate;
     MethodsOptions methods;
     TasksOptions tasks;
     FigureOptions figure;

@@ -46,8 +46,8 @@ class Backward {
 public:
     Backward(const std::shared_ptr<const Model>& model, const KvCache& cache, const StreamRecorder& streams,
              std::span<const std::int32_t> ids, int others)
-        : m_model(*model), m_cache(cache), m_streams(streams), m_ids(ids), m_map(m_model.info.nHeads, m_model.info.nKvHeads),
-          m_math(model), m_t(std::ssize(ids)), m_n(cache.size() - m_t), m_c(others + 1), m_d(m_model.info.headDim),
+        : m_model(*model), m_cache(cache), m_streams(streams), m_ids(ids),
+          m_map(m_model.info.nHeads, m_model.info.nKvHeads), m_math(model), m_t(std::ssize(ids)), m_n(cache.size() - m_t), m_c(others + 1), m_d(m_model.info.headDim),
           m_hidden(m_model.info.hiddenSize)
     {
         const bool fits = m_t > 0 && m_n > 0 && std::ssize(streams.into(0)) == m_t * m_hidden;
@@ -152,7 +152,8 @@ core::ReadoutTokens Backward::start()
     runAttention(last);
     std::vector<float> stream = m_middle;
     m_math.addFeedForward(last, m_t, stream.data());
-    core::ReadoutTokens tokens{m_c, std::vector<std::int32_t>(sizeOf(m_t * m_c)), std::vector<float>(sizeOf(m_t * m_c))};
+    const std::size_t rows = sizeOf(m_t * m_c);
+    core::ReadoutTokens tokens{m_c, std::vector<std::int32_t>(rows), std::vector<float>(rows)};
     m_gradient.assign(sizeOf(m_t * m_c * m_hidden), 0.0f);
     std::vector<float> logits(sizeOf(vocab)), weightsOfToken(sizeOf(m_hidden));
     for (std::int64_t step = 0; step < m_t; ++step) {
@@ -178,7 +179,8 @@ void Backward::turnFeedForward(int layer)
     const std::int64_t rows = m_t * m_c, ffn = m_model.ffnSize;
     std::vector<float> gateUp(sizeOf(m_t * 2 * ffn)), normed(sizeOf(m_t * m_hidden));
     core::parallelFor(m_t, [&](std::int64_t i) {
-        rmsNorm(m_middle.data() + i * m_hidden, w.ffnNorm.data(), normed.data() + i * m_hidden, m_hidden, m_model.normEps);
+        rmsNorm(m_middle.data() + i * m_hidden, w.ffnNorm.data(), normed.data() + i * m_hidden, m_hidden,
+                m_model.normEps);
     });
     w.gateUp.apply(normed.data(), m_t, gateUp.data());
     std::vector<float> inner(sizeOf(rows * ffn));
@@ -264,7 +266,8 @@ void Backward::turnAttention(int layer, ReadoutLayer& out)
     out.gradient.resize(sizeOf(rows * width));
     for (std::int64_t head = 0; head < heads; ++head)
         for (std::int64_t row = 0; row < rows; ++row)
-            std::copy_n(m_byHead.data() + (row * heads + head) * m_d, m_d, out.gradient.data() + (head * rows + row) * m_d);
+            std::copy_n(m_byHead.data() + (row * heads + head) * m_d, m_d,
+                        out.gradient.data() + (head * rows + row) * m_d);
     m_byQkv.assign(sizeOf(rows * qkvWidth), 0.0f);
     core::parallelFor(m_t, [&](std::int64_t step) {
         std::vector<float> row(sizeOf(m_n + m_t)), changes(row.size());
@@ -310,7 +313,8 @@ core::ReadoutTokens computeReadout(const std::shared_ptr<const Model>& model, co
                                    const std::function<void(const ReadoutLayer&)>& take, const core::Progress& progress)
 {
     if (others < 1)
-        throw core::Error(core::ErrorCode::usage, "a readout needs at least one candidate beside the token that followed");
+        throw core::Error(core::ErrorCode::usage,
+                          "a readout needs at least one candidate beside the token that followed");
     Backward backward(model, cache, streams, ids, others);
     core::ReadoutTokens tokens = backward.start();
     for (int layer = model->info.nLayers - 1; layer >= 0; --layer) {

@@ -115,7 +115,7 @@ std::int64_t evaluateChangedHead(const core::LayerData& data, const LayerPlan& p
             norm += static_cast<double>(exact[i]) * exact[i];
         }
         storeOutputError(metrics, place, difference, norm, isDead);
-        storeLogitChange(data, metrics, place, isDead, [&](const float* gradient) {
+        storeLogitChange(data, metrics, place, [&](const float* gradient) {
             double along = 0;
             for (int i = 0; i < data.headDim; ++i)
                 along += static_cast<double>(gradient[i]) * (static_cast<double>(changed[i]) - exact[i]);

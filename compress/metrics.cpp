@@ -247,11 +247,12 @@ std::int64_t evaluateHead(const core::LayerData& data, const LayerPlan& plan, co
         const OutputDifference difference(part, full, route.dropped, share.eps, isDead ? 1 : share.rho,
                                           reference.mass[at]);
         // Both up to the same factor, so their ratio is exact.
-        storeOutputError(metrics, at,
-                         isDead ? 0 : core::combinedSquares(part, difference.x, full, difference.y, data.headDim),
-                         isDead ? 0 : core::combinedSquares(full, 1, full, 0, data.headDim), isDead);
-        storeLogitChange(data, metrics, at, isDead, [&](const float* gradient) {
-            return difference.along(gradient, data.headDim);
+        const auto squares = [&](const float* a, double x, double y) {
+            return isDead ? 0 : core::combinedSquares(a, x, full, y, data.headDim);
+        };
+        storeOutputError(metrics, at, squares(part, difference.x, difference.y), squares(full, 1, 0), isDead);
+        storeLogitChange(data, metrics, at, [&](const float* gradient) {
+            return isDead ? difference.ofNothing(gradient, data.headDim) : difference.along(gradient, data.headDim);
         });
     }
     return dead;

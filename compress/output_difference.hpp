@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 namespace kvviz::compress {
@@ -20,8 +19,10 @@ struct OutputDifference {
     const float* full;
     double x, y, mass;
 
-    OutputDifference(const float* givenPart, const float* givenFull, bool dropped, double eps, double rho, double givenMass)
-        : part(givenPart), full(givenFull), x(dropped ? 1 / rho : -1 / rho), y(dropped ? -eps / rho : 1), mass(givenMass)
+    OutputDifference(const float* givenPart, const float* givenFull, bool dropped, double eps, double rho,
+                     double givenMass)
+        : part(givenPart), full(givenFull), x(dropped ? 1 / rho : -1 / rho), y(dropped ? -eps / rho : 1),
+          mass(givenMass)
     {
     }
     /// direction . (o' - o)
@@ -33,6 +34,14 @@ struct OutputDifference {
             ofFull += static_cast<double>(direction[i]) * static_cast<double>(full[i]);
         }
         return -(x * ofPart + y * ofFull) / mass;
+    }
+    /// direction . (0 - o)
+    [[nodiscard]] double ofNothing(const float* direction, int d) const
+    {
+        double ofFull = 0;
+        for (int i = 0; i < d; ++i)
+            ofFull += static_cast<double>(direction[i]) * static_cast<double>(full[i]);
+        return mass > 0 ? -ofFull / mass : 0;
     }
 };
 
@@ -56,15 +65,15 @@ private:
     std::vector<float> m_wide;
 };
 
-/// Fills one row of LayerMetrics::logitChange, if the capture has a readout. along(gradient [d]): gradient . (o' - o).
+/// Fills one row of LayerMetrics::logitChange, if the capture has a readout: along(gradient [d]) = gradient . (o' - o).
 template <class Along>
-void storeLogitChange(const core::LayerData& data, LayerMetrics& metrics, std::size_t at, bool dead, const Along& along)
+void storeLogitChange(const core::LayerData& data, LayerMetrics& metrics, std::size_t at, const Along& along)
 {
     const std::size_t candidates =
         metrics.logitChange.size() / static_cast<std::size_t>(data.heads.queryHeads() * data.t);
+    const auto d = static_cast<std::size_t>(data.headDim);
     for (std::size_t i = at * candidates; i < (at + 1) * candidates; ++i)
-        metrics.logitChange[i] = dead ? std::numeric_limits<float>::quiet_NaN()
-                                      : static_cast<float>(along(data.readout.data() + i * static_cast<std::size_t>(data.headDim)));
+        metrics.logitChange[i] = static_cast<float>(along(data.readout.data() + i * d));
 }
 
 } // namespace kvviz::compress

@@ -69,7 +69,8 @@ void LogprobPrediction::add(const core::LayerData& data, const LayerMetrics& met
                                       "candidates", data.layer, m_t, m_c));
     for (std::int64_t row = 0; row < heads * m_t; ++row) {
         const std::int64_t step = row % m_t;
-        const double wrong = static_cast<double>(metrics.outputError[static_cast<std::size_t>(row)])
+        const double error = static_cast<double>(metrics.outputError[static_cast<std::size_t>(row)]);
+        const double wrong = (std::isnan(error) ? 1 : error) // a dead query: the head gives nothing
                              * static_cast<double>(data.written[static_cast<std::size_t>(row)]);
         m_missing[static_cast<std::size_t>(step)] += wrong * wrong;
         for (std::int64_t i = 0; i < m_c; ++i)

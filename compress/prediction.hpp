@@ -26,7 +26,7 @@ public:
     /// arrays have another shape.
     void add(const core::LayerData& data, const LayerMetrics& metrics);
 
-    /// Of each decode query, about the token after it. NaN where a query sees no key.
+    /// Of each decode query, about the token after it. A head whose query sees no key counts as giving nothing.
     struct Result {
         std::vector<float> delta; // [t] expected change of the log-probability of the token that followed; last: NaN
         std::vector<float> kl;    // [t] expected divergence of the next token's distribution, nats, >= 0

@@ -103,7 +103,8 @@ private:
             m_report.nPrompt = m_split->promptEnd;
             m_report.nQueries = m_split->evaluated;
             // Sums over later queries that cannot be taken out again would look into the future.
-            m_available = core::without(m_available | Need::decodeRows, Need::queryStats | Need::farSquares | Need::readout);
+            m_available = core::without(m_available | Need::decodeRows,
+                                        Need::queryStats | Need::farSquares | Need::readout);
             m_report.evaluatedOn = fmt::format("the last {} of {} window queries (no decode rows); prompt cut at {}",
                                                m_split->evaluated, info.window, m_split->promptEnd);
         } else {

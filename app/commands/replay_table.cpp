@@ -48,7 +48,7 @@ double keptPerHead(const io::ReplayRecord& record)
         / static_cast<double>(std::max<std::int64_t>(record.layers * record.kvHeads, 1));
 }
 
-ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records)
+ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records, const study::Calibration* calibration)
 {
     ReplayAverage result;
     result.method = records.front()->method;
@@ -73,6 +73,12 @@ ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records)
         for (const std::string& flag : record->flags)
             if (std::find(result.flags.begin(), result.flags.end(), flag) == result.flags.end())
                 result.flags.push_back(flag);
+    }
+    if (calibration != nullptr) {
+        Mean predictor;
+        for (const io::ReplayRecord* record : records)
+            predictor.add(record->*study::predictorNamed(calibration->predictor).value);
+        result.expected = calibration->expect(predictor.value());
     }
     result.ratio = ratio.value();
     result.actualRatio = actual.value();
@@ -110,7 +116,8 @@ std::string csvNumber(double value) { return std::isfinite(value) ? fmt::format(
 
 } // namespace
 
-std::vector<ReplayAverage> averages(const std::vector<io::ReplayRecord>& records, bool byTokens)
+std::vector<ReplayAverage> averages(const std::vector<io::ReplayRecord>& records, bool byTokens,
+                                    const study::Calibration* calibration)
 {
     std::map<std::tuple<double, std::string, std::string>, std::vector<const io::ReplayRecord*>> groups;
     for (const io::ReplayRecord& record : records) {
@@ -121,7 +128,7 @@ std::vector<ReplayAverage> averages(const std::vector<io::ReplayRecord>& records
     }
     std::vector<std::pair<double, ReplayAverage>> found;
     for (const auto& [key, members] : groups)
-        found.emplace_back(std::get<0>(key), averageOf(members));
+        found.emplace_back(std::get<0>(key), averageOf(members, calibration));
     const auto quality = [](const ReplayAverage& a) {
         const double best = !std::isnan(a.kl) ? a.kl : std::isnan(a.outputError) ? a.lost : a.outputError;
         return std::isnan(best) ? std::numeric_limits<double>::infinity() : best;
@@ -143,6 +150,17 @@ std::string budgetText(const ReplayAverage& row, bool byTokens)
     if (!followsBudget(row.budgetUse))
         return row.budgetUse + fmt::format(" {:.3f}", row.ratio);
     return byTokens ? std::to_string(row.budgetTokens) : fmt::format("{:.4g}", row.ratio);
+}
+
+/// "-5.2 % [-20.1, +3.4]"
+std::string expectedText(const study::Calibration::Expected& expected)
+{
+    if (std::isnan(expected.value))
+        return "-";
+    std::string text = fmt::format("{:+.1f} %", 100 * expected.value);
+    if (!std::isnan(expected.low) && !std::isnan(expected.high))
+        text += fmt::format(" [{:+.1f}, {:+.1f}]", 100 * expected.low, 100 * expected.high);
+    return text;
 }
 
 struct Column {
@@ -179,6 +197,11 @@ std::string replayTable(const std::vector<ReplayAverage>& averages, bool byToken
     std::vector<std::string> headings{"method", byTokens ? ">budget" : ">ratio"};
     for (const Column& column : columns)
         headings.push_back(column.heading);
+    const bool expects = std::any_of(averages.begin(), averages.end(), [](const ReplayAverage& row) {
+        return !std::isnan(row.expected.value);
+    });
+    if (expects)
+        headings.emplace_back(">expected score change");
     headings.emplace_back("flags");
     TextTable table(std::move(headings));
     const ReplayAverage* previous = nullptr;
@@ -193,6 +216,8 @@ std::string replayTable(const std::vector<ReplayAverage>& averages, bool byToken
         std::vector<std::string> cells{compress::specificationOf(row.method, row.variant), budgetText(row, byTokens)};
         for (const Column& column : columns)
             cells.push_back(shown(row.*column.value, column.format));
+        if (expects)
+            cells.push_back(expectedText(row.expected));
         cells.push_back(fmt::format("{}", fmt::join(row.flags, " ")));
         table.add(std::move(cells));
     }
@@ -269,6 +294,9 @@ Json toJson(const ReplayAverage& average)
             {"logprob_change", numberOrNull(average.logprobDelta)},
             {"kl", numberOrNull(average.kl)},
             {"top1_agreement", numberOrNull(average.top1)},
+            {"expected_score_change", {{"value", numberOrNull(average.expected.value)},
+                                       {"low", numberOrNull(average.expected.low)},
+                                       {"high", numberOrNull(average.expected.high)}}},
             {"flags", average.flags}};
 }
 

@@ -324,7 +324,8 @@ void CaptureWriter::writeReadout(std::span<const std::int32_t> ids, std::span<co
 {
     Impl& impl = *m_impl;
     if (candidates < 1 || ids.empty() || std::ssize(ids) % candidates != 0 || logprob.size() != ids.size())
-        throw Error(ErrorCode::failure, fmt::format("{}: the candidates of the readout do not fit each other", impl.name));
+        throw Error(ErrorCode::failure,
+                    fmt::format("{}: the candidates of the readout do not fit each other", impl.name));
     impl.sizes.candidates = candidates;
     const auto steps = static_cast<hsize_t>(std::ssize(ids) / candidates);
     impl.thread.call([&] {
