@@ -33,6 +33,9 @@ void addKeepOptions(OptionTable& table, CaptureOptions& options)
     table.integer("--window", options.window, 1, "exact rows of so many last prompt queries");
     table.integer("--map-cap", options.mapCap, 8, "cells a side of the finest pooled map");
     table.integer("--top-k", options.topK, 1, "next-token candidates kept for each token");
+    table.integer("--readout", options.readout, 0,
+                  "follow the logits of so many likely next tokens back to every head, so that a replay predicts "
+                  "log-probabilities (4 is enough)");
     table.choice("--rows-dtype", options.rowsDtype, types, "storage of exact attention rows");
     table.choice("--cache-dtype", options.cacheDtype, types, "storage of keys, values and queries");
     table.choice("--map-dtype", options.mapDtype, types, "storage of maps");

@@ -34,6 +34,7 @@ void addCommand(CLI::App& app, const std::string& name, Invocation& invocation)
         {"weight-table", [](CLI::App& a, Invocation& i) { addWeightTableOptions(a, i.weightTable); }},
         {"share-search", [](CLI::App& a, Invocation& i) { addShareSearchOptions(a, i.shareSearch); }},
         {"head-table", [](CLI::App& a, Invocation& i) { addHeadTableOptions(a, i.headTable); }},
+        {"calibrate", [](CLI::App& a, Invocation& i) { addCalibrateOptions(a, i.calibrate); }},
         {"methods", [](CLI::App& a, Invocation& i) { addMethodsOptions(a, i.methods); }},
         {"tasks", [](CLI::App& a, Invocation& i) { addTasksOptions(a, i.tasks); }},
         {"study", [](CLI::App& a, Invocation& i) { addStudyOptions(a, i.study); }},

@@ -70,6 +70,9 @@ std::vector<CommandEntry> fileCommands()
          "log-probability, the divergence and how often the most likely token stays.\n\n"
          "Some methods know more of a model with a table made once (--table): head-table, weight-table, train-scorer "
          "and share-search make them.\n\n"
+         "Captures with a readout ('kvviz capture --readout') also get a predicted change of log-probability, without "
+         "a model. With --calibration, the change of score to expect is shown with the interval that the calibration's "
+         "errors on tasks it had not seen give; it counts for the model it was learned from only.\n\n"
          "Results go to FILE.kvres.h5 beside a file and to replay.kvres.h5 in a folder. 'kvviz methods' lists the "
          "methods with their parameters."},
         {"eval", Program::engine, "run a model with compressed caches and measure what its answers lose",
@@ -95,6 +98,16 @@ std::vector<CommandEntry> fileCommands()
          "Reads a text, compresses its cache and generates, as table 5 of arXiv 2502.01941 does: seconds of prefill, "
          "compression and decoding, tokens a second, and the memory that the caches hold. Lengths that the machine's "
          "memory does not hold are left out."},
+        {"calibrate", Program::kvviz, "learn from evaluations what a replay's numbers mean in lost score",
+         {{"kvviz calibrate run/replay.kvres.h5 eval.kvres.h5 -o smollm2.json",
+           "predicted against measured, and a curve"},
+          {"kvviz calibrate --predictor lost_non_sink run/replay.kvres.h5 eval.kvres.h5",
+           "another predictor, report only"}},
+         "Joins replays of some prompts with evaluations of other prompts of the same tasks, by task, method and "
+         "ratio. A prompt on both sides is refused. Reports how well the ranks agree (Spearman, Kendall; intervals by drawing "
+         "whole tasks) and fits a monotone curve from the replay's number to the change of score, with its errors on "
+         "tasks that it was not fitted to.\n\n"
+         "'kvviz replay --calibration' applies the curve, 'kvviz figure predicted' draws it."},
         {"methods", Program::kvviz, "list the compression methods, or explain one",
          {{"kvviz methods", "one line a method"},
           {"kvviz methods snapkv", "idea, equation, parameters, presets, source"}},

@@ -15,6 +15,7 @@ int runPack(const PackOptions& options, const CommonOptions& common);
 class DecodeDepth;
 int runReplay(const ReplayOptions& options, const CommonOptions& common, DecodeDepth* decode = nullptr);
 int runHeadTable(const HeadTableOptions& options, const CommonOptions& common);
+int runCalibrate(const CalibrateOptions& options, const CommonOptions& common);
 int runMethods(const MethodsOptions& options, const CommonOptions& common);
 int runTasks(const TasksOptions& options, const CommonOptions& common);
 int runStudy(const StudyCommandOptions& options, const CommonOptions& common);

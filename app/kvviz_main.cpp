@@ -15,6 +15,7 @@ int main(int argc, char** argv)
         {"pack", [](const Invocation& i) { return runPack(i.pack, i.common); }},
         {"replay", [](const Invocation& i) { return runReplay(i.replay, i.common); }},
         {"head-table", [](const Invocation& i) { return runHeadTable(i.headTable, i.common); }},
+        {"calibrate", [](const Invocation& i) { return runCalibrate(i.calibrate, i.common); }},
         {"methods", [](const Invocation& i) { return runMethods(i.methods, i.common); }},
         {"tasks", [](const Invocation& i) { return runTasks(i.tasks, i.common); }},
         {"study", [](const Invocation& i) { return runStudy(i.study, i.common); }},

@@ -94,6 +94,8 @@ void addReplayOptions(CLI::App& app, ReplayOptions& options)
     table.choice("--depth", options.depth, {"mass", "output", "decode"},
                  "what to measure; decode runs the continuation through the model");
     table.text("--model", options.model, "PATH", "depth decode: the captured model (default: as for capture)");
+    table.text("--calibration", options.calibration, "FILE",
+               "what 'kvviz calibrate' learned of this model: adds the expected change of score");
     table.seed(options.seed);
     table.group("Output");
     table.text("-o,--output", options.output, "FILE", "results file (default: beside the captures)");

@@ -29,6 +29,7 @@ void addTrainScorerOptions(CLI::App& app, TrainScorerOptions& options);
 void addWeightTableOptions(CLI::App& app, WeightTableOptions& options);
 void addShareSearchOptions(CLI::App& app, ShareSearchOptions& options);
 void addHeadTableOptions(CLI::App& app, HeadTableOptions& options);
+void addCalibrateOptions(CLI::App& app, CalibrateOptions& options);
 void addMethodsOptions(CLI::App& app, MethodsOptions& options);
 void addTasksOptions(CLI::App& app, TasksOptions& options);
 void addStudyOptions(CLI::App& app, StudyCommandOptions& options);

@@ -64,6 +64,7 @@ struct CaptureOptions : TaskChoice {
     std::int64_t window = 32;             ///< W
     std::int64_t mapCap = 512;            ///< cells a side of the finest pyramid level
     int topK = 10;                        ///< logits kept a token
+    int readout = 0;                      ///< next tokens whose logits are followed back to the heads; 0: none
     std::string rowsDtype = "float16", cacheDtype = "float16", mapDtype = "float16";
     // How to run:
     std::string continuation = "greedy";  ///< greedy, gold, none
@@ -85,6 +86,7 @@ struct ReplayOptions : MethodChoice {
     std::vector<std::string> captures;
     std::string depth = "output";            ///< mass, output, decode
     std::string model;                       ///< depth decode: --model PATH
+    std::string calibration;                 ///< --calibration FILE: of kvviz calibrate
     std::uint64_t seed = 0;
     std::string output;                      ///< results file; default: beside the captures
     bool noOutput = false, noMasks = false, force = false;
@@ -138,6 +140,14 @@ struct ShareSearchOptions {
 struct HeadTableOptions {
     std::vector<std::string> captures;
     std::string output;
+    bool force = false;
+};
+
+struct CalibrateOptions {
+    std::vector<std::string> results; ///< files with replays and with evaluations
+    std::string predictor = "auto";   ///< auto: the best one that the replays hold
+    std::string output;               ///< empty: report only
+    std::uint64_t seed = 0;           ///< of the bootstrap
     bool force = false;
 };
 
@@ -207,6 +217,7 @@ struct Invocation {
     WeightTableOptions weightTable;
     ShareSearchOptions shareSearch;
     HeadTableOptions headTable;
+    CalibrateOptions calibrate;
     MethodsOptions methods;
     TasksOptions tasks;
     FigureOptions figure;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Option tables of the commands that make a model's tables: train-scorer, weight-table, share-search, head-table.
+// Option tables of the commands that make a model's tables: train-scorer, weight-table, share-search, head-table;
+// and of calibrate, which learns from results.
 #include "app/option_tables.hpp"
 
 namespace kvviz::app {
@@ -57,6 +58,19 @@ void addHeadTableOptions(CLI::App& app, HeadTableOptions& options)
     OptionTable table(app);
     table.list(kCapturePositional, options.captures, "FILE", kCaptureHelp).required();
     addOutput(table, options.output, options.force);
+}
+
+void addCalibrateOptions(CLI::App& app, CalibrateOptions& options)
+{
+    OptionTable table(app);
+    table.list("RESULTS", options.results, "FILE", "results files (*.kvres.h5), of replays and of evaluations")
+        .required();
+    table.choice("--predictor", options.predictor,
+                 {"auto", "predicted", "predicted_kl", "lost_non_sink", "lost_mass", "output_error", "logprob_change"},
+                 "the number of a replay to learn from; auto: the first of these that the replays hold");
+    table.seed(options.seed);
+    table.text("-o,--output", options.output, "FILE", "the calibration to write (.json)");
+    table.flag("--force", options.force, "overwrite the output");
 }
 
 } // namespace kvviz::app

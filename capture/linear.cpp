@@ -120,6 +120,26 @@ void Linear::applyMany(const float* x, std::int64_t rows, float* y, bool accumul
     });
 }
 
+void Linear::applyTransposed(const float* y, std::int64_t rows, float* x) const
+{
+    atTorchBoundary([&] {
+        const at::Tensor given = view(y, rows, m_outputs, at::kFloat);
+        at::Tensor out = view(x, rows, m_inputs, at::kFloat);
+        if (m_type == WeightType::float32) {
+            at::mm_out(out, given, view(m_float.data(), m_outputs, m_inputs, at::kFloat));
+            return;
+        }
+        constexpr std::int64_t kBlock = 512; // rows of the matrix that are widened at a time
+        std::vector<float> wide(static_cast<std::size_t>(std::min(kBlock, m_outputs) * m_inputs));
+        out.zero_();
+        for (std::int64_t first = 0; first < m_outputs; first += kBlock) {
+            const std::int64_t count = std::min(kBlock, m_outputs - first);
+            toFloat(m_bfloat.data() + first * m_inputs, wide.data(), count * m_inputs);
+            out.addmm_(given.slice(1, first, first + count), view(wide.data(), count, m_inputs, at::kFloat));
+        }
+    });
+}
+
 void Linear::copyRow(std::int64_t row, float* out) const
 {
     if (m_type == WeightType::float32)

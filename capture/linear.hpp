@@ -28,6 +28,8 @@ public:
 
     /// y[rows, outputs] = x[rows, inputs] W^T, or += with `accumulate`. Contiguous float32; uses all threads.
     void apply(const float* x, std::int64_t rows, float* y, bool accumulate = false) const;
+    /// x[rows, inputs] = y[rows, outputs] W: the way back of apply(), for gradients. In float32 whatever the type.
+    void applyTransposed(const float* y, std::int64_t rows, float* x) const;
     /// One row of the matrix as float32 (embedding look-up).
     void copyRow(std::int64_t row, float* out) const;
 

@@ -122,6 +122,7 @@ Session::Estimate Session::estimate(const PromptSource& source) const
     question.window = std::min(m_settings.window, n);
     question.mapCap = m_settings.mapCap;
     question.topK = m_settings.topK;
+    question.candidates = m_settings.readout > 0 ? m_settings.readout + 1 : 0;
     question.fullRows = queries.empty() ? n : std::ssize(queries);
     question.rowsType = m_settings.rowsType;
     question.cacheType = m_settings.cacheType;
@@ -178,6 +179,9 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
     decoder.addHook(&layers);
     decoder.addHook(&maps);
     decoder.addHook(&logitsRecorder);
+    StreamRecorder streams(m_model->info, n);
+    if (m_settings.readout > 0)
+        decoder.addHook(&streams);
 
     CaptureSummary summary;
     core::Stopwatch watch;
@@ -201,6 +205,8 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
         info.extra["correct"] = *summary.correct ? "true" : "false";
     }
     writeLayers(writer, layers, decoder, info.prompt.nGenerated, progress);
+    if (m_settings.readout > 0 && info.prompt.nGenerated > 0)
+        writeReadout(writer, decoder, streams, std::span(ids).subspan(static_cast<std::size_t>(n)), progress);
     writer.writeLogits(logitsRecorder.logprob(), logitsRecorder.topIds(), logitsRecorder.topLogprobs(),
                        m_settings.topK);
     writer.finish(info);
@@ -211,6 +217,24 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
     summary.note = prompt.note;
     summary.fileBytes = std::filesystem::file_size(output);
     return summary;
+}
+
+void Session::writeReadout(io::CaptureWriter& writer, const Decoder& decoder, const StreamRecorder& streams,
+                           std::span<const std::int32_t> ids, const core::Progress& progress) const
+{
+    // Candidates are known first and layers come last to first; each is written as soon as it is there.
+    std::vector<ReadoutLayer> layers;
+    const core::ReadoutTokens tokens = computeReadout(
+        m_model, decoder.cache(), streams, ids, m_settings.readout,
+        [&](const ReadoutLayer& layer) { layers.push_back(layer); }, progress);
+    writer.writeReadout(tokens.ids, tokens.logprob, tokens.candidates);
+    for (const ReadoutLayer& layer : layers) {
+        io::LayerArrays views;
+        views.readout = layer.gradient;
+        views.written = layer.written;
+        views.nGenerated = std::ssize(ids);
+        writer.writeLayer(m_selection.slot(layer.layer), views);
+    }
 }
 
 void Session::writeLayers(io::CaptureWriter& writer, const LayerRecorder& recorder, const Decoder& decoder,

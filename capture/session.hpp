@@ -4,6 +4,7 @@
 #pragma once
 
 #include "capture/model.hpp"
+#include "capture/readout.hpp"
 #include "capture/recorders.hpp"
 #include "capture/size_estimate.hpp"
 #include "capture/tokenized_prompt.hpp"
@@ -28,6 +29,7 @@ struct CaptureSettings {
     std::int64_t window = 32;
     std::int64_t mapCap = 512;
     int topK = 10;
+    int readout = 0; ///< most likely next tokens whose logits the readout follows; 0: none
     int sinkTokens = 4;
     core::StorageType rowsType{}, cacheType{}, mapType{};
     Continuation continuation = Continuation::greedy;
@@ -68,6 +70,9 @@ private:
     [[nodiscard]] io::WriterOptions writerOptions(std::int64_t n) const;
     void writeLayers(io::CaptureWriter& writer, const LayerRecorder& recorder, const Decoder& decoder, std::int64_t t,
                      const core::Progress& progress) const;
+
+    void writeReadout(io::CaptureWriter& writer, const Decoder& decoder, const StreamRecorder& streams,
+                      std::span<const std::int32_t> ids, const core::Progress& progress) const;
 
     std::shared_ptr<const Model> m_model;
     std::shared_ptr<const Tokenizer> m_tokenizer;

@@ -34,7 +34,11 @@ std::array<std::uint64_t, 4> estimateBytes(const SizeQuestion& q)
     const std::uint64_t cache = u(q.layers) * 2 * u(q.kvHeads) * u(total) * u(q.headDim)
                                 + maps * u(q.window + q.t) * u(q.headDim);
     const std::uint64_t queryStats = maps * u(q.headDim) * (1 + u(q.headDim)) * 4; // mean and covariance, float32
-    bytes[1] = bytes[0] + rows * elementSize(q.rowsType) + cache * elementSize(q.cacheType) + queryStats;
+    const std::uint64_t readout = q.candidates > 0
+                                      ? maps * u(q.t) * (u(q.candidates * q.headDim) * elementSize(q.cacheType) + 4)
+                                            + u(q.t * q.candidates) * 8
+                                      : 0;
+    bytes[1] = bytes[0] + rows * elementSize(q.rowsType) + cache * elementSize(q.cacheType) + queryStats + readout;
     std::uint64_t cells = 0;
     for (int level = 0; level < core::MapPyramid::levelCount(q.n, q.mapCap); ++level)
         cells += 2 * causalChunkElements(core::MapPyramid::levelCells(q.n, q.mapCap, level));

@@ -13,6 +13,7 @@ struct SizeQuestion {
     std::int64_t layers = 0, heads = 0, kvHeads = 0, headDim = 0;
     std::int64_t n = 0, t = 0, window = 0, mapCap = 0, topK = 0;
     std::int64_t fullRows = 0; ///< prompt queries kept by the full tier
+    std::int64_t candidates = 0; ///< of the readout; 0: none
     core::StorageType rowsType{}, cacheType{}, mapType{};
 };
 

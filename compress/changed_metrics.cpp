@@ -6,6 +6,7 @@
 
 #include "compress/kept_sets.hpp"
 #include "compress/method_base.hpp"
+#include "compress/output_difference.hpp"
 #include "compress/view_attention.hpp"
 #include "core/kernels.hpp"
 #include "core/parallel.hpp"
@@ -114,6 +115,12 @@ std::int64_t evaluateChangedHead(const core::LayerData& data, const LayerPlan& p
             norm += static_cast<double>(exact[i]) * exact[i];
         }
         storeOutputError(metrics, place, difference, norm, isDead);
+        storeLogitChange(data, metrics, place, [&](const float* gradient) {
+            double along = 0;
+            for (int i = 0; i < data.headDim; ++i)
+                along += static_cast<double>(gradient[i]) * (static_cast<double>(changed[i]) - exact[i]);
+            return along;
+        });
     }
     return dead;
 }

@@ -24,7 +24,7 @@ void requireArrays(const core::LayerData& data, core::Need needs, std::string_vi
         std::size_t found;
         std::int64_t expected;
     };
-    const std::array<Expected, 8> table{{{Need::stats, data.received.size(), queryHeads * data.total()},
+    const std::array<Expected, 9> table{{{Need::stats, data.received.size(), queryHeads * data.total()},
                                          {Need::windowRows, data.windowRows.size(), queryHeads * data.w * data.n},
                                          {Need::decodeRows, data.decodeRows.size(), queryHeads * data.t * data.total()},
                                          {Need::keys, data.key.size(), cache},
@@ -32,7 +32,8 @@ void requireArrays(const core::LayerData& data, core::Need needs, std::string_vi
                                          {Need::queries, data.query.size(), queries},
                                          {Need::queryStats, data.queryCovariance.size(),
                                           queryHeads * data.headDim * data.headDim},
-                                         {Need::farSquares, data.receivedSqFar.size(), queryHeads * data.total()}}};
+                                         {Need::farSquares, data.receivedSqFar.size(), queryHeads * data.total()},
+                                         {Need::readout, data.written.size(), queryHeads * data.t}}};
     for (const auto& [need, found, expected] : table)
         if (core::includes(needs, need) && static_cast<std::int64_t>(found) != expected)
             throw core::Error(core::ErrorCode::badInput,

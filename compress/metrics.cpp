@@ -8,11 +8,11 @@
 #include "compress/column_sums.hpp"
 #include "compress/kept_sets.hpp"
 #include "compress/method_base.hpp"
+#include "compress/output_difference.hpp"
 #include "core/kernels.hpp"
 #include "core/parallel.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -93,28 +93,6 @@ Share shareOf(bool dropped, double part, double whole)
         return {};
     const double share = fraction(part, whole);
     return dropped ? Share{share, 1 - share} : Share{1 - share, share};
-}
-
-/// |o - o'|^2 and |o|^2 up to the same factor, where o = full / mass. Dropped route: o - o' = (drop - eps full) /
-/// (rho mass). Kept route: o - o' = (full - keep / rho) / mass.
-struct OutputError {
-    double difference = 0, norm = 0;
-};
-
-OutputError outputErrorOf(const float* full, const float* part, const float* generated, int d, bool dropped, Share share)
-{
-    std::array<float, 256> joined{};
-    std::vector<float> longer;
-    if (generated) { // both parts of what is kept
-        if (d > std::ssize(joined))
-            longer.resize(static_cast<std::size_t>(d));
-        float* const sum = longer.empty() ? joined.data() : longer.data();
-        for (int i = 0; i < d; ++i)
-            sum[i] = part[i] + generated[i];
-        part = sum;
-    }
-    const double x = dropped ? 1 / share.rho : -1 / share.rho, y = dropped ? -share.eps / share.rho : 1;
-    return {core::combinedSquares(part, x, full, y, d), core::combinedSquares(full, 1, full, 0, d)};
 }
 
 /// Attention that a query loses on generated keys, as a share of its row.
@@ -210,6 +188,7 @@ LayerMetrics makeMetrics(const core::LayerData& data, const LayerPlan& plan, Dep
     metrics.lostMass.resize(rows);
     metrics.lostNonSink.resize(rows);
     metrics.lostGenerated.resize(plan.keptDecode.empty() ? 0 : rows);
+    metrics.logitChange.resize(depth == Depth::mass ? 0 : data.readout.size() / static_cast<std::size_t>(data.headDim));
     for (auto* list : {&metrics.outputError, &metrics.errorSq, &metrics.normSq})
         list->resize(outputs);
     return metrics;
@@ -241,6 +220,7 @@ std::int64_t evaluateHead(const core::LayerData& data, const LayerPlan& plan, co
     const int firstHead = data.heads.firstQueryHead(kvHead);
     const auto first = static_cast<std::size_t>(firstHead * data.t);
     const auto channels = static_cast<std::size_t>(data.headDim);
+    JoinedParts parts(data.headDim);
     std::int64_t dead = 0;
     for (std::size_t row = 0; row < sums.mass.size(); ++row) {
         const std::size_t at = first + row;
@@ -260,13 +240,20 @@ std::int64_t evaluateHead(const core::LayerData& data, const LayerPlan& plan, co
                                       : 0.0f;
         if (!output)
             continue;
-        const OutputError error =
-            isDead ? OutputError{} : outputErrorOf(reference.output.data() + at * channels,
-                                                   sums.output.data() + row * channels,
-                                                   route.addGenerated ? reference.generatedOutput.data() + at * channels
-                                                                      : nullptr,
-                                                   data.headDim, route.dropped, share);
-        storeOutputError(metrics, at, error.difference, error.norm, isDead);
+        const float* const full = reference.output.data() + at * channels;
+        const float* const part =
+            parts.join(sums.output.data() + row * channels,
+                       route.addGenerated ? reference.generatedOutput.data() + at * channels : nullptr);
+        const OutputDifference difference(part, full, route.dropped, share.eps, isDead ? 1 : share.rho,
+                                          reference.mass[at]);
+        // Both up to the same factor, so their ratio is exact.
+        const auto squares = [&](const float* a, double x, double y) {
+            return isDead ? 0 : core::combinedSquares(a, x, full, y, data.headDim);
+        };
+        storeOutputError(metrics, at, squares(part, difference.x, difference.y), squares(full, 1, 0), isDead);
+        storeLogitChange(data, metrics, at, [&](const float* gradient) {
+            return isDead ? difference.ofNothing(gradient, data.headDim) : difference.along(gradient, data.headDim);
+        });
     }
     return dead;
 }

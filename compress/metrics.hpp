@@ -30,6 +30,7 @@ struct LayerMetrics {
     std::vector<float> lostGenerated; // [H, t] part of eps on generated keys; empty unless the plan evicts at steps
     std::vector<float> outputError; // [H, t] |o - o'| / |o|, NaN for dead queries; empty at depth mass
     std::vector<float> errorSq, normSq; // [H, t] |o - o'|^2 (NaN for dead queries) and |o|^2; empty at depth mass
+    std::vector<float> logitChange; // [H, t, c] gradient . (o' - o) of captures with a readout, o' = 0 for dead queries
     std::vector<float> survival;    // [S] fraction of a segment's prompt tokens kept, mean over KV heads; NaN if empty
     std::vector<float> intact;      // [S] fraction of KV heads that keep all of a segment's prompt tokens; NaN if empty
     std::int64_t deadQueries = 0;   ///< rows with no mass on visible kept keys

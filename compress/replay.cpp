@@ -43,6 +43,7 @@ public:
     ReplayReport run()
     {
         chooseQueries();
+        findReadout();
         makeJobs();
         const auto layers = std::ssize(m_capture.info().layers);
         survey();
@@ -73,7 +74,8 @@ private:
             m_report.nPrompt = m_split->promptEnd;
             m_report.nQueries = m_split->evaluated;
             // Sums over later queries that cannot be taken out again would look into the future.
-            m_available = core::without(m_available | Need::decodeRows, Need::queryStats | Need::farSquares);
+            m_available = core::without(m_available | Need::decodeRows,
+                                        Need::queryStats | Need::farSquares | Need::readout);
             m_report.evaluatedOn = fmt::format("the last {} of {} window queries (no decode rows); prompt cut at {}",
                                                m_split->evaluated, info.window, m_split->promptEnd);
         } else {
@@ -103,6 +105,15 @@ private:
                            core::needNames(core::without(replayNeeds(method), m_available)));
     }
 
+    /// What is predicted of log-probabilities is a sum over all layers and heads of the model.
+    void findReadout()
+    {
+        const core::CaptureInfo& info = m_capture.info();
+        if (m_request.depth != Depth::mass && !m_split && core::includes(m_available, Need::readout)
+            && std::ssize(info.layers) == info.model.nLayers && std::ssize(info.heads) == info.model.nHeads)
+            m_readout = m_capture.readoutTokens();
+    }
+
     void makeJobs()
     {
         for (std::size_t i = 0; i < m_candidates.size(); ++i) {
@@ -120,6 +131,8 @@ private:
                 for (std::int64_t draw = 0; draw < method.draws(); ++draw) {
                     ReplayJob job = makeJob(method, budget, m_report.nPrompt);
                     job.survey = candidate.survey.get();
+                    if (m_readout)
+                        job.prediction.emplace(m_report.nQueries, m_readout->candidates);
                     job.seed = m_request.seed + static_cast<std::uint64_t>(draw);
                     if (draw == 0)
                         m_firstDraws.push_back(m_jobs.size());
@@ -156,6 +169,8 @@ private:
         Need needs = m_needs | Need::decodeRows | (m_request.depth != Depth::mass ? Need::values : Need::none);
         if (m_observer)
             needs = needs | Need::keys;
+        if (m_readout)
+            needs = needs | Need::readout;
         const core::LayerData data = loadLayer(slot, needs);
         LayerReference reference = makeReference(data, m_request.depth, m_capture.info().sinkTokens, m_threads);
         LayerMemo memo;
@@ -217,7 +232,8 @@ private:
             const std::size_t end = i + 1 < m_firstDraws.size() ? m_firstDraws[i + 1] : m_jobs.size();
             std::vector<ReplayResult> draws;
             for (std::size_t at = m_firstDraws[i]; at < end; ++at) {
-                finishJob(m_jobs[at], m_request, m_report.nPrompt, m_capture.info().model.headDim);
+                finishJob(m_jobs[at], m_request, m_report.nPrompt, m_capture.info().model.headDim,
+                          m_readout ? &*m_readout : nullptr);
                 draws.push_back(std::move(m_jobs[at].result));
             }
             m_report.results.push_back(mergeDraws(std::move(draws)));
@@ -236,6 +252,7 @@ private:
     std::vector<Candidate> m_candidates;
     Need m_available = Need::none, m_needs = Need::none;
     std::optional<WindowSplit> m_split;
+    std::optional<core::ReadoutTokens> m_readout; ///< when log-probabilities are predicted
     std::vector<ReplayJob> m_jobs;
     std::vector<std::size_t> m_firstDraws; ///< the job of each result; its further draws follow it
     ReplayReport m_report;

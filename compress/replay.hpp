@@ -41,6 +41,7 @@ struct ReplayResult {
     std::vector<float> survival, intact;  // [L, S]
     std::vector<std::int64_t> runLengths; // [16] runs of 2^i .. 2^(i+1)-1 kept tokens, of the first draw
     std::vector<float> logprobDelta, kl;  // [t] at depth decode, else empty; NaN where the next token is not known
+    std::vector<float> predictedDelta, predictedKl; // [t] of captures with a readout, else empty; last delta: NaN
     std::vector<std::uint8_t> top1;       // [t] 1: the most likely next token is that of the full cache
     // Over layers, heads and decode queries; undefined rows (NaN) are left out. NaN where they do not apply.
     double meanLost = 0, p95Lost = 0, maxLost = 0, meanLostNonSink = 0, meanOutputError = 0, p95OutputError = 0;
@@ -51,6 +52,7 @@ struct ReplayResult {
     double adjacentJaccard = 0;  ///< of kept sets between neighbouring captured layers, mean over KV heads
     double meanRun = 0;          ///< kept tokens a run
     double keyError = 0, valueError = 0, keyCosine = 1, valueCosine = 1; ///< of changed caches, mean over layers
+    double meanPredictedDelta = 0, meanPredictedKl = 0; ///< of captures with a readout, from depth output on
     double meanLogprobDelta = 0, meanKl = 0, top1Agreement = 0; ///< at depth decode
 };
 

@@ -91,6 +91,8 @@ void storeLayer(ReplayJob& job, const core::LayerData& data, const std::vector<c
     append(result.survival, segmentSurvival(segments, job.plan, data.n));
     append(result.intact, segmentIntact(segments, job.plan, data.n));
     storeJoinedErrors(job, data);
+    if (job.prediction)
+        job.prediction->add(data, job.metrics);
     if (job.plan.changed)
         job.reconstructions.push_back(reconstruction(data, job.plan));
     result.seconds += core::sum(job.headSeconds);
@@ -116,7 +118,8 @@ void storeLayer(ReplayJob& job, const core::LayerData& data, const std::vector<c
     job.plans.push_back(std::move(job.plan));
 }
 
-void finishJob(ReplayJob& job, const ReplayRequest& request, std::int64_t nPrompt, int headDim)
+void finishJob(ReplayJob& job, const ReplayRequest& request, std::int64_t nPrompt, int headDim,
+               const core::ReadoutTokens* readout)
 {
     ReplayResult& result = job.result;
     const auto slots = std::ssize(job.plans);
@@ -149,6 +152,14 @@ void finishJob(ReplayJob& job, const ReplayRequest& request, std::int64_t nPromp
     result.adjacentJaccard = adjacentJaccard(job.plans);
     result.runLengths = runLengths(job.plans);
     result.meanRun = meanRun(job.plans);
+    result.meanPredictedDelta = result.meanPredictedKl = kUndefined;
+    if (job.prediction && readout != nullptr) {
+        LogprobPrediction::Result prediction = job.prediction->finish(*readout);
+        result.predictedDelta = std::move(prediction.delta);
+        result.predictedKl = std::move(prediction.kl);
+        result.meanPredictedDelta = core::mean(result.predictedDelta);
+        result.meanPredictedKl = core::mean(result.predictedKl);
+    }
     result.meanLogprobDelta = result.meanKl = result.top1Agreement = kUndefined;
 }
 
@@ -162,12 +173,13 @@ ReplayResult mergeDraws(std::vector<ReplayResult> draws)
     auto kept = static_cast<double>(merged.keptTokens), bytes = static_cast<double>(merged.bytes);
     const std::vector<std::vector<float> ReplayResult::*> arrays{
         &ReplayResult::lostMass, &ReplayResult::lostNonSink, &ReplayResult::lostGenerated, &ReplayResult::outputError,
-        &ReplayResult::survival, &ReplayResult::intact};
+        &ReplayResult::survival, &ReplayResult::intact, &ReplayResult::predictedDelta, &ReplayResult::predictedKl};
     const std::vector<double ReplayResult::*> means{
         &ReplayResult::meanLost,        &ReplayResult::p95Lost,        &ReplayResult::maxLost,
         &ReplayResult::meanLostNonSink, &ReplayResult::meanOutputError, &ReplayResult::p95OutputError,
         &ReplayResult::meanConcatError, &ReplayResult::meanBlockError, &ReplayResult::adjacentJaccard,
-        &ReplayResult::meanRun,         &ReplayResult::actualRatio,    &ReplayResult::sizeRatio};
+        &ReplayResult::meanRun,         &ReplayResult::actualRatio,    &ReplayResult::sizeRatio,
+        &ReplayResult::meanPredictedDelta, &ReplayResult::meanPredictedKl};
     for (std::size_t i = 1; i < draws.size(); ++i) {
         lost.push_back(draws[i].meanLost);
         for (const auto array : arrays)

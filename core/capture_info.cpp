@@ -57,10 +57,11 @@ std::vector<int> CaptureInfo::kvHeads() const
 
 std::string needNames(Need set)
 {
-    static constexpr std::array<std::pair<Need, std::string_view>, 8> kNeeds{
+    static constexpr std::array<std::pair<Need, std::string_view>, 9> kNeeds{
         {{Need::stats, "stats"}, {Need::windowRows, "window rows"}, {Need::decodeRows, "decode rows"},
          {Need::keys, "keys"}, {Need::values, "values"}, {Need::queries, "queries"},
-         {Need::queryStats, "query statistics"}, {Need::farSquares, "squared sums of far queries"}}};
+         {Need::queryStats, "query statistics"}, {Need::farSquares, "squared sums of far queries"},
+         {Need::readout, "readout"}}};
     std::string result;
     for (const auto& [need, name] : kNeeds)
         if (includes(set, need))

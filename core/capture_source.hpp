@@ -7,6 +7,7 @@
 #include "core/capture_info.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ enum class Need : unsigned {
     values = 16,
     queries = 32,
     queryStats = 64,  ///< queryMean, queryCovariance
-    farSquares = 128  ///< receivedSqFar
+    farSquares = 128, ///< receivedSqFar
+    readout = 256     ///< readout, written
 };
 [[nodiscard]] constexpr Need operator|(Need a, Need b)
 {
@@ -64,6 +66,8 @@ struct LayerData {
     std::vector<float> query;          // [H, W+t, d] after RoPE
     std::vector<float> queryMean;      // [H, d] of the prompt queries from position sinkTokens on, before RoPE
     std::vector<float> queryCovariance; // [H, d, d] of the same, divided by their number
+    std::vector<float> readout; // [H, t, c, d] gradient of each candidate's logit (ReadoutTokens) by the head's output
+    std::vector<float> written; // [H, t] |Wo o| / |x|: what the head writes, x the residual stream before the layer
 
     [[nodiscard]] std::int64_t total() const noexcept { return n + t; }
     [[nodiscard]] const float* windowRow(int head, std::int64_t i) const
@@ -76,6 +80,13 @@ struct LayerData {
     }
 };
 
+/// The next tokens whose logits the readout of a capture follows, for every decode query.
+struct ReadoutTokens {
+    std::int64_t candidates = 0;     ///< c
+    std::vector<std::int32_t> ids;   // [t, c] first the token that followed (-1: none), then the most likely others
+    std::vector<float> logprob;      // [t, c] of the uncompressed run; NaN where the id is -1
+};
+
 class CaptureSource {
 public:
     virtual ~CaptureSource() = default;
@@ -84,6 +95,8 @@ public:
     [[nodiscard]] virtual Need available() const = 0;
     /// Layer `slot` (index into info().layers). Throws Error(badInput) naming the array if it is not there.
     [[nodiscard]] virtual LayerData loadLayer(std::int64_t slot, Need needs) const = 0;
+    /// Of the decode queries; none unless available() includes Need::readout.
+    [[nodiscard]] virtual std::optional<ReadoutTokens> readoutTokens() const { return std::nullopt; }
     /// File name or other identity, for messages and results.
     [[nodiscard]] virtual std::string name() const = 0;
 };

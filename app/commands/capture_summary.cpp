@@ -38,6 +38,8 @@ bool isThere(const io::CaptureReader& reader, const std::string& path)
         return includes(available, Need::queries);
     if (path == io::path::full)
         return reader.hasFullMap();
+    if (under("readout/"))
+        return includes(available, Need::readout);
     return true; // pyramid levels and top-k come from the reader's own sizes; tokens are always there
 }
 
@@ -45,6 +47,8 @@ std::vector<ArraySummary> arraysOf(const io::CaptureReader& reader)
 {
     io::Sizes sizes = io::sizesOf(reader.info());
     sizes.topK = reader.topK();
+    if (const auto readout = reader.readoutTokens())
+        sizes.candidates = readout->candidates;
     for (int level = 0; level < reader.mapLevels(); ++level)
         sizes.levelCells.push_back(reader.mapCells(level));
     sizes.fullQueries.resize(reader.hasFullMap() ? static_cast<std::size_t>(sizes.n) : 0);

@@ -34,7 +34,8 @@ void dropArrays(io::ReplayRecord& record)
     for (auto* bytes : {&record.kept, &record.keptDecode})
         std::vector<std::uint8_t>().swap(*bytes);
     for (auto* numbers : {&record.lostMass, &record.lostNonSink, &record.lostGenerated, &record.outputError,
-                          &record.survival, &record.intact, &record.logprobDelta, &record.kl})
+                          &record.survival, &record.intact, &record.logprobDelta, &record.kl,
+                          &record.predictedDelta, &record.predictedKl})
         std::vector<float>().swap(*numbers);
 }
 
@@ -118,7 +119,39 @@ void reportNotes(const Outcome& outcome, const CommonOptions& common, const Deco
         note(common, fmt::format("results in {}", file));
 }
 
-Json toJson(const Outcome& outcome, const compress::ReplayRequest& request, bool byTokens, const DecodeDepth* decode)
+/// A curve of one model says nothing about another, and nothing of numbers that were not replayed.
+std::optional<study::Calibration> matchingCalibration(const ReplayOptions& options, const Outcome& outcome,
+                                                      const CommonOptions& common)
+{
+    if (options.calibration.empty())
+        return std::nullopt;
+    study::Calibration calibration = study::readCalibration(options.calibration);
+    for (const io::ReplayRecord& record : outcome.records)
+        if (record.modelName != calibration.model) {
+            note(common, fmt::format("no change of score is shown: '{}' was learned from model '{}', and {} is of '{}'",
+                                     options.calibration, calibration.model, record.capture, record.modelName));
+            return std::nullopt;
+        }
+    if (!study::isKnown(study::predictorNamed(calibration.predictor), outcome.records)) {
+        note(common, fmt::format("no change of score is shown: '{}' needs the {}, which these replays do not hold",
+                                 options.calibration, calibration.label));
+        return std::nullopt;
+    }
+    return calibration;
+}
+
+std::string calibrationText(const study::Calibration& calibration)
+{
+    const bool interval = std::isfinite(calibration.curve.residualLow) && std::isfinite(calibration.curve.residualHigh);
+    return fmt::format("Expected change of score: learned from the {} and evaluations of {} prompts in {} tasks with "
+                       "{}; {}",
+                       calibration.label, calibration.prompts, calibration.tasks, calibration.model,
+                       interval ? "brackets hold 95 % of the errors that such a curve made on tasks it had not seen."
+                                : "without an interval, which needs more tasks.");
+}
+
+Json toJson(const Outcome& outcome, const compress::ReplayRequest& request, bool byTokens, const DecodeDepth* decode,
+            const std::optional<study::Calibration>& calibration)
 {
     Json report = jsonReport("replay");
     report["depth"] = depthName(request.depth);
@@ -134,23 +167,31 @@ Json toJson(const Outcome& outcome, const compress::ReplayRequest& request, bool
         report["skipped_methods"].push_back({{"method", method}, {"reason", reason}});
     for (const auto& [capture, reason] : outcome.failedCaptures)
         report["failed_captures"].push_back({{"capture", capture}, {"reason", reason}});
-    for (const ReplayAverage& average : averages(outcome.records, byTokens))
+    report["calibration"] = calibration ? Json{{"predictor", calibration->predictor},
+                                               {"model", calibration->model},
+                                               {"tasks", calibration->tasks},
+                                               {"prompts", calibration->prompts}}
+                                        : Json(nullptr);
+    for (const ReplayAverage& average : averages(outcome.records, byTokens, calibration ? &*calibration : nullptr))
         report["averages"].push_back(app::toJson(average));
     for (const io::ReplayRecord& record : outcome.records)
         report["results"].push_back(app::toJson(record));
     return report;
 }
 
-std::string toText(const Outcome& outcome, const compress::ReplayRequest& request, bool byTokens)
+std::string toText(const Outcome& outcome, const compress::ReplayRequest& request, bool byTokens,
+                   const std::optional<study::Calibration>& calibration)
 {
     std::string where;
     for (const std::string& text : outcome.evaluatedOn)
         where += (where.empty() ? "" : "; ") + text;
-    std::string result = replayTable(averages(outcome.records, byTokens), byTokens);
+    std::string result = replayTable(
+        averages(outcome.records, byTokens, calibration ? &*calibration : nullptr), byTokens);
     result += fmt::format("\n{} {}, evaluated on {}. Kept tokens are per layer and KV head.\n", outcome.captures.size(),
                           outcome.captures.size() == 1 ? "capture" : "captures (means)", where);
     const std::string depth = fmt::format("Depth {}: {}", depthName(request.depth), depthAssumption(request.depth));
-    return result + wrapText(depth, 0, 0) + "\n";
+    result += wrapText(depth, 0, 0) + "\n";
+    return calibration ? result + wrapText(calibrationText(*calibration), 0, 0) + "\n" : result;
 }
 
 } // namespace
@@ -172,6 +213,7 @@ int runReplay(const ReplayOptions& options, const CommonOptions& common, DecodeD
                                             outcome.skippedMethods.begin()->first,
                                             outcome.skippedMethods.begin()->second));
     const bool byTokens = !options.budgetTokens.empty();
+    const std::optional<study::Calibration> calibration = matchingCalibration(options, outcome, common);
     if (csv) {
         csv->write(replayCsv(outcome.records));
         csv->publish();
@@ -179,9 +221,9 @@ int runReplay(const ReplayOptions& options, const CommonOptions& common, DecodeD
     if (options.csv == "-")
         printOut(replayCsv(outcome.records));
     else if (common.json)
-        printJson(toJson(outcome, request, byTokens, decode));
+        printJson(toJson(outcome, request, byTokens, decode, calibration));
     else
-        printOut(toText(outcome, request, byTokens));
+        printOut(toText(outcome, request, byTokens, calibration));
     return outcome.failedCaptures.empty() ? 0 : static_cast<int>(core::ErrorCode::partial);
 }
 

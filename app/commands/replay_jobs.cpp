@@ -66,6 +66,8 @@ void copyAggregates(io::ReplayRecord& record, const compress::ReplayResult& resu
     record.valueError = result.valueError;
     record.keyCosine = result.keyCosine;
     record.valueCosine = result.valueCosine;
+    record.meanPredictedDelta = result.meanPredictedDelta;
+    record.meanPredictedKl = result.meanPredictedKl;
     record.meanLogprobDelta = result.meanLogprobDelta;
     record.meanKl = result.meanKl;
     record.top1Agreement = result.top1Agreement;
@@ -175,6 +177,8 @@ std::vector<io::ReplayRecord> makeRecords(compress::ReplayReport&& report, const
         record.logprobDelta = std::move(result.logprobDelta);
         record.kl = std::move(result.kl);
         record.top1 = std::move(result.top1);
+        record.predictedDelta = std::move(result.predictedDelta);
+        record.predictedKl = std::move(result.predictedKl);
         copyAggregates(record, result);
         records.push_back(std::move(record));
     }

@@ -48,14 +48,14 @@ double keptPerHead(const io::ReplayRecord& record)
         / static_cast<double>(std::max<std::int64_t>(record.layers * record.kvHeads, 1));
 }
 
-ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records)
+ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records, const study::Calibration* calibration)
 {
     ReplayAverage result;
     result.method = records.front()->method;
     result.variant = records.front()->variant;
     result.captures = std::ssize(records);
     result.budgetUse = records.front()->budgetUse;
-    Mean ratio, actual, size, kept, lost, lostNonSink, outputError, logprobDelta, kl, top1;
+    Mean ratio, actual, size, kept, lost, lostNonSink, outputError, logprobDelta, kl, top1, predictedDelta, predictedKl;
     for (const io::ReplayRecord* record : records) {
         ratio.add(record->ratio);
         actual.add(record->actualRatio);
@@ -64,6 +64,8 @@ ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records)
         logprobDelta.add(record->meanLogprobDelta);
         kl.add(record->meanKl);
         top1.add(record->top1Agreement);
+        predictedDelta.add(record->meanPredictedDelta);
+        predictedKl.add(record->meanPredictedKl);
         lost.add(record->meanLost);
         lostNonSink.add(record->meanLostNonSink);
         outputError.add(outputErrorOf(*record, record->meanOutputError));
@@ -72,6 +74,12 @@ ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records)
             if (std::find(result.flags.begin(), result.flags.end(), flag) == result.flags.end())
                 result.flags.push_back(flag);
     }
+    if (calibration != nullptr) {
+        Mean predictor;
+        for (const io::ReplayRecord* record : records)
+            predictor.add(record->*study::predictorNamed(calibration->predictor).value);
+        result.expected = calibration->expect(predictor.value());
+    }
     result.ratio = ratio.value();
     result.actualRatio = actual.value();
     result.sizeRatio = size.value();
@@ -79,6 +87,8 @@ ReplayAverage averageOf(const std::vector<const io::ReplayRecord*>& records)
     result.logprobDelta = logprobDelta.value();
     result.kl = kl.value();
     result.top1 = top1.value();
+    result.predictedDelta = predictedDelta.value();
+    result.predictedKl = predictedKl.value();
     result.lost = lost.value();
     result.lostNonSink = lostNonSink.value();
     result.outputError = outputError.value();
@@ -106,7 +116,8 @@ std::string csvNumber(double value) { return std::isfinite(value) ? fmt::format(
 
 } // namespace
 
-std::vector<ReplayAverage> averages(const std::vector<io::ReplayRecord>& records, bool byTokens)
+std::vector<ReplayAverage> averages(const std::vector<io::ReplayRecord>& records, bool byTokens,
+                                    const study::Calibration* calibration)
 {
     std::map<std::tuple<double, std::string, std::string>, std::vector<const io::ReplayRecord*>> groups;
     for (const io::ReplayRecord& record : records) {
@@ -117,7 +128,7 @@ std::vector<ReplayAverage> averages(const std::vector<io::ReplayRecord>& records
     }
     std::vector<std::pair<double, ReplayAverage>> found;
     for (const auto& [key, members] : groups)
-        found.emplace_back(std::get<0>(key), averageOf(members));
+        found.emplace_back(std::get<0>(key), averageOf(members, calibration));
     const auto quality = [](const ReplayAverage& a) {
         const double best = !std::isnan(a.kl) ? a.kl : std::isnan(a.outputError) ? a.lost : a.outputError;
         return std::isnan(best) ? std::numeric_limits<double>::infinity() : best;
@@ -141,6 +152,17 @@ std::string budgetText(const ReplayAverage& row, bool byTokens)
     return byTokens ? std::to_string(row.budgetTokens) : fmt::format("{:.4g}", row.ratio);
 }
 
+/// "-5.2 % [-20.1, +3.4]"
+std::string expectedText(const study::Calibration::Expected& expected)
+{
+    if (std::isnan(expected.value))
+        return "-";
+    std::string text = fmt::format("{:+.1f} %", 100 * expected.value);
+    if (!std::isnan(expected.low) && !std::isnan(expected.high))
+        text += fmt::format(" [{:+.1f}, {:+.1f}]", 100 * expected.low, 100 * expected.high);
+    return text;
+}
+
 struct Column {
     std::string heading;
     double ReplayAverage::*value;
@@ -156,6 +178,7 @@ std::vector<Column> columnsFor(const std::vector<ReplayAverage>& rows)
                                 {">lost mass", &ReplayAverage::lost, "{:.4f}"},
                                 {">lost w/o sinks", &ReplayAverage::lostNonSink, "{:.4f}"},
                                 {">output error", &ReplayAverage::outputError, "{:.4f}"},
+                                {">predicted change", &ReplayAverage::predictedDelta, "{:+.4f}"},
                                 {">log-prob change", &ReplayAverage::logprobDelta, "{:+.4f}"},
                                 {">KL", &ReplayAverage::kl, "{:.4f}"},
                                 {">top-1", &ReplayAverage::top1, "{:.3f}"}};
@@ -174,6 +197,11 @@ std::string replayTable(const std::vector<ReplayAverage>& averages, bool byToken
     std::vector<std::string> headings{"method", byTokens ? ">budget" : ">ratio"};
     for (const Column& column : columns)
         headings.push_back(column.heading);
+    const bool expects = std::any_of(averages.begin(), averages.end(), [](const ReplayAverage& row) {
+        return !std::isnan(row.expected.value);
+    });
+    if (expects)
+        headings.emplace_back(">expected score change");
     headings.emplace_back("flags");
     TextTable table(std::move(headings));
     const ReplayAverage* previous = nullptr;
@@ -188,6 +216,8 @@ std::string replayTable(const std::vector<ReplayAverage>& averages, bool byToken
         std::vector<std::string> cells{compress::specificationOf(row.method, row.variant), budgetText(row, byTokens)};
         for (const Column& column : columns)
             cells.push_back(shown(row.*column.value, column.format));
+        if (expects)
+            cells.push_back(expectedText(row.expected));
         cells.push_back(fmt::format("{}", fmt::join(row.flags, " ")));
         table.add(std::move(cells));
     }
@@ -229,6 +259,8 @@ Json toJson(const io::ReplayRecord& record)
                                 {"value_error", numberOrNull(record.valueError)},
                                 {"key_cosine", numberOrNull(record.keyCosine)},
                                 {"value_cosine", numberOrNull(record.valueCosine)}}},
+            {"predicted", {{"logprob_change", numberOrNull(record.meanPredictedDelta)},
+                           {"kl", numberOrNull(record.meanPredictedKl)}}},
             {"decode", decode ? Json{{"logprob_change", numberOrNull(record.meanLogprobDelta)},
                                      {"kl", numberOrNull(record.meanKl)},
                                      {"top1_agreement", numberOrNull(record.top1Agreement)}}
@@ -257,9 +289,14 @@ Json toJson(const ReplayAverage& average)
             {"lost_mass", numberOrNull(average.lost)},
             {"lost_mass_without_sinks", numberOrNull(average.lostNonSink)},
             {"output_error", numberOrNull(average.outputError)},
+            {"predicted_logprob_change", numberOrNull(average.predictedDelta)},
+            {"predicted_kl", numberOrNull(average.predictedKl)},
             {"logprob_change", numberOrNull(average.logprobDelta)},
             {"kl", numberOrNull(average.kl)},
             {"top1_agreement", numberOrNull(average.top1)},
+            {"expected_score_change", {{"value", numberOrNull(average.expected.value)},
+                                       {"low", numberOrNull(average.expected.low)},
+                                       {"high", numberOrNull(average.expected.high)}}},
             {"flags", average.flags}};
 }
 
@@ -270,7 +307,7 @@ std::string replayCsv(const std::vector<io::ReplayRecord>& records)
         "kept_tokens,bytes,lost_mass,lost_mass_p95,lost_mass_max,lost_mass_std_over_draws,lost_mass_on_generated,"
         "lost_mass_without_sinks,output_error,output_error_p95,output_error_heads_joined,output_error_layer_frobenius,"
         "key_error,value_error,key_cosine,value_cosine,logprob_change,kl,top1_agreement,adjacent_jaccard,mean_run,draws,"
-        "ties_at_cut,dead_queries,flags,facts,seconds\r\n";
+        "ties_at_cut,dead_queries,flags,facts,seconds,predicted_logprob_change,predicted_kl\r\n";
     for (const io::ReplayRecord& r : records) {
         std::vector<std::string> cells;
         for (const std::string* text : {&r.capture, &r.task, &r.promptId, &r.modelName, &r.method, &r.variant,
@@ -295,6 +332,8 @@ std::string replayCsv(const std::vector<io::ReplayRecord>& records)
         cells.push_back(csvText(fmt::format("{}", fmt::join(r.flags, " "))));
         cells.push_back(csvText(r.facts));
         cells.push_back(csvNumber(r.seconds));
+        cells.push_back(csvNumber(r.meanPredictedDelta));
+        cells.push_back(csvNumber(r.meanPredictedKl));
         result += fmt::format("{}\r\n", fmt::join(cells, ","));
     }
     return result;

@@ -198,6 +198,15 @@ capture::CaptureSettings makeCaptureSettings(const CaptureOptions& options, cons
     if (options.topK < 1 || options.topK > model.vocabSize)
         throw Error(ErrorCode::usage, fmt::format("--top-k {}: expected 1 to {}, the vocabulary of {}", options.topK,
                                                   model.vocabSize, model.name));
+    if (options.readout < 0 || options.readout >= model.vocabSize)
+        throw Error(ErrorCode::usage, fmt::format("--readout {}: expected 0 to {}", options.readout,
+                                                  model.vocabSize - 1));
+    if (options.readout > 0
+        && (settings.tier < core::Tier::cache || !settings.layers.empty() || !settings.heads.empty()
+            || options.continuation == "none" || options.generate == 0))
+        throw Error(ErrorCode::usage,
+                    "--readout needs all layers and heads, --tier cache or higher, and a continuation");
+    settings.readout = options.readout;
     settings.window = options.window;
     settings.mapCap = options.mapCap;
     settings.topK = options.topK;
@@ -239,6 +248,9 @@ std::string resumeFault(const CaptureJob& job, const capture::CaptureSettings& s
         if (info.tier != settings.tier || info.prompt.continuation != options.continuation)
             return fmt::format("it was made with --tier {} --continuation {}", core::tierName(info.tier),
                                info.prompt.continuation);
+        const auto readout = reader.readoutTokens();
+        if (info.nGenerated() > 0 && (readout ? readout->candidates - 1 : 0) != settings.readout)
+            return "it was made with another --readout";
         if (info.layers != kept.layers || info.heads != kept.heads
             || info.window != std::min(settings.window, info.nPrompt()))
             return "it was made with other --layers, --heads or --window";

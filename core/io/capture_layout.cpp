@@ -34,6 +34,19 @@ void addMapArrays(std::vector<ArraySpec>& arrays, const Sizes& s, const Axis& la
     arrays.push_back({path::full, {layer, head, query, {"key", "position", s.total()}}, core::Tier::full});
 }
 
+/// Captures with decode steps may have them from tier cache on.
+void addReadoutArrays(std::vector<ArraySpec>& arrays, const Sizes& s, const Axis& layer, const Axis& head)
+{
+    const Axis query{"query", "decode_query", s.t}, candidate{"candidate", "candidate", s.candidates};
+    const Axis channel{"candidate_channel", "candidate_channel", s.candidates * s.headDim};
+    constexpr auto kTier = core::Tier::cache;
+    arrays.push_back({path::readout, {layer, head, query, channel}, kTier, 2, true});
+    if (s.candidates > 0)
+        arrays.push_back({path::written, {layer, head, query}, kTier, 2, true});
+    arrays.push_back({path::readoutIds, {query, candidate}, kTier, 2, true});
+    arrays.push_back({path::readoutLogprob, {query, candidate}, kTier, 2, true});
+}
+
 void addTokenArrays(std::vector<ArraySpec>& arrays, const Sizes& s)
 {
     const Axis token{"token", "position", s.total()};
@@ -98,6 +111,7 @@ std::vector<ArraySpec> captureArrays(const Sizes& s)
         {path::query, {layer, head, {"query", "cache_query", s.window + s.t}, channel}, Tier::cache},
     };
     addMapArrays(arrays, s, layer, head);
+    addReadoutArrays(arrays, s, layer, head);
     addTokenArrays(arrays, s);
     std::erase_if(arrays, [](const ArraySpec& array) {
         return std::any_of(array.axes.begin(), array.axes.end(), [](const Axis& axis) { return axis.size <= 0; });
@@ -133,6 +147,8 @@ std::vector<Scale> captureScales(const core::CaptureInfo& info, const Sizes& s)
         {"channel", range(0, s.headDim)},
         {"segment", range(0, s.segments)},
         {"rank", range(0, s.topK)},
+        {"candidate", range(0, s.candidates)},
+        {"candidate_channel", range(0, s.candidates * s.headDim)},
     };
     for (int k = 0; k < std::ssize(s.levelCells); ++k) {
         std::vector<std::int64_t> begins = range(0, s.levelCells[static_cast<std::size_t>(k)]);

@@ -26,6 +26,7 @@ struct Sizes {
     std::vector<std::int64_t> fullQueries;           ///< queries on the row axis of /map/full
     std::vector<std::int64_t> levelCells;            ///< cells a side of each pyramid level
     std::int64_t topK = 0;                           ///< 0: no /logits/top_*
+    std::int64_t candidates = 0;                     ///< c of /readout; 0: none
     std::int64_t segments = 0;                       // S
 
     [[nodiscard]] std::int64_t total() const { return n + t; }
@@ -44,6 +45,7 @@ struct ArraySpec {
     std::vector<Axis> axes;
     core::Tier tier = core::Tier::stats; ///< the first that promises it
     int sinceMinor = 0;                  ///< 1: came with format 1.1, so a sound file of format 1.0 has none
+    bool optional = false;               ///< no tier promises it
 
     [[nodiscard]] std::vector<unsigned long long> shape() const; ///< as hsize_t
 };
@@ -63,6 +65,10 @@ inline constexpr const char* decodeRows = "rows/decode";
 inline constexpr const char* key = "cache/key";
 inline constexpr const char* value = "cache/value";
 inline constexpr const char* query = "cache/query";
+inline constexpr const char* readout = "readout/gradient";
+inline constexpr const char* written = "readout/written";
+inline constexpr const char* readoutIds = "readout/id";
+inline constexpr const char* readoutLogprob = "readout/logprob";
 inline constexpr const char* full = "map/full";
 [[nodiscard]] std::string level(int index, const char* pooling); ///< "map/level_2/max"
 } // namespace path

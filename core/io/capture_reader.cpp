@@ -62,6 +62,8 @@ core::LayerData CaptureReader::loadLayer(std::int64_t slot, Need needs) const
         read(Need::keys, path::key, layer.key);
         read(Need::values, path::value, layer.value);
         read(Need::queries, path::query, layer.query, layer.w + layer.t);
+        read(Need::readout, path::readout, layer.readout);
+        read(Need::readout, path::written, layer.written);
         return layer;
     });
 }
@@ -72,6 +74,21 @@ std::vector<float> CaptureReader::logprob() const
     return guarded(capture.where, [&] {
         const auto total = static_cast<hsize_t>(capture.sizes.total());
         return readFloats(capture.root.get(), "logits/logprob", {total}, capture.where);
+    });
+}
+
+std::optional<core::ReadoutTokens> CaptureReader::readoutTokens() const
+{
+    const OpenCapture& capture = *m_capture;
+    if (!includes(capture.available, Need::readout))
+        return std::nullopt;
+    return guarded(capture.where, [&] {
+        const ArraySpec spec = captureArray(capture.sizes, path::readoutIds);
+        core::ReadoutTokens tokens;
+        tokens.candidates = capture.sizes.candidates;
+        tokens.ids = readInt32s(capture.root.get(), path::readoutIds, spec.shape(), capture.where);
+        tokens.logprob = readFloats(capture.root.get(), path::readoutLogprob, spec.shape(), capture.where);
+        return std::optional(std::move(tokens));
     });
 }
 

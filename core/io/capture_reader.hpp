@@ -46,6 +46,7 @@ public:
     [[nodiscard]] const core::CaptureInfo& info() const override;
     [[nodiscard]] core::Need available() const override;
     [[nodiscard]] core::LayerData loadLayer(std::int64_t slot, core::Need needs) const override;
+    [[nodiscard]] std::optional<core::ReadoutTokens> readoutTokens() const override;
     [[nodiscard]] std::string name() const override;
 
     /// Number of pyramid levels (0 without the map tier) and cells a side of a level.

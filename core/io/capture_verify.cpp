@@ -62,6 +62,7 @@ private:
     void compareSums(const char* path, std::int64_t slot, const std::vector<double>& sums, std::int64_t rows);
     void checkLevels(std::int64_t slot);
     void checkLogits();
+    void checkReadout();
 
     OpenCapture m_capture;
     const Sizes& m_sizes;
@@ -81,7 +82,7 @@ void Verifier::requireArrays()
     using core::Tier;
     const Tier tier = m_capture.info.tier;
     for (const ArraySpec& array : captureArrays(m_sizes)) {
-        const bool wanted = tier >= array.tier && m_capture.minorVersion >= array.sinceMinor;
+        const bool wanted = !array.optional && tier >= array.tier && m_capture.minorVersion >= array.sinceMinor;
         if (wanted && !has(array.path))
             problem(fmt::format("{}: the array is missing from a capture of tier {}", array.path, tierName(tier)));
         if (has(array.path))
@@ -280,7 +281,7 @@ void Verifier::checkLayer(std::int64_t slot)
         compareSums(path::receivedWindow, slot, sums, m_sizes.window);
     });
     onceThere(path::decodeRows, [&] { checkRows(path::decodeRows, slot, queriesFrom(n, m_sizes.total()), nullptr); });
-    for (const char* path : {path::key, path::value, path::query})
+    for (const char* path : {path::key, path::value, path::query, path::readout, path::written})
         onceThere(path, [&] { checkFinite(path, slot); });
     onceThere(path::full, [&] {
         std::fill(sums.begin(), sums.end(), 0.0);
@@ -309,10 +310,41 @@ void Verifier::checkLogits()
                                        static_cast<std::int64_t>(i) / m_sizes.topK));
 }
 
+/// The token that followed comes first; probabilities of one query's candidates, all different, are at most 1 together.
+void Verifier::checkReadout()
+{
+    const auto parts = {path::readout, path::written, path::readoutIds, path::readoutLogprob};
+    if (std::none_of(parts.begin(), parts.end(), [&](const char* path) { return has(path); }))
+        return;
+    for (const char* path : parts)
+        if (!has(path))
+            return problem(fmt::format("{}: the array is missing from the readout", path));
+    const std::vector<hsize_t> shape = captureArray(m_sizes, path::readoutIds).shape();
+    const auto ids = readInt32s(m_capture.root.get(), path::readoutIds, shape, m_capture.where);
+    const auto logprob = readFloats(m_capture.root.get(), path::readoutLogprob, shape, m_capture.where);
+    const auto& tokens = m_capture.info.tokens.ids;
+    for (std::int64_t step = 0; step < m_sizes.t; ++step) {
+        const auto next = static_cast<std::size_t>(m_sizes.n + step + 1);
+        const std::int32_t follows = next < tokens.size() ? tokens[next] : -1;
+        double sum = 0;
+        for (std::int64_t i = 0; i < m_sizes.candidates; ++i) {
+            const auto at = static_cast<std::size_t>(step * m_sizes.candidates + i);
+            if ((i == 0 && ids[at] != follows) || (ids[at] >= 0 && !(logprob[at] <= 1e-4f)))
+                return problem(fmt::format("{}: query {}, candidate {} is {} with log-probability {}",
+                                           path::readoutIds, m_sizes.n + step, i, ids[at], logprob[at]));
+            sum += ids[at] >= 0 ? std::exp(static_cast<double>(logprob[at])) : 0.0;
+        }
+        if (!(sum <= 1.001))
+            return problem(fmt::format("{}: the candidates of query {} have probability {} together",
+                                       path::readoutLogprob, m_sizes.n + step, sum));
+    }
+}
+
 std::vector<std::string> Verifier::run()
 {
     requireArrays();
     attempt([&] { checkTokens(); });
+    attempt([&] { checkReadout(); });
     if (m_capture.hasLogits)
         attempt([&] { checkLogits(); });
     for (std::int64_t slot = 0; slot < m_sizes.layers && m_problems.size() < kMostProblems; ++slot)

@@ -33,7 +33,7 @@ constexpr float kMasked = std::numeric_limits<float>::quiet_NaN();
 /// Whether a capture of this tier has the array in every layer. What belongs to no layer is written by finish.
 bool promisedBy(core::Tier tier, const ArraySpec& array)
 {
-    return tier >= array.tier && array.axes.front().label == "layer";
+    return !array.optional && tier >= array.tier && array.axes.front().label == "layer";
 }
 
 /// Rows of the full tier's chosen queries, gathered until a chunk row is full.
@@ -297,6 +297,8 @@ void CaptureWriter::writeLayer(std::int64_t slot, const LayerArrays& arrays)
     impl.writeArray(slot, path::key, arrays.key, impl.options.cacheType);
     impl.writeArray(slot, path::value, arrays.value, impl.options.cacheType);
     impl.writeArray(slot, path::query, arrays.query, impl.options.cacheType);
+    impl.writeArray(slot, path::readout, arrays.readout, impl.options.cacheType);
+    impl.writeArray(slot, path::written, arrays.written, kExact);
 }
 
 void CaptureWriter::writeLogits(std::span<const float> logprob, std::span<const std::int32_t> topId,
@@ -314,6 +316,22 @@ void CaptureWriter::writeLogits(std::span<const float> logprob, std::span<const 
             writeDataset(impl.file.get(), "logits/top_id", topId, {total, static_cast<hsize_t>(k)});
             writeDataset(impl.file.get(), "logits/top_logprob", topLogprob, {total, static_cast<hsize_t>(k)});
         }
+    });
+}
+
+void CaptureWriter::writeReadout(std::span<const std::int32_t> ids, std::span<const float> logprob,
+                                 std::int64_t candidates)
+{
+    Impl& impl = *m_impl;
+    if (candidates < 1 || ids.empty() || std::ssize(ids) % candidates != 0 || logprob.size() != ids.size())
+        throw Error(ErrorCode::failure,
+                    fmt::format("{}: the candidates of the readout do not fit each other", impl.name));
+    impl.sizes.candidates = candidates;
+    const auto steps = static_cast<hsize_t>(std::ssize(ids) / candidates);
+    impl.thread.call([&] {
+        const H5Lock lock;
+        writeDataset(impl.file.get(), path::readoutIds, ids, {steps, static_cast<hsize_t>(candidates)});
+        writeDataset(impl.file.get(), path::readoutLogprob, logprob, {steps, static_cast<hsize_t>(candidates)});
     });
 }
 

@@ -55,6 +55,9 @@ public:
     void writeLogits(std::span<const float> logprob, std::span<const std::int32_t> topId,
                      std::span<const float> topLogprob, int k);
 
+    /// Before the first layer with a readout: the candidates of every decode query (core::ReadoutTokens).
+    void writeReadout(std::span<const std::int32_t> ids, std::span<const float> logprob, std::int64_t candidates);
+
     /// Writes attributes, prompt, tokens, segments and dimension scales from the final `info`, then complete = 1,
     /// flush, fsync, close, rename. Any failure before throws Error and leaves no file under the final name; so does an
     /// array that the tier promises and nobody wrote.
@@ -74,6 +77,8 @@ struct LayerArrays {
     std::span<const float> decodeRows; // [H, t, T]
     std::span<const float> key, value; // [G, T, d]
     std::span<const float> query;      // [H, W+t, d]
+    std::span<const float> readout;    // [H, t, c, d]; only after writeReadout
+    std::span<const float> written;    // [H, t] likewise
     std::int64_t nGenerated = 0;       ///< t
 };
 

@@ -69,6 +69,13 @@ void OpenCapture::findArrays()
         sizes.topK = static_cast<std::int64_t>(shape[1]);
     }
     hasLogits = hasDataset(root.get(), "logits/logprob");
+    if (hasDataset(root.get(), path::readoutIds)) {
+        const std::vector<hsize_t> shape = datasetShape(openDataset(root.get(), path::readoutIds, where).get());
+        if (shape.size() != 2 || shape[1] < 1 || shape[1] > 1'000'000)
+            throw Error(ErrorCode::badInput, fmt::format("{}{}: the shape is {}", where, path::readoutIds,
+                                                         shapeText(shape)));
+        sizes.candidates = static_cast<std::int64_t>(shape[1]);
+    }
     const auto offer = [&](Need need, const char* path, std::int64_t elements) {
         if (elements == 0 || hasDataset(root.get(), path))
             available = available | need;
@@ -82,6 +89,9 @@ void OpenCapture::findArrays()
     offer(Need::values, path::value, 1);
     offer(Need::queries, path::query, cache ? sizes.window + sizes.t : 1);
     offer(Need::farSquares, path::receivedSqFar, 1);
+    const auto has = [&](const char* path) { return hasDataset(root.get(), path); };
+    if (sizes.candidates > 0 && has(path::written) && has(path::readoutLogprob))
+        offer(Need::readout, path::readout, 1);
     if (hasDataset(root.get(), path::queryMean))
         offer(Need::queryStats, path::queryCovariance, 1);
 }

@@ -39,7 +39,7 @@ void visitScalars(Record& r, Visit&& visit)
     visit("mean_output_error", r.meanOutputError), visit("p95_output_error", r.p95OutputError);
 }
 
-/// Scalars that came with format 1.1; a reader leaves those that a file does not hold as they are.
+/// Scalars that came with format 1.1 or 1.2; a reader leaves those that a file does not hold as they are.
 template <typename Record, typename Visit>
 void visitLaterScalars(Record& r, Visit&& visit)
 {
@@ -51,6 +51,7 @@ void visitLaterScalars(Record& r, Visit&& visit)
     visit("key_cosine", r.keyCosine), visit("value_cosine", r.valueCosine);
     visit("mean_logprob_delta", r.meanLogprobDelta), visit("mean_kl", r.meanKl);
     visit("top1_agreement", r.top1Agreement), visit("size_ratio", r.sizeRatio);
+    visit("mean_predicted_delta", r.meanPredictedDelta), visit("mean_predicted_kl", r.meanPredictedKl);
 }
 
 /// Every array with its shape and axis labels; empty arrays are not in the file.
@@ -71,6 +72,8 @@ void visitArrays(Record& r, Visit&& visit)
     visit("logprob_delta", r.logprobDelta, dims(r.t), {"query"});
     visit("kl", r.kl, dims(r.t), {"query"});
     visit("top1", r.top1, dims(r.t), {"query"});
+    visit("predicted_delta", r.predictedDelta, dims(r.t), {"query"});
+    visit("predicted_kl", r.predictedKl, dims(r.t), {"query"});
 }
 
 void writeRecord(hid_t replay, std::size_t index, const ReplayRecord& record)

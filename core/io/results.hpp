@@ -68,6 +68,10 @@ struct ReplayRecord {
     std::vector<float> logprobDelta;        // [t] log-probability of the continuation token, compressed - captured
     std::vector<float> kl;                  // [t] KL of the next token's distribution, full cache to compressed, nats
     std::vector<std::uint8_t> top1;         // [t] 1: the most likely next token is the same
+
+    // Since format 1.2, from captures with a readout: what the replay predicts of the two arrays above, no model run.
+    double meanPredictedDelta = kNotKnown, meanPredictedKl = kNotKnown;
+    std::vector<float> predictedDelta, predictedKl; // [t]
 };
 
 /// One method at one budget on the prompts of a task, with the model run for real. NaN: not known or does not apply.

@@ -117,7 +117,7 @@ void project(const Layer& layer, const std::vector<Vector>& stream, std::vector<
 } // namespace
 
 NaiveRun naiveRun(const capture::Model& model, std::span<const std::int32_t> ids, const Visible& visible,
-                  std::span<const int> source)
+                  std::span<const int> source, const Attended& change)
 {
     NaiveRun run;
     std::vector<Vector> stream;
@@ -144,6 +144,8 @@ NaiveRun naiveRun(const capture::Model& model, std::span<const std::int32_t> ids
                 const Vector head = attend(layer, query[i].data() + h * layer.d, g, i, run.key[from], run.value[from]);
                 attended.insert(attended.end(), head.begin(), head.end());
             }
+            if (change)
+                change(l, static_cast<std::int64_t>(i), attended);
             add(stream[i], times(layer.weights.attentionOutput, attended));
             feedForward(layer, stream[i]);
         }

@@ -17,6 +17,9 @@ namespace kvviz::test {
 /// May query `query` of this layer see key `key` (<= query) of this KV head? Empty: it may.
 using Visible = std::function<bool(int layer, int kvHead, std::int64_t query, std::int64_t key)>;
 
+/// Sees the outputs of all heads of one query, [H, d], before the output projection, and may change them.
+using Attended = std::function<void(int layer, std::int64_t query, std::span<double> outputs)>;
+
 struct NaiveRun {
     std::vector<double> logits;                  // [n, vocab]
     std::vector<double> hidden;                  // [n, hidden] after the output norm
@@ -25,6 +28,7 @@ struct NaiveRun {
 
 /// ids[n] from position 0. source[i]: the layer whose keys and values layer i uses; empty: its own.
 [[nodiscard]] NaiveRun naiveRun(const capture::Model& model, std::span<const std::int32_t> ids,
-                                const Visible& visible = {}, std::span<const int> source = {});
+                                const Visible& visible = {}, std::span<const int> source = {},
+                                const Attended& attended = {});
 
 } // namespace kvviz::test

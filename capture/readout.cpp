@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// Layers are run again from the recorded streams, from the last to the first, and turned around at once, so no more
+// than one layer's intermediate values are in memory. Rows of gradients are ordered [t, c].
+#include "capture/readout.hpp"
+
+#include "capture/cpu_kernels.hpp"
+#include "capture/layer_math.hpp"
+#include "capture/recorders.hpp"
+#include "core/error.hpp"
+#include "core/head_map.hpp"
+#include "core/parallel.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace kvviz::capture {
+namespace {
+
+std::size_t sizeOf(std::int64_t count) { return static_cast<std::size_t>(count); }
+
+double dot(const float* a, const float* b, std::int64_t count)
+{
+    double sum = 0;
+    for (std::int64_t i = 0; i < count; ++i)
+        sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return sum;
+}
+
+/// to += the gradient by x of (RMS norm of x) . given.
+void addNormGradient(const float* x, const std::vector<float>& weight, float eps, const float* given, float* to)
+{
+    const auto size = std::ssize(weight);
+    const double inverse = 1 / std::sqrt(dot(x, x, size) / static_cast<double>(size) + static_cast<double>(eps));
+    double along = 0;
+    for (std::int64_t i = 0; i < size; ++i)
+        along += static_cast<double>(given[i]) * static_cast<double>(weight[sizeOf(i)]) * static_cast<double>(x[i]);
+    const double pull = along * inverse * inverse * inverse / static_cast<double>(size);
+    for (std::int64_t i = 0; i < size; ++i)
+        to[i] += static_cast<float>(inverse * static_cast<double>(given[i]) * static_cast<double>(weight[sizeOf(i)])
+                                    - pull * static_cast<double>(x[i]));
+}
+
+class Backward {
+public:
+    Backward(const std::shared_ptr<const Model>& model, const KvCache& cache, const StreamRecorder& streams,
+             std::span<const std::int32_t> ids, int others)
+        : m_model(*model), m_cache(cache), m_streams(streams), m_ids(ids),
+          m_map(m_model.info.nHeads, m_model.info.nKvHeads), m_math(model), m_t(std::ssize(ids)), m_n(cache.size() - m_t), m_c(others + 1), m_d(m_model.info.headDim),
+          m_hidden(m_model.info.hiddenSize)
+    {
+        const bool fits = m_t > 0 && m_n > 0 && std::ssize(streams.into(0)) == m_t * m_hidden;
+        if (!fits)
+            throw core::Error(core::ErrorCode::failure, "a readout needs the streams of every decode step");
+        m_math.setPositions(m_n, m_t);
+        for (std::int64_t i = 0; i < m_t; ++i)
+            for (const float frequency : m_model.inverseFrequency) {
+                const float angle = static_cast<float>(m_n + i) * frequency;
+                m_cosine.push_back(std::cos(angle));
+                m_minusSine.push_back(-std::sin(angle));
+            }
+    }
+
+    core::ReadoutTokens start();
+    [[nodiscard]] ReadoutLayer turn(int layer);
+
+private:
+    [[nodiscard]] const LayerWeights& weights(int layer) const { return m_model.layers[sizeOf(layer)]; }
+    void chooseCandidates(const float* logits, std::int64_t step, core::ReadoutTokens& tokens) const;
+    void runAttention(int layer);
+    void attendHead(int layer, int head, std::int64_t step, std::vector<float>& row);
+    void turnFeedForward(int layer);
+    void measureWritten(int layer, ReadoutLayer& out) const;
+    void turnAttention(int layer, ReadoutLayer& out);
+    void turnHead(int layer, int head, std::int64_t step, std::vector<float>& row, std::vector<float>& changes);
+
+    const Model& m_model;
+    const KvCache& m_cache;
+    const StreamRecorder& m_streams;
+    std::span<const std::int32_t> m_ids;
+    core::HeadMap m_map;
+    LayerMath m_math;
+    std::int64_t m_t, m_n, m_c, m_d, m_hidden;
+    std::vector<float> m_cosine, m_minusSine; // [t, ropeDim / 2]: turning back is turning by the negative angle
+    std::vector<float> m_gradient;            // [t, c, hidden] by the stream after the layer at hand
+    std::vector<float> m_query;               // [t, H, d]
+    std::vector<float> m_key, m_value;        // [t, G, d]
+    std::vector<float> m_attended;            // [t, H, d]
+    std::vector<float> m_middle;              // [t, hidden] stream between attention and feed-forward
+    std::vector<float> m_byHead;              // [t, c, H, d]
+    std::vector<float> m_byQkv;               // [t, c, (H + 2 G) d]
+    std::vector<float> m_scratch, m_wide;
+};
+
+/// m_query, m_key, m_value, m_attended and m_middle of a layer.
+void Backward::runAttention(int layer)
+{
+    const core::ModelInfo& info = m_model.info;
+    resizeFor(m_query, m_t * info.nHeads * m_d);
+    resizeFor(m_key, m_t * info.nKvHeads * m_d);
+    resizeFor(m_value, m_t * info.nKvHeads * m_d);
+    resizeFor(m_attended, m_t * info.nHeads * m_d);
+    const std::vector<float>& stream = m_streams.into(layer);
+    m_math.projectQkv(layer, stream.data(), m_t,
+                      {m_query.data(), m_key.data(), m_value.data(), info.nKvHeads * m_d, m_d});
+    core::parallelFor(m_t, [&](std::int64_t step) {
+        std::vector<float> row(sizeOf(m_n + m_t));
+        for (int head = 0; head < info.nHeads; ++head) {
+            attendHead(layer, head, step, row);
+            weightedSum(row.data(), m_cache.value(layer) + m_map.kvHeadOf(head) * m_cache.headStride(),
+                        m_attended.data() + (step * info.nHeads + head) * m_d, m_n + step + 1, m_d);
+        }
+    });
+    m_middle = stream;
+    m_math.addAttentionOutput(layer, m_attended.data(), m_t, m_middle.data());
+}
+
+/// row = the attention of one head of one step over the keys up to its own.
+void Backward::attendHead(int layer, int head, std::int64_t step, std::vector<float>& row)
+{
+    const std::int64_t keys = m_n + step + 1;
+    const float* const key = m_cache.key(layer) + m_map.kvHeadOf(head) * m_cache.headStride();
+    matrixVector(key, m_query.data() + (step * m_model.info.nHeads + head) * m_d, row.data(), 0, keys, m_d, false);
+    softmaxRow(row.data(), keys, keys, 1.0f / std::sqrt(static_cast<float>(m_d)), 0);
+}
+
+void Backward::chooseCandidates(const float* logits, std::int64_t step, core::ReadoutTokens& tokens) const
+{
+    const std::int64_t vocab = m_model.info.vocabSize;
+    const double logSum = logSumExp(logits, vocab);
+    const std::int32_t follows = step + 1 < m_t ? m_ids[sizeOf(step + 1)] : -1;
+    std::vector<std::int32_t> chosen{follows};
+    for (const std::int32_t id : mostLikely({logits, sizeOf(vocab)}, static_cast<int>(m_c)))
+        if (id != follows && std::ssize(chosen) < m_c)
+            chosen.push_back(id);
+    for (std::int64_t i = 0; i < m_c; ++i) {
+        const std::int32_t id = chosen[sizeOf(i)];
+        tokens.ids[sizeOf(step * m_c + i)] = id;
+        tokens.logprob[sizeOf(step * m_c + i)] =
+            id < 0 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(logits[id] - logSum);
+    }
+}
+
+/// The candidates, and m_gradient by the stream after the last layer.
+core::ReadoutTokens Backward::start()
+{
+    const std::int64_t vocab = m_model.info.vocabSize;
+    if (vocab < m_c)
+        throw core::Error(core::ErrorCode::usage, "a readout follows more tokens than the vocabulary has");
+    const int last = m_model.info.nLayers - 1;
+    runAttention(last);
+    std::vector<float> stream = m_middle;
+    m_math.addFeedForward(last, m_t, stream.data());
+    const std::size_t rows = sizeOf(m_t * m_c);
+    core::ReadoutTokens tokens{m_c, std::vector<std::int32_t>(rows), std::vector<float>(rows)};
+    m_gradient.assign(sizeOf(m_t * m_c * m_hidden), 0.0f);
+    std::vector<float> logits(sizeOf(vocab)), weightsOfToken(sizeOf(m_hidden));
+    for (std::int64_t step = 0; step < m_t; ++step) {
+        const float* const x = stream.data() + step * m_hidden;
+        m_math.logits(x, 1, logits.data());
+        chooseCandidates(logits.data(), step, tokens);
+        for (std::int64_t i = 0; i < m_c; ++i) {
+            const std::int32_t id = tokens.ids[sizeOf(step * m_c + i)];
+            if (id < 0)
+                continue;
+            m_model.head().copyRow(id, weightsOfToken.data());
+            addNormGradient(x, m_model.outputNorm, m_model.normEps, weightsOfToken.data(),
+                            m_gradient.data() + (step * m_c + i) * m_hidden);
+        }
+    }
+    return tokens;
+}
+
+/// m_gradient by the stream after the layer becomes the one by m_middle.
+void Backward::turnFeedForward(int layer)
+{
+    const LayerWeights& w = weights(layer);
+    const std::int64_t rows = m_t * m_c, ffn = m_model.ffnSize;
+    std::vector<float> gateUp(sizeOf(m_t * 2 * ffn)), normed(sizeOf(m_t * m_hidden));
+    core::parallelFor(m_t, [&](std::int64_t i) {
+        rmsNorm(m_middle.data() + i * m_hidden, w.ffnNorm.data(), normed.data() + i * m_hidden, m_hidden,
+                m_model.normEps);
+    });
+    w.gateUp.apply(normed.data(), m_t, gateUp.data());
+    std::vector<float> inner(sizeOf(rows * ffn));
+    w.down.applyTransposed(m_gradient.data(), rows, inner.data());
+    resizeFor(m_wide, rows * 2 * ffn);
+    core::parallelFor(rows, [&](std::int64_t row) {
+        const float* const gate = gateUp.data() + row / m_c * 2 * ffn;
+        float* const out = m_wide.data() + row * 2 * ffn;
+        for (std::int64_t i = 0; i < ffn; ++i) {
+            const float g = gate[i], s = 1.0f / (1.0f + std::exp(-g)), given = inner[sizeOf(row * ffn + i)];
+            out[i] = given * gate[ffn + i] * s * (1.0f + g * (1.0f - s));
+            out[ffn + i] = given * g * s;
+        }
+    });
+    resizeFor(m_scratch, rows * m_hidden);
+    w.gateUp.applyTransposed(m_wide.data(), rows, m_scratch.data());
+    core::parallelFor(rows, [&](std::int64_t row) {
+        addNormGradient(m_middle.data() + row / m_c * m_hidden, w.ffnNorm, m_model.normEps,
+                        m_scratch.data() + row * m_hidden, m_gradient.data() + row * m_hidden);
+    });
+}
+
+void Backward::measureWritten(int layer, ReadoutLayer& out) const
+{
+    const std::int64_t heads = m_model.info.nHeads, width = heads * m_d;
+    const std::vector<float>& stream = m_streams.into(layer);
+    out.written.resize(sizeOf(heads * m_t));
+    std::vector<float> alone(sizeOf(m_t * width)), wrote(sizeOf(m_t * m_hidden));
+    for (std::int64_t head = 0; head < heads; ++head) {
+        std::fill(alone.begin(), alone.end(), 0.0f);
+        for (std::int64_t step = 0; step < m_t; ++step)
+            std::copy_n(m_attended.data() + step * width + head * m_d, m_d, alone.data() + step * width + head * m_d);
+        weights(layer).attentionOutput.apply(alone.data(), m_t, wrote.data());
+        for (std::int64_t step = 0; step < m_t; ++step) {
+            const float* const x = stream.data() + step * m_hidden;
+            const float* const added = wrote.data() + step * m_hidden;
+            out.written[sizeOf(head * m_t + step)] =
+                static_cast<float>(std::sqrt(dot(added, added, m_hidden) / std::max(dot(x, x, m_hidden), 1e-30)));
+        }
+    }
+}
+
+/// Adds to m_byQkv what one head's output owes to its query and to the step's own key and value. `row`: scratch [keys],
+/// `changes`: scratch [keys].
+void Backward::turnHead(int layer, int head, std::int64_t step, std::vector<float>& row, std::vector<float>& changes)
+{
+    const core::ModelInfo& info = m_model.info;
+    const std::int64_t keys = m_n + step + 1, own = keys - 1, group = m_map.kvHeadOf(head);
+    const std::int64_t qkvWidth = (info.nHeads + 2 * info.nKvHeads) * m_d;
+    const float* const key = m_cache.key(layer) + group * m_cache.headStride();
+    const float* const value = m_cache.value(layer) + group * m_cache.headStride();
+    const float* const query = m_query.data() + (step * info.nHeads + head) * m_d;
+    const float* const output = m_attended.data() + (step * info.nHeads + head) * m_d;
+    const float scale = 1.0f / std::sqrt(static_cast<float>(m_d));
+    attendHead(layer, head, step, row);
+    for (std::int64_t i = step * m_c; i < (step + 1) * m_c; ++i) {
+        const float* const given = m_byHead.data() + (i * info.nHeads + head) * m_d;
+        float* const to = m_byQkv.data() + i * qkvWidth;
+        float* const toKey = to + (info.nHeads + group) * m_d;
+        float* const toValue = toKey + info.nKvHeads * m_d;
+        matrixVector(value, given, changes.data(), 0, keys, m_d, false);
+        const auto mean = static_cast<float>(dot(given, output, m_d));
+        for (std::int64_t j = 0; j < keys; ++j) // the derivative of a softmax
+            changes[sizeOf(j)] = row[sizeOf(j)] * (changes[sizeOf(j)] - mean) * scale;
+        weightedSum(changes.data(), key, to + head * m_d, keys, m_d);
+        for (std::int64_t channel = 0; channel < m_d; ++channel) {
+            toKey[channel] += changes[sizeOf(own)] * query[channel];
+            toValue[channel] += row[sizeOf(own)] * given[channel];
+        }
+    }
+}
+
+/// m_gradient by m_middle becomes the one by the stream before the layer; gives the gradients by the heads' outputs.
+void Backward::turnAttention(int layer, ReadoutLayer& out)
+{
+    const core::ModelInfo& info = m_model.info;
+    const LayerWeights& w = weights(layer);
+    const std::int64_t rows = m_t * m_c, heads = info.nHeads, width = heads * m_d;
+    const std::int64_t half = std::ssize(m_model.inverseFrequency);
+    const std::int64_t qkvWidth = (heads + 2 * info.nKvHeads) * m_d;
+    resizeFor(m_byHead, rows * width);
+    w.attentionOutput.applyTransposed(m_gradient.data(), rows, m_byHead.data());
+    out.gradient.resize(sizeOf(rows * width));
+    for (std::int64_t head = 0; head < heads; ++head)
+        for (std::int64_t row = 0; row < rows; ++row)
+            std::copy_n(m_byHead.data() + (row * heads + head) * m_d, m_d,
+                        out.gradient.data() + (head * rows + row) * m_d);
+    m_byQkv.assign(sizeOf(rows * qkvWidth), 0.0f);
+    core::parallelFor(m_t, [&](std::int64_t step) {
+        std::vector<float> row(sizeOf(m_n + m_t)), changes(row.size());
+        for (int head = 0; head < info.nHeads; ++head)
+            turnHead(layer, head, step, row, changes);
+        for (std::int64_t i = step * m_c; i < (step + 1) * m_c; ++i)
+            for (int head = 0; head < info.nHeads + info.nKvHeads; ++head) // keys come after the queries
+                rotate(m_byQkv.data() + i * qkvWidth + head * m_d, m_cosine.data() + step * half,
+                       m_minusSine.data() + step * half, info.ropeDim);
+    });
+    resizeFor(m_scratch, rows * m_hidden);
+    w.qkv.applyTransposed(m_byQkv.data(), rows, m_scratch.data());
+    const std::vector<float>& stream = m_streams.into(layer);
+    core::parallelFor(rows, [&](std::int64_t row) {
+        addNormGradient(stream.data() + row / m_c * m_hidden, w.attentionNorm, m_model.normEps,
+                        m_scratch.data() + row * m_hidden, m_gradient.data() + row * m_hidden);
+    });
+}
+
+ReadoutLayer Backward::turn(int layer)
+{
+    ReadoutLayer out;
+    out.layer = layer;
+    runAttention(layer);
+    turnFeedForward(layer);
+    measureWritten(layer, out);
+    turnAttention(layer, out);
+    return out;
+}
+
+} // namespace
+
+void StreamRecorder::onLayerInput(int layer, std::int64_t begin, std::int64_t rows, const float* stream,
+                                  std::int64_t hidden)
+{
+    const std::int64_t skip = std::clamp<std::int64_t>(m_first - begin, 0, rows);
+    std::vector<float>& kept = m_streams[static_cast<std::size_t>(layer)];
+    kept.insert(kept.end(), stream + skip * hidden, stream + rows * hidden);
+}
+
+core::ReadoutTokens computeReadout(const std::shared_ptr<const Model>& model, const KvCache& cache,
+                                   const StreamRecorder& streams, std::span<const std::int32_t> ids, int others,
+                                   const std::function<void(const ReadoutLayer&)>& take, const core::Progress& progress)
+{
+    if (others < 1)
+        throw core::Error(core::ErrorCode::usage,
+                          "a readout needs at least one candidate beside the token that followed");
+    Backward backward(model, cache, streams, ids, others);
+    core::ReadoutTokens tokens = backward.start();
+    for (int layer = model->info.nLayers - 1; layer >= 0; --layer) {
+        progress.throwIfStopped();
+        progress("readout", model->info.nLayers - 1 - layer, model->info.nLayers);
+        take(backward.turn(layer));
+    }
+    return tokens;
+}
+
+} // namespace kvviz::capture
