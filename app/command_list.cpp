@@ -184,12 +184,12 @@ std::vector<CommandEntry> pictureCommands()
     return {
         {"figure", Program::gui, "draw a figure for a paper, without a display",
          {{"kvviz figure heatmap addition.kvh5 -o heatmap.pdf", "attention with shot boundaries"},
-          {"kvviz figure delta eval.kvres.h5 -o delta.pdf", "change of score, a panel a method"},
-          {"kvviz figure delta eval.kvres.h5 --by method --published -o paper.pdf", "a panel a task, the paper beside"},
-          {"kvviz figure predicted check.json -o predicted.pdf", "predicted against measured changes"},
           {"kvviz figure methods run/replay.kvres.h5 -o methods.svg", "what methods lose against what they keep"},
           {"kvviz figure methods --methods 'snapkv;kivi;snapkv+kivi' run/replay.kvres.h5 -o three.pdf",
            "three of them"},
+          {"kvviz figure delta eval.kvres.h5 -o delta.pdf", "change of score, a panel a method"},
+          {"kvviz figure delta eval.kvres.h5 --by method --published -o paper.pdf", "a panel a task, the paper beside"},
+          {"kvviz figure predicted check.json -o predicted.pdf", "predicted against measured changes"},
           {"kvviz figure cumulative run/ -o cumulative.pdf", "cumulative attention with and without sinks"},
           {"kvviz figure tasks addition.kvh5 needle.kvh5 -o tasks.png", "heatmaps side by side"}},
          "Writes PDF, SVG or PNG by the ending of --output, and beside it a JSON file with the numbers, their origin "

@@ -175,8 +175,8 @@ struct FigureOptions {
     std::string axes = "auto";       ///< auto, token, position
     int sinks = 4;                   ///< first k tokens treated as sinks
     std::string queries, keys;       ///< "100-200": zoom
-    std::string metric;  ///< methods: "mass", "output", "kl", "logprob"; delta: "delta", "score", "gold"; empty: default
-    std::string methods; ///< methods, delta: which to draw; empty: all
+    std::string metric;              ///< methods: mass, output, kl, logprob; delta: delta, score, gold; empty: default
+    std::string methods;             ///< methods, delta: which to draw; empty: all
     std::string by = "task";         ///< delta: of what a line is one: task, method, shots, model
     std::vector<std::string> tasks;  ///< delta: which to draw (--task); empty: all
     bool published = false;          ///< delta: the paper's numbers beside the measured ones

@@ -213,12 +213,14 @@ void CurveItem::placeAxes(const QRectF& inner, QSizeF canvas, bool yTexts, bool 
     QCPAxis* x = m_rect->axis(QCPAxis::atBottom);
     QCPAxis* y = m_rect->axis(QCPAxis::atLeft);
     const double top = inner.top() - topMargin(), right = inner.right() + rightMargin();
-    const QString xText = xLabel ? QString::fromStdString(m_panel.xLabel) : QString();
-    const QString yText = yTexts ? QString::fromStdString(m_panel.yLabel) : QString();
-    x->setLabel(xText);
-    x->setLabelFont(m_style.font(fittingScale(xText, inner.width() + 2 * rightMargin(), 1.0, m_style)));
-    y->setLabel(yText);
-    y->setLabelFont(m_style.font(fittingScale(yText, inner.height() + topMargin(), 1.0, m_style)));
+    const auto setLabel = [&](QCPAxis* axis, const std::string& label, double room) {
+        const QString text = QString::fromStdString(label);
+        const double scale = fittingScale(text, room, 1.0, m_style);
+        axis->setLabel(elided(text, room, scale, m_style));
+        axis->setLabelFont(m_style.font(scale));
+    };
+    setLabel(x, xLabel ? m_panel.xLabel : "", inner.width() + 2 * rightMargin());
+    setLabel(y, yTexts ? m_panel.yLabel : "", inner.height() + topMargin());
     y->setTickLabels(yTexts);
     const double tickPt = m_panel.falling ? 17 : 22; // of whole percents; longer numbers look crowded
     if (!m_panel.logY)

@@ -6,14 +6,13 @@
 #include "views/delta_panels.hpp"
 #include "views/label_text.hpp"
 #include "views/method_family.hpp"
-#include "views/published_lines.hpp"
+#include "views/published_series.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <optional>
 #include <set>
 
 namespace kvviz::plot {
@@ -23,61 +22,6 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 using io::EvalRecord;
-
-/// What has been drawn of the paper, for legend and small print.
-struct Published {
-    std::set<std::string> models, blocks;
-    bool misprints = false;
-};
-
-std::string blockText(const PublishedLine& line)
-{
-    return line.setting.empty() ? line.benchmark : fmt::format("{} ({})", line.benchmark, line.setting);
-}
-
-CurveSeries publishedSeries(const CurveSeries& measured, const PublishedLine& line, const EvalMetric& metric)
-{
-    CurveSeries series;
-    series.name = fmt::format("{}, published, {}", measured.name, line.model);
-    series.origin = fmt::format("arXiv 2502.01941v4: {}, {}", line.model, blockText(line));
-    series.color = measured.color;
-    series.shade = measured.shade;
-    series.method = measured.method;
-    series.dashed = series.markers = series.hollow = true;
-    series.named = false;
-    for (const PublishedPoint& point : line.points) {
-        series.x.push_back(point.ratio);
-        series.y.push_back((metric.change ? point.change : point.score) * metric.scale);
-        std::string remark = fmt::format("table {}", point.table);
-        for (const std::string& flag : point.flags)
-            remark += "; " + flag;
-        series.remarks.push_back(remark);
-    }
-    series.x.push_back(1.0);
-    series.y.push_back(metric.change ? 0.0 : line.base * metric.scale);
-    series.remarks.emplace_back("full cache");
-    return series;
-}
-
-/// Companions of the lines of a panel. Two lines of the same numbers (two arithmetic tasks) have one, with the first.
-void addPublished(CurvePanel& panel, const std::vector<DeltaLine>& lines, const EvalMetric& metric, bool sameShots,
-                  Published& published)
-{
-    std::set<std::string> drawn;
-    const std::vector<CurveSeries> measured = panel.series;
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-        const auto line = publishedLine(*lines[i].records.begin()->second, sameShots);
-        if (!line || !measured[i].line)
-            continue;
-        CurveSeries series = publishedSeries(measured[i], *line, metric);
-        if (!drawn.insert(series.origin + measured[i].method).second)
-            continue;
-        published.models.insert(line->model);
-        published.blocks.insert(blockText(*line));
-        published.misprints = published.misprints || std::any_of(line->points.begin(), line->points.end(), isMisprint);
-        panel.series.push_back(std::move(series));
-    }
-}
 
 /// Panels of at most kMostDeltaLines lines each, the parts of nearly the same size.
 std::vector<DeltaPanel> divided(const std::vector<DeltaPanel>& panels)
@@ -233,8 +177,9 @@ std::vector<EvalRecord> chosenRecords(const std::vector<EvalRecord>& held, const
     if (onlyFull)
         throw Error(ErrorCode::badInput, "the results hold the full cache only; evaluate methods with `kvviz eval "
                                          "--methods`");
-    throw Error(ErrorCode::badInput, fmt::format("the results hold no values of '{}': {}{}", metric.name, metric.missing,
-                                                 metric.name == "delta" ? "; try --metric score" : ""));
+    throw Error(ErrorCode::badInput,
+                fmt::format("the results hold no values of '{}': {}{}", metric.name, metric.missing,
+                            metric.name == "delta" ? "; try --metric score" : ""));
 }
 
 std::vector<LegendNote> legendNotes(const Published& published)
@@ -277,8 +222,8 @@ Figure deltaFigure(const std::vector<EvalRecord>& held, const std::vector<Proven
     figure.parameters = {{"by", request.by},
                          {"metric", metric.name},
                          {"axis", tokens ? "tokens" : "ratio"},
-                         {"interval", metric.name == "delta" ? "95 % percentile bootstrap over prompts, of the results"
-                                                             : "95 % percentile bootstrap over prompts, 2000 resamples"},
+                         {"interval", std::string("95 % percentile bootstrap over prompts, ")
+                                          + (metric.name == "delta" ? "as the results have it" : "2000 resamples")},
                          {"seed", std::to_string(request.seed)},
                          {"published", request.published ? "yes" : "no"}};
     return figure;

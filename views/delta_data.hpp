@@ -15,8 +15,8 @@
 namespace kvviz::plot {
 
 struct DeltaRequest {
-    std::string by = "task"; ///< of what a line is one: "task" (a panel a method), "method" (a panel a task), "shots" or
-                             ///< "model" (a panel a task and method)
+    std::string by = "task"; ///< of what a line is one: "task" (a panel a method), "method" (a panel a task), "shots"
+                             ///< or "model" (a panel a task and method)
     std::string metric;      ///< "delta", "score", "gold" (log-probability of the gold answer); empty: delta
     std::vector<std::string> methods; ///< specifications as in a replay; empty or "all": what the results hold
     std::vector<std::string> tasks;   ///< empty: what the results hold

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/delta_panels.hpp"
 
+#include "views/extent.hpp"
 #include "views/label_text.hpp"
 #include "views/method_family.hpp"
 
@@ -105,18 +106,6 @@ void addPoint(CurveSeries& series, double x, const core::Estimate& estimate, dou
     series.high.push_back(estimate.high * scale);
 }
 
-struct Extent {
-    double low = std::numeric_limits<double>::max(), high = std::numeric_limits<double>::lowest();
-    void add(double value)
-    {
-        if (!std::isfinite(value))
-            return;
-        low = std::min(low, value);
-        high = std::max(high, value);
-    }
-    [[nodiscard]] double length() const { return std::max(0.0, high - low); }
-};
-
 /// Smallest distance of neighbouring places, over all lines.
 double smallestStep(const std::vector<CurvePanel>& panels)
 {
@@ -216,17 +205,17 @@ void setDeltaRanges(std::vector<CurvePanel>& panels, const EvalMetric& metric, s
     Extent x, y, all;
     for (const CurvePanel& panel : panels)
         for (const CurveSeries& series : panel.series) {
-            std::for_each(series.x.begin(), series.x.end(), [&](double value) { x.add(value); });
-            std::for_each(series.y.begin(), series.y.end(), [&](double value) { y.add(value); });
-            for (const auto* bound : {&series.low, &series.high})
-                std::for_each(bound->begin(), bound->end(), [&](double value) { all.add(value); });
+            x.add(series.x);
+            y.add(series.y);
+            all.add(series.low);
+            all.add(series.high);
         }
     y.add(0.0);
     const double room = kIntervalRoom * std::max(y.length(), kLeastRoom * metric.scale);
     const double low = std::min(y.low, std::max(all.low, y.low - room));
     const double high = std::max(y.high, std::min(all.high, y.high + room));
     const double air = 0.04 * std::max(high - low, 1e-6);
-    const double side = x.length() > 0 ? x.length() * 0.05 : 0.05 * std::max(std::abs(x.high), 1e-3);
+    const double side = x.air(0.05);
     for (CurvePanel& panel : panels) {
         panel.xLow = x.low - side;
         panel.xHigh = x.high + side;

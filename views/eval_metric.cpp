@@ -68,7 +68,8 @@ const EvalMetric& evalMetric(const std::string& name)
     for (const EvalMetric& metric : metrics)
         if (metric.name == wanted)
             return metric;
-    throw core::Error(core::ErrorCode::usage, "unknown metric '" + name + "' of evaluations; known: delta, score, gold");
+    throw core::Error(core::ErrorCode::usage,
+                      "unknown metric '" + name + "' of evaluations; known: delta, score, gold");
 }
 
 } // namespace kvviz::plot

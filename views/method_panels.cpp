@@ -4,6 +4,7 @@
 
 #include "core/curves.hpp"
 #include "core/error.hpp"
+#include "views/extent.hpp"
 
 #include <fmt/format.h>
 
@@ -90,18 +91,6 @@ void makeReference(CurveSeries& series, bool dashed)
     series.high.clear();
 }
 
-struct Extent {
-    double low = std::numeric_limits<double>::max(), high = std::numeric_limits<double>::lowest();
-    void add(const std::vector<double>& values)
-    {
-        for (const double value : values) {
-            low = std::min(low, value);
-            high = std::max(high, value);
-        }
-    }
-    [[nodiscard]] double length() const { return high - low; }
-};
-
 /// The same ranges for all panels, with a little air, so that markers on the border (FullKV loses nothing) are drawn
 /// whole.
 void setRanges(std::vector<CurvePanel>& panels, bool logarithmic)
@@ -114,7 +103,7 @@ void setRanges(std::vector<CurvePanel>& panels, bool logarithmic)
             y.add(series.low);
             y.add(series.high);
         }
-    const double air = x.length() > 0 ? x.length() * 0.06 : 0.05 * std::max(x.high, 1e-3);
+    const double air = x.air(x.length() > 0 ? 0.06 : 0.05);
     for (CurvePanel& panel : panels) {
         panel.xLow = x.low - air;
         panel.xHigh = x.high + air;

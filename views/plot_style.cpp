@@ -114,7 +114,8 @@ QColor shadeColor(double shade, const PlotStyle& style)
 {
     const auto& table = core::colorTable(core::ColorMap::viridis); // dark to bright
     const double from = style.dark ? 70 : 205, to = style.dark ? 250 : 15;
-    const core::Rgb color = table[static_cast<std::size_t>(std::lround(from + std::clamp(shade, 0.0, 1.0) * (to - from)))];
+    const double place = from + std::clamp(shade, 0.0, 1.0) * (to - from);
+    const core::Rgb color = table[static_cast<std::size_t>(std::lround(place))];
     return {color.red, color.green, color.blue};
 }
 

@@ -36,7 +36,10 @@ public:
         return value.is_string() ? value.get<std::string>() : fail(key, "a text");
     }
     /// NaN for null and for a key that is missing.
-    [[nodiscard]] double number(const char* key) const { return m_json.contains(key) ? asNumber(m_json[key], key) : kNoNumber; }
+    [[nodiscard]] double number(const char* key) const
+    {
+        return m_json.contains(key) ? asNumber(m_json[key], key) : kNoNumber;
+    }
     [[nodiscard]] std::vector<double> numbers(const char* key) const
     {
         std::vector<double> values;
@@ -55,7 +58,8 @@ public:
     [[nodiscard]] bool has(const char* key) const { return m_json.contains(key) && !m_json[key].is_null(); }
     std::string fail(const std::string& key, const std::string& expected) const
     {
-        throw Error(ErrorCode::badInput, fmt::format("{}{}: expected {}", m_where, key.empty() ? "" : "." + key, expected));
+        throw Error(ErrorCode::badInput,
+                    fmt::format("{}{}: expected {}", m_where, key.empty() ? "" : "." + key, expected));
     }
 
 private:
@@ -121,7 +125,7 @@ PredictionCheck readPredictionCheck(const std::filesystem::path& path)
 {
     std::ifstream in(path, std::ios::binary);
     if (!in || std::filesystem::is_directory(path))
-        throw Error(ErrorCode::failure, fmt::format("'{}' cannot be read", path.string()));
+        throw Error(ErrorCode::badInput, fmt::format("'{}' cannot be read", path.string()));
     const Json json = Json::parse(in, nullptr, false);
     if (!json.is_object() || json.value("format", Json()) != kFormat)
         throw Error(ErrorCode::badInput, fmt::format("'{}' is no check of predictions (a JSON object with \"format\": "

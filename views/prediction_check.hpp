@@ -34,7 +34,7 @@ struct PredictionCheck {
     double residualLow = kNoNumber, residualHigh = kNoNumber; ///< of tasks that the curve has not seen
 };
 
-/// Throws Error: failure when the file cannot be read, badInput naming the entry that is not as it should be.
+/// Throws Error(badInput) when the file cannot be read, and naming the entry that is not as it should be.
 [[nodiscard]] PredictionCheck readPredictionCheck(const std::filesystem::path& path);
 
 } // namespace kvviz::plot

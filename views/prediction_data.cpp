@@ -3,15 +3,16 @@
 #include "views/prediction_data.hpp"
 
 #include "core/error.hpp"
+#include "views/extent.hpp"
 #include "views/label_text.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace kvviz::plot {
 
@@ -79,6 +80,11 @@ CurveSeries curveSeries(const PredictionCheck& check, double from, double to)
     return series;
 }
 
+bool anyKnown(const std::vector<double>& values)
+{
+    return std::any_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+}
+
 /// Points of each task, in the order of `tasks`, which numbers colours.
 std::vector<CurveSeries> pointSeries(const PredictionCheck& check, std::vector<std::string>& tasks)
 {
@@ -103,8 +109,7 @@ std::vector<CurveSeries> pointSeries(const PredictionCheck& check, std::vector<s
     }
     std::vector<CurveSeries> result;
     for (auto& [task, one] : series) {
-        const auto known = [](double value) { return std::isfinite(value); };
-        if (std::none_of(one.low.begin(), one.low.end(), known) || std::none_of(one.high.begin(), one.high.end(), known)) {
+        if (!anyKnown(one.low) || !anyKnown(one.high)) {
             one.low.clear();
             one.high.clear();
         }
@@ -112,19 +117,6 @@ std::vector<CurveSeries> pointSeries(const PredictionCheck& check, std::vector<s
     }
     return result;
 }
-
-struct Extent {
-    double low = std::numeric_limits<double>::max(), high = std::numeric_limits<double>::lowest();
-    void add(const std::vector<double>& values)
-    {
-        for (const double value : values)
-            if (std::isfinite(value)) {
-                low = std::min(low, value);
-                high = std::max(high, value);
-            }
-    }
-    [[nodiscard]] double air(double share) const { return share * (high > low ? high - low : std::max(std::abs(high), 1e-3)); }
-};
 
 CurvePanel panelOf(const PredictionCheck& check, std::vector<std::string>& tasks, bool several)
 {
@@ -159,7 +151,7 @@ void setMeasuredRange(std::vector<CurvePanel>& panels, std::pair<double, double>
             intervals.add(series.low);
             intervals.add(series.high);
         }
-    values.add({0.0});
+    values.add(0.0);
     const double room = values.air(kIntervalRoom), air = values.air(0.04);
     for (CurvePanel& panel : panels) {
         panel.yLow = std::min(values.low, std::max(intervals.low, values.low - room)) - air;

@@ -3,6 +3,7 @@
 #include "views/published_lines.hpp"
 
 #include "datasets/published.hpp"
+#include "views/eval_names.hpp"
 #include "views/method_family.hpp"
 
 #include <algorithm>
@@ -58,7 +59,8 @@ std::set<std::string> wordsOf(std::string_view name)
 double likeness(std::string_view a, std::string_view b)
 {
     const std::set<std::string> first = wordsOf(a), second = wordsOf(b);
-    const auto common = std::count_if(first.begin(), first.end(), [&](const auto& word) { return second.contains(word); });
+    const auto common =
+        std::count_if(first.begin(), first.end(), [&](const std::string& word) { return second.contains(word); });
     const auto all = first.size() + second.size() - static_cast<std::size_t>(common);
     return all == 0 ? 0.0 : static_cast<double>(common) / static_cast<double>(all);
 }
@@ -67,19 +69,19 @@ bool fits(const PublishedScore& row, const io::EvalRecord& record, bool sameShot
 {
     if (row.ratio >= 1 || !std::isfinite(row.change))
         return false;
-    const std::int64_t shots = printedShots(row.setting);
+    const std::int64_t shots = printedShots(row.setting), measured = shotsOf(record);
     if (sameShots)
-        return shots == record.shots && shots >= 0;
-    return shots < 0 || (row.benchmark == kManyShotBenchmark) == (record.shots >= kManyShots);
+        return shots == measured && shots >= 0;
+    return shots < 0 || (row.benchmark == kManyShotBenchmark) == (measured >= kManyShots);
 }
 
 /// Smaller is nearer; the order of the tables decides between equals.
 auto distance(const PublishedScore& row, const io::EvalRecord& record)
 {
-    const std::int64_t shots = printedShots(row.setting);
-    const bool known = shots >= 0 && record.shots >= 0;
+    const std::int64_t shots = printedShots(row.setting), measured = shotsOf(record);
+    const bool known = shots >= 0 && measured >= 0;
     return std::tuple(-likeness(row.model, record.modelName), row.model != kMainModel,
-                      known ? std::abs(shots - record.shots) : std::int64_t{0}, row.setting.size());
+                      known ? std::abs(shots - measured) : std::int64_t{0}, row.setting.size());
 }
 
 } // namespace

@@ -52,9 +52,10 @@ plot::Figure deltaFigure(const FigureOptions& options)
     std::vector<plot::Provenance> sources;
     for (const std::string& file : options.files) {
         if (file.ends_with(".kvh5"))
-            throw Error(ErrorCode::usage, fmt::format("'{}' is a capture; the figure 'delta' is drawn from evaluations: "
-                                                      "make them with 'kvviz eval' and name the *.kvres.h5 file",
-                                                      file));
+            throw Error(ErrorCode::usage,
+                        fmt::format("'{}' is a capture; the figure 'delta' is drawn from evaluations: make them with "
+                                    "'kvviz eval' and name the *.kvres.h5 file",
+                                    file));
         const auto part = io::readEvalResults(file, arrays);
         sources.push_back(resultsSource(file, part));
         records.insert(records.end(), part.begin(), part.end());

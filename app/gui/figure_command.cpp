@@ -83,8 +83,8 @@ std::vector<io::CaptureRef> captureRefs(const FigureOptions& options)
     for (const std::string& file : options.files) {
         if (isResults(file))
             throw Error(ErrorCode::usage,
-                        fmt::format("'{}' holds replay results; the figure '{}' is drawn from captures (*.kvh5), "
-                                    "results are drawn by 'kvviz figure methods'",
+                        fmt::format("'{}' holds results; the figure '{}' is drawn from captures (*.kvh5), "
+                                    "results are drawn by 'kvviz figure methods' (replays) and 'delta' (evaluations)",
                                     file, options.name));
         const std::size_t mark = file.rfind("::");
         const auto found = io::findCaptures({mark == std::string::npos ? file : file.substr(0, mark)});

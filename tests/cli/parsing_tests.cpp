@@ -107,6 +107,14 @@ TEST_CASE("replay, pack, tasks, figure and view options land in their fields", "
     CHECK(figure.figure.widthMm == 85);
     CHECK(figure.figure.layer == 2);
     CHECK(figure.figure.head == -1);
+    const Invocation delta = parsed({"figure", "delta", "--by", "shots", "--task", "a", "--task", "b", "--published",
+                                     "--range", "-50,10", "--theme", "dark", "a.kvres.h5", "-o", "a.pdf"});
+    CHECK(delta.figure.by == "shots");
+    CHECK(delta.figure.tasks == std::vector<std::string>{"a", "b"});
+    CHECK(delta.figure.published);
+    CHECK(delta.figure.range == "-50,10");
+    CHECK(delta.figure.theme == "dark");
+    CHECK(delta.figure.files == std::vector<std::string>{"a.kvres.h5"});
     CHECK(parsed({"view", "a.kvh5", "--screenshot", "w.png"}).view.screenshot == "w.png");
     CHECK(parsed({"man", "capture"}).manPage == "capture");
     CHECK(parsed({"completion", "zsh"}).completionShell == "zsh");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // The figure of evaluations: which record becomes which point of which line, what is left out, and what is drawn.
+#include "core/color_map.hpp"
 #include "core/error.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/views/made_up.hpp"
@@ -202,10 +203,13 @@ TEST_CASE("By shots, lines go from few examples to many, pale to dark", "[views]
     CHECK(isNoted(figure, "gsm8k"));
     for (const plot::CurvePanel& panel : curvesOf(figure).panels) {
         CHECK(namesOf(panel) == std::vector<std::string>{"1 shot", "4 shots", "8 shots", "50 shots"});
-        double lightness = 1;
+        double lightness = 100;
         for (const plot::CurveSeries& series : panel.series) {
-            const double now = plot::shadeColor(series.shade, plot::PlotStyle::paper()).lightnessF();
-            CHECK(now < lightness);
+            const QColor color = plot::shadeColor(series.shade, plot::PlotStyle::paper());
+            const double now = core::lightness({static_cast<std::uint8_t>(color.red()),
+                                                static_cast<std::uint8_t>(color.green()),
+                                                static_cast<std::uint8_t>(color.blue())});
+            CHECK(now < lightness - 8); // told apart in grey
             lightness = now;
         }
     }
@@ -251,7 +255,8 @@ TEST_CASE("Many lines are divided evenly among panels, each drawn once", "[views
     const std::vector<std::string> methods{"snapkv", "h2o",        "streaming_noshift", "pyramidkv", "chunkkv",
                                            "shotkv", "adakv",      "keydiff",           "knorm",     "h2o_online",
                                            "random", "snapkv+kivi", "expected_attention"};
-    const plot::Figure figure = figureOf(test::madeUpEvaluations({kFacts, kAddition}, methods, {0.5, 0.2}), by("method"));
+    const auto records = test::madeUpEvaluations({kFacts, kAddition}, methods, {0.5, 0.2});
+    const plot::Figure figure = figureOf(records, by("method"));
     const auto& panels = curvesOf(figure).panels;
     REQUIRE(panels.size() == 4);
     CHECK(curvesOf(figure).together == 2);
@@ -473,8 +478,9 @@ TEST_CASE("Texts of figures of evaluations neither overlap nor leave the page", 
                                  "\x80\xae and that goes on and on and on, far beyond any width of any page"),
                      "", 12, 0.7, 1.0, 3});
     tasks.push_back({"", "", 9, 0.9, 0.5});
-    const std::vector<std::string> methods{"snapkv",  "h2o",   "streaming_noshift:kvpress", "pyramidkv", "chunkkv",
-                                           "shotkv:window", "adakv", "snapkv:factory+think:ratio=0.5",  "knorm", "kivi"};
+    const std::vector<std::string> methods{
+        "snapkv", "h2o",   "streaming_noshift:kvpress",      "pyramidkv", "chunkkv", "shotkv:window",
+        "adakv",  "knorm", "snapkv:factory+think:ratio=0.5", "kivi"};
     const auto records = test::madeUpEvaluations(tasks, methods, {0.75, 0.5, 0.1});
     plot::DeltaRequest request = by(GENERATE("task", "method", "shots", "model"));
     request.published = true;

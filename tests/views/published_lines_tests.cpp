@@ -49,7 +49,8 @@ TEST_CASE("Printed numbers are those of the ability, the method and the number o
     CHECK(blockOf(recordOf("arithmetic", "shotkv", 8)) == "none"); // printed for many shots only
     CHECK(blockOf(recordOf("world knowledge", "h2o_online", 8)) == "LLaMA-3.1-8B-Instruct | WK | shots=5");
     CHECK(blockOf(recordOf("long-context generation", "shotkv", 4)) == "LLaMA-3-8B-Instruct | LG-GSM8K | K=35; T=20");
-    CHECK(blockOf(recordOf("document QA", "chunkkv", 0)) == "LLaMA-3-8B-Instruct | HotpotQA | sentence-as-unit; no ICL");
+    CHECK(blockOf(recordOf("document QA", "chunkkv", 0))
+          == "LLaMA-3-8B-Instruct | HotpotQA | sentence-as-unit; no ICL");
     for (const char* method : {"knorm", "snapkv+kivi", "kivi:bits4", "fullkv"})
         CHECK(blockOf(recordOf("arithmetic", method, 8)) == "none");
     CHECK(blockOf(recordOf("sentiment", "snapkv", 8)) == "none");

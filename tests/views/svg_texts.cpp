@@ -14,7 +14,8 @@ namespace {
 /// "matrix(a,b,c,d,e,f)"
 QTransform transformOf(const QString& text)
 {
-    const QStringList numbers = text.section(QLatin1Char('('), 1).section(QLatin1Char(')'), 0, 0).split(QLatin1Char(','));
+    const QString inner = text.section(QLatin1Char('('), 1).section(QLatin1Char(')'), 0, 0);
+    const QStringList numbers = inner.split(QLatin1Char(','));
     if (numbers.size() != 6)
         return {};
     return {numbers[0].toDouble(), numbers[1].toDouble(), numbers[2].toDouble(),
@@ -31,7 +32,9 @@ QRectF boxOf(const QXmlStreamAttributes& attributes, const QString& text, const 
     const QFontMetricsF metrics(font);
     const double x = value("x").toDouble(), y = value("y").toDouble();
     // Half of the letters' height up and a little down: what a reader would see run into each other.
-    return transform.mapRect(QRectF(x, y - metrics.xHeight(), metrics.horizontalAdvance(text), metrics.xHeight()));
+    // Parts of one text in different fonts may touch.
+    return transform.mapRect(QRectF(x, y - metrics.xHeight(), metrics.horizontalAdvance(text), metrics.xHeight()))
+        .adjusted(2, 2, -2, -2);
 }
 
 } // namespace
