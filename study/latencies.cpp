@@ -55,9 +55,10 @@ std::vector<MeasuredLatency> readFile(const std::filesystem::path& path)
     try {
         std::ifstream stream(path, std::ios::binary);
         const Json report = Json::parse(stream);
+        const auto model = report.at("model").get<std::string>();
         std::vector<MeasuredLatency> rows;
         for (const Json& row : report.at("results"))
-            rows.push_back(readRow(row, report.at("model").get<std::string>()));
+            rows.push_back(readRow(row, model));
         computeGains(rows);
         return rows;
     } catch (const nlohmann::json::exception& error) {

@@ -15,13 +15,13 @@
 namespace kvviz::study {
 
 struct StudyOptions {
-    std::set<int> observations = {};      ///< 1 to 6
-    std::vector<std::string> models = {}; ///< paths; empty: the default model of `kvviz eval`
-    std::string dataDir = {};             ///< public data; empty: built-in tasks only
+    std::set<int> observations = {};        ///< 1 to 6
+    std::vector<std::string> models = {};   ///< paths; empty: the default model of `kvviz eval`
+    std::string dataDir = {};               ///< public data; empty: built-in tasks only
     std::optional<std::int64_t> limit = {}; ///< prompts of each task; else kDefaultPrompts or kQuickPrompts
     std::uint64_t seed = 0;
-    bool quick = false;              ///< fewer prompts, ratios and shots
-    bool allowCodeExecution = false; ///< HumanEval in place of the built-in code task
+    bool quick = false;                     ///< fewer prompts, ratios and shots
+    bool allowCodeExecution = false;        ///< HumanEval in place of the built-in code task
 };
 
 inline constexpr std::int64_t kDefaultPrompts = 40, kQuickPrompts = 12;
@@ -49,8 +49,8 @@ struct EvalStep {
 
     /// "LABEL/addition-8shots.kvres.h5" or "LABEL/bench.json", below the study's folder of results.
     [[nodiscard]] std::string file(int usedShots) const;
-    /// The command line behind `kvviz-engine`, but for what depends on the machine and on what is there already. A bench
-    /// writes to standard output.
+    /// The command line behind `kvviz-engine`, but for what depends on the machine and on what is there already. A
+    /// bench writes to standard output.
     [[nodiscard]] std::vector<std::string> arguments(int usedShots, const std::string& output) const;
     /// Answers that the run decodes: of the full cache, and of each method at each ratio.
     [[nodiscard]] std::int64_t answers() const;
@@ -59,6 +59,10 @@ struct EvalStep {
     /// "addition, 8 shots"
     [[nodiscard]] std::string label() const;
 };
+
+/// A task's default as its number, so that "8 shots" is one run however it was asked for: `shots`, or what the task has if
+/// it is negative.
+[[nodiscard]] int knownShots(const std::string& task, int shots);
 
 struct StudyPlan {
     std::vector<EvalStep> steps;

@@ -78,7 +78,7 @@ cp "$here/$task-$shots.kvres.h5" "$output"
     /// PATH has the system's programs only, so that no other helper is found.
     [[nodiscard]] test::Outcome run(const std::string& arguments) const
     {
-        return test::runShell(fmt::format("cd '{}' && PATH=/usr/bin:/bin ./kvviz {}", m_folder.path().string(),
+        return test::runShell(fmt::format("cd '{}'; export PATH=/usr/bin:/bin; ./kvviz {}", m_folder.path().string(),
                                           arguments));
     }
 
@@ -210,7 +210,8 @@ echo '<svg xmlns="http://www.w3.org/2000/svg"/>' > "$output"
                           && Contains("--by model"));
     CHECK_THAT(contentOf(stand / "out/study.md"), Contains("](figures/obs1-default.svg)"));
     const std::string html = contentOf(stand / "out/study.html");
-    CHECK_THAT(html, Contains("data:image/svg+xml;base64,") && Contains("the figure obs2 was not drawn: no line to draw"));
+    CHECK_THAT(html, Contains("data:image/svg+xml;base64,")
+                         && Contains("the figure obs2 was not drawn: no line to draw"));
     fs::remove_all(stand / "out");
     CHECK(stand.run("study obs1 -o out --no-figures").status == 0);
     CHECK_FALSE(fs::exists(stand / "out/figures"));

@@ -24,7 +24,7 @@ struct MadeUpTask {
     std::vector<std::string> methods = study::kPaperMethods;
     std::vector<double> ratios = study::kPaperRatios;
     /// Part of the prompts right with the full cache that the method still gets right.
-    std::function<double(const std::string& method, double ratio)> kept = [](const std::string&, double) { return 1.0; };
+    std::function<double(const std::string& method, double ratio)> kept = [](auto&&...) { return 1.0; };
     bool withMethods = true; ///< false: the full cache alone
 };
 

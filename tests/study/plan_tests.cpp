@@ -312,7 +312,7 @@ TEST_CASE("latencies come from a bench of their own", "[study]")
     REQUIRE(rows.size() == 3);
     CHECK(rows[0].seconds == 2.5);
     CHECK(std::isnan(rows[0].ratio));
-    CHECK(rows[1].latencyGain == Approx(0.2)); // of the full cache's seconds, as the paper's 175.50 s and 162.85 s: 7.2 %
+    CHECK(rows[1].latencyGain == Approx(0.2)); // of the full cache's seconds; the paper's 175.50 and 162.85 s: 7.2 %
     CHECK(rows[1].throughputGain == Approx(0.25));
     CHECK(rows[2].method == "snapkv:factory");
     CHECK(rows[2].obstacle == "no window");
