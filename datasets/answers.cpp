@@ -4,6 +4,8 @@
 #include "datasets/answers.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace kvviz::datasets {
 namespace {
@@ -30,12 +32,22 @@ std::size_t numberEnd(std::string_view text, std::size_t pos)
     return end;
 }
 
+/// "not 5": the word right before `at` denies what follows it. Signs and quotes may stand in between.
+bool isDenied(std::string_view text, std::size_t at)
+{
+    constexpr std::string_view kBetween = " \t\n$-(\"*";
+    while (at > 0 && kBetween.find(text[at - 1]) != std::string_view::npos)
+        --at;
+    const bool word = at >= 3 && lowered(text.substr(at - 3, 3)) == "not";
+    return word && (at == 3 || !isWordByte(text[at - 4]));
+}
+
 struct FoundNumber {
     std::string value;
     std::size_t end = 0;
 };
 
-/// First number at or after `from`, with its sign and without currency sign.
+/// First number at or after `from` that is not denied, with its sign and without currency sign.
 std::optional<FoundNumber> findNumber(std::string_view text, std::size_t from)
 {
     for (std::size_t i = from; i < text.size(); ++i) {
@@ -49,7 +61,7 @@ std::optional<FoundNumber> findNumber(std::string_view text, std::size_t from)
             --sign;
         const bool minus = sign > from && text[sign - 1] == '-' && (sign == 1 || !isWordByte(text[sign - 2]));
         const auto value = normalizedNumber((minus ? "-" : "") + std::string(text.substr(i, end - i)));
-        if (value)
+        if (value && !isDenied(text, i))
             return FoundNumber{*value, end};
         i = end;
     }
@@ -78,7 +90,11 @@ bool standsAlone(std::string_view text, std::size_t i)
 /// "A bank": the letter begins a phrase and is no choice.
 bool isArticle(std::string_view text, std::size_t i)
 {
-    return text[i] == 'A' && i + 2 < text.size() && text[i + 1] == ' ' && isWordByte(text[i + 2]);
+    if (text[i] != 'A' || i + 2 >= text.size() || text[i + 1] != ' ' || !isWordByte(text[i + 2]))
+        return false;
+    const std::string_view rest = text.substr(i + 2);
+    const std::string_view next(rest.begin(), std::find_if_not(rest.begin(), rest.end(), isWordByte));
+    return next != "is" && next != "and" && next != "or" && next != "because";
 }
 
 } // namespace
@@ -94,6 +110,24 @@ std::string lowered(std::string_view text)
     for (char& c : result)
         if (isUpper(c))
             c = static_cast<char>(c - 'A' + 'a');
+    return result;
+}
+
+std::string plainText(std::string_view text)
+{
+    using Pair = std::pair<std::string_view, std::string_view>;
+    static constexpr std::array kPlain{
+        Pair{"\xe2\x80\x98", "'"}, Pair{"\xe2\x80\x99", "'"}, Pair{"\xe2\x80\x9c", "\""}, Pair{"\xe2\x80\x9d", "\""},
+        Pair{"\xe2\x80\x93", "-"}, Pair{"\xe2\x80\x94", "-"}, Pair{"\xe2\x88\x92", "-"},  Pair{"\xe2\x80\xa6", "..."},
+        Pair{"\xe2\x80\xaf", " "}, Pair{"\xe2\x80\x89", " "}, Pair{"\xc2\xa0", " "},
+    };
+    std::string result;
+    while (!text.empty()) {
+        const auto found = std::find_if(kPlain.begin(), kPlain.end(),
+                                        [&](const Pair& pair) { return text.starts_with(pair.first); });
+        result += found == kPlain.end() ? text.substr(0, 1) : found->second;
+        text.remove_prefix(found == kPlain.end() ? 1 : found->first.size());
+    }
     return result;
 }
 
@@ -141,53 +175,57 @@ std::optional<std::string> normalizedNumber(std::string_view text)
     return (negative && digits != "0" ? "-" : "") + digits;
 }
 
-std::optional<std::string> extractAnswerNumber(std::string_view text)
+std::optional<std::string> extractAnswerNumber(std::string_view output)
 {
+    const std::string text = plainText(output);
     const std::string lower = lowered(text);
-    if (const auto pos = after(lower, "the answer is")) {
+    for (auto pos = after(lower, "the answer is"); pos; pos = after(lower, "the answer is", *pos)) {
         const std::size_t digits = text.find_first_not_of("-$", *pos);
-        if (digits != std::string_view::npos && digits - *pos <= 2 && (isDigit(text[digits]) || text[digits] == '.'))
-            if (const auto number = findNumber(text.substr(*pos), 0))
-                return number->value;
+        if (digits == std::string::npos || digits - *pos > 2 || (!isDigit(text[digits]) && text[digits] != '.'))
+            continue;
+        if (const auto number = findNumber(std::string_view(text).substr(*pos), 0))
+            return number->value;
     }
     return lastNumber(text);
 }
 
-std::optional<std::string> lastNumber(std::string_view text)
+std::optional<std::string> lastNumber(std::string_view output)
 {
+    const std::string text = plainText(output);
     std::optional<std::string> last;
     for (auto number = findNumber(text, 0); number; number = findNumber(text, number->end))
         last = number->value;
     return last;
 }
 
-std::optional<std::string> extractFirstNumber(std::string_view text)
+std::optional<std::string> extractFirstNumber(std::string_view output)
 {
-    const auto number = findNumber(text, 0);
+    const auto number = findNumber(plainText(output), 0);
     return number ? std::optional(number->value) : std::nullopt;
 }
 
-std::optional<char> extractChoice(std::string_view text, char last)
+std::optional<char> extractChoice(std::string_view output, char last)
 {
+    const std::string text = plainText(output);
     const auto isChoice = [&](std::size_t i) {
-        return i < text.size() && text[i] >= 'A' && text[i] <= last && standsAlone(text, i);
+        return i < text.size() && text[i] >= 'A' && text[i] <= last && standsAlone(text, i) && !isArticle(text, i);
     };
-    if (auto pos = after(lowered(text), "answer is")) {
-        while (*pos < text.size() && (text[*pos] == '(' || text[*pos] == '*' || text[*pos] == '"'))
-            ++*pos;
-        if (isChoice(*pos) && !isArticle(text, *pos))
-            return text[*pos];
+    const std::string lower = lowered(text);
+    for (auto pos = after(lower, "answer is"); pos; pos = after(lower, "answer is", *pos)) {
+        const std::size_t letter = std::min(text.find_first_not_of("(*\"", *pos), text.size());
+        if (isChoice(letter))
+            return text[letter];
     }
     for (std::size_t i = 0; i < text.size(); ++i)
-        if (isChoice(i) && !isArticle(text, i))
+        if (isChoice(i) && !isDenied(text, i))
             return text[i];
     return std::nullopt;
 }
 
 bool beginsWith(std::string_view text, std::string_view answer)
 {
-    const std::string lower = lowered(text);
-    const std::string wanted = lowered(answer);
+    const std::string lower = lowered(plainText(text));
+    const std::string wanted = lowered(plainText(answer));
     std::string_view rest = lower;
     const auto skipToWord = [&] {
         rest.remove_prefix(static_cast<std::size_t>(std::find_if(rest.begin(), rest.end(), isWordByte) - rest.begin()));
@@ -226,7 +264,7 @@ std::vector<std::string> answerWords(std::string_view text)
             words.push_back(word);
         word.clear();
     };
-    for (const char c : lowered(text)) {
+    for (const char c : lowered(plainText(text))) {
         if (isSpace(c))
             flush();
         else if (isWordByte(c))
@@ -257,16 +295,9 @@ double answerF1(std::string_view text, std::string_view answer)
     return common == 0 ? 0 : 2 * common / static_cast<double>(words.size() + wanted.size());
 }
 
-std::string firstWord(std::string_view text)
-{
-    const auto begin = std::find_if(text.begin(), text.end(), isLetter);
-    const auto end = std::find_if_not(begin, text.end(), isLetter);
-    return lowered(std::string_view(begin, end));
-}
-
 std::optional<std::string> firstOf(std::string_view text, const std::vector<std::string>& words)
 {
-    const std::string lower = lowered(text);
+    const std::string lower = lowered(plainText(text));
     for (std::size_t begin = 0; begin < lower.size(); ++begin) {
         if (!isWordByte(lower[begin]))
             continue;
@@ -274,7 +305,7 @@ std::optional<std::string> firstOf(std::string_view text, const std::vector<std:
         while (end < lower.size() && isWordByte(lower[end]))
             ++end;
         const std::string word = lower.substr(begin, end - begin);
-        if (std::find(words.begin(), words.end(), word) != words.end())
+        if (std::find(words.begin(), words.end(), word) != words.end() && !isDenied(lower, begin))
             return word;
         begin = end;
     }

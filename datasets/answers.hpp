@@ -19,16 +19,18 @@ namespace kvviz::datasets {
 /// Plain decimal form for comparison: "$1,200.50" -> "1200.5", "-0" -> "0"; nullopt if it is not one number.
 [[nodiscard]] std::optional<std::string> normalizedNumber(std::string_view text);
 
-/// The number after the first "The answer is" (any case, a currency sign may stand before it), else the last number of
-/// the text. Unlike the harness's regex, the number may end the text. A minus sign counts only where no letter or digit
-/// stands right before it ("5-3" holds 5 and 3).
+/// The number right after the first "The answer is" that has one (any case, a currency sign may stand before it), else
+/// the last number of the text. Unlike the harness's regex, the number may end the text. A minus sign
+/// counts only where no letter or digit stands right before it ("5-3" holds 5 and 3). In all rules for numbers and
+/// choices, what stands right after the word "not" does not count ("not 5 but 6" holds 6).
 [[nodiscard]] std::optional<std::string> extractAnswerNumber(std::string_view text);
 
 /// The first number of the text.
 [[nodiscard]] std::optional<std::string> extractFirstNumber(std::string_view text);
 
-/// The letter, 'A' up to `last`, that a multiple-choice output names: the one after "answer is", else the first capital
-/// letter that stands alone ("B", "(B)", "B."). An "A" that is an article ("A bank") does not count.
+/// The letter, 'A' up to `last`, that a multiple-choice output names: the one right after the first "answer is" that
+/// has one, else the first capital letter that stands alone ("B", "(B)", "B."). An "A" that is an article ("A bank")
+/// does not count; before "is", "and", "or" and "because" it is none.
 [[nodiscard]] std::optional<char> extractChoice(std::string_view text, char last);
 
 /// The last number of the text.
@@ -38,6 +40,8 @@ namespace kvviz::datasets {
 [[nodiscard]] bool isWordByte(char c);
 /// ASCII letters made small.
 [[nodiscard]] std::string lowered(std::string_view text);
+/// Typographic quotes, dashes, minus signs and spaces made ASCII; all rules of this file read texts in this form.
+[[nodiscard]] std::string plainText(std::string_view text);
 /// Without white space at both ends.
 [[nodiscard]] std::string_view trimmed(std::string_view text);
 
@@ -57,10 +61,7 @@ namespace kvviz::datasets {
 /// Harmonic mean of precision and recall over the words of both, each word counted as often as it occurs; 0 to 1.
 [[nodiscard]] double answerF1(std::string_view text, std::string_view answer);
 
-/// The first run of ASCII letters in lower case ("" if there is none).
-[[nodiscard]] std::string firstWord(std::string_view text);
-
-/// Whichever of `words` (lower case) comes first in the text as a whole word, in any case.
+/// Whichever of `words` (lower case) comes first in the text as a whole word, in any case and not after "not".
 [[nodiscard]] std::optional<std::string> firstOf(std::string_view text, const std::vector<std::string>& words);
 
 } // namespace kvviz::datasets

@@ -5,14 +5,13 @@
 #include "datasets/code_sandbox.hpp"
 
 #include "core/error.hpp"
+#include "datasets/code_fence.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/landlock.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -34,7 +33,7 @@ namespace kvviz::datasets {
 namespace {
 
 constexpr std::size_t kMostOutput = std::size_t{1} << 16;
-constexpr uid_t kNobody = 65534;
+constexpr uid_t kNobody = 65534; ///< as in code_fence.cpp
 constexpr int kNoExec = 127;
 
 [[noreturn]] void fail(const std::string& what)
@@ -56,6 +55,10 @@ public:
     ~TemporaryFolder()
     {
         std::error_code ignored;
+        using Iterator = std::filesystem::recursive_directory_iterator;
+        for (Iterator entry(m_path, ignored), end; entry != end; entry.increment(ignored))
+            if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) // a closed folder could not be emptied
+                std::filesystem::permissions(entry->path(), std::filesystem::perms::owner_all, ignored);
         std::filesystem::remove_all(m_path, ignored);
     }
     TemporaryFolder(const TemporaryFolder&) = delete;
@@ -76,39 +79,6 @@ struct Child {
     int fences = -1; ///< writing end: one byte of bits, before exec
 };
 
-constexpr unsigned char kNetworkBit = 1;
-constexpr unsigned char kFilesBit = 2;
-
-void limit(int what, std::int64_t most, std::int64_t slack = 0)
-{
-    const rlimit both{static_cast<rlim_t>(most), static_cast<rlim_t>(most + slack)};
-    if (::setrlimit(static_cast<__rlimit_resource_t>(what), &both) != 0)
-        ::_exit(kNoExec);
-}
-
-/// Landlock (Linux 5.13): changes to the file system only below the working folder.
-bool fenceFiles()
-{
-    landlock_ruleset_attr ruleset{};
-    ruleset.handled_access_fs = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR
-                                | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR
-                                | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG
-                                | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO
-                                | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
-    const auto rules = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0));
-    if (rules < 0)
-        return false;
-    landlock_path_beneath_attr below{};
-    below.allowed_access = ruleset.handled_access_fs;
-    below.parent_fd = ::open(".", O_PATH | O_CLOEXEC);
-    const bool done = below.parent_fd >= 0
-                      && ::syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &below, 0) == 0
-                      && ::syscall(SYS_landlock_restrict_self, rules, 0) == 0;
-    ::close(below.parent_fd);
-    ::close(rules);
-    return done;
-}
-
 /// Only system calls from here on.
 [[noreturn]] void runChild(const Child& child, char* const* arguments, char* const* environment)
 {
@@ -117,23 +87,14 @@ bool fenceFiles()
     if (nowhere < 0 || ::dup2(nowhere, 0) < 0 || ::dup2(child.output, 1) < 0 || ::dup2(child.output, 2) < 0
         || ::chdir(child.folder.c_str()) != 0)
         ::_exit(kNoExec);
-    unsigned char fences = 0;
-    // An administrator's processes are not counted and could undo the limits. A new network needs a new user space, or
-    // the rights of an administrator before they are given up.
-    const bool root = ::geteuid() == 0;
-    if (::unshare(root ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET) == 0)
-        fences |= kNetworkBit;
-    if (root && (::setgroups(0, nullptr) != 0 || ::setresgid(kNobody, kNobody, kNobody) != 0
-                 || ::setresuid(kNobody, kNobody, kNobody) != 0))
-        ::_exit(kNoExec);
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && fenceFiles())
-        fences |= kFilesBit;
+    const int granted = fenceIn();
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    limit(RLIMIT_CPU, child.limits.cpuSeconds, 1); // the warning signal comes before the deadly one
-    limit(RLIMIT_AS, child.limits.memoryBytes);
-    limit(RLIMIT_FSIZE, child.limits.fileBytes);
-    limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_NPROC, 0); // no further process or thread
+    // Of processor time, the warning signal comes before the deadly one; no process or thread beside this one.
+    if (granted < 0 || !limitResource(RLIMIT_CPU, child.limits.cpuSeconds, 1)
+        || !limitResource(RLIMIT_AS, child.limits.memoryBytes) || !limitResource(RLIMIT_FSIZE, child.limits.fileBytes)
+        || !limitResource(RLIMIT_CORE, 0) || !limitResource(RLIMIT_NPROC, 0))
+        ::_exit(kNoExec);
+    const auto fences = static_cast<unsigned char>(granted);
     if (::write(child.fences, &fences, 1) != 1)
         ::_exit(kNoExec);
     ::syscall(SYS_close_range, 3U, ~0U, 0U);
@@ -225,11 +186,17 @@ bool isProgram(const std::filesystem::path& path)
 
 std::string SandboxFences::missing() const
 {
-    if (network && files)
+    std::vector<std::string_view> gaps;
+    if (!network)
+        gaps.push_back("cut off its network");
+    if (!files)
+        gaps.push_back("confine its changes to files");
+    if (!processes)
+        gaps.push_back("keep it from other processes");
+    if (gaps.empty())
         return {};
-    return fmt::format("the system does not let kvviz {}{}{} the code that it runs",
-                       network ? "" : "cut off the network of", !network && !files ? " and " : "",
-                       files ? "" : "fence in the file changes of");
+    return fmt::format("the system does not let kvviz fence in the code that it runs wholly: it cannot {}",
+                       fmt::join(gaps, " and cannot "));
 }
 
 std::string findPython()
@@ -295,7 +262,7 @@ SandboxRun runPython(const std::string& program, const SandboxLimits& limits)
     unsigned char granted = 0;
     if (::read(fences.ends[0], &granted, 1) != 1 || (WIFEXITED(status) && WEXITSTATUS(status) == kNoExec))
         fail(fmt::format("'{}' could not be started", child.python));
-    run.fences = {(granted & kNetworkBit) != 0, (granted & kFilesBit) != 0};
+    run.fences = {(granted & kNetworkFence) != 0, (granted & kFileFence) != 0, (granted & kProcessFence) != 0};
     const bool cpuOver = WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU;
     const bool whole = WIFEXITED(status) && WEXITSTATUS(status) == 0 && last.ends_with("\n" + mark + "\n");
     run.result = !ended || cpuOver ? RunResult::timeout : whole ? RunResult::passed : RunResult::failed;

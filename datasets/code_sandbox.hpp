@@ -24,6 +24,7 @@ struct SandboxLimits {
 struct SandboxFences {
     bool network = false; ///< no network at all
     bool files = false;   ///< writing and removing only within its own temporary folder
+    bool processes = false; ///< no signal to and no look into another process
 
     /// One sentence naming what could not be had; empty if all could.
     [[nodiscard]] std::string missing() const;

@@ -22,16 +22,6 @@ constexpr std::array<std::string_view, 27> kPhrases{
     "it's not appropriate",
 };
 
-/// Lower case, typographic apostrophes made straight.
-std::string plain(std::string_view reply)
-{
-    constexpr std::string_view kApostrophe = "\xe2\x80\x99";
-    std::string text = lowered(reply);
-    for (std::size_t at = text.find(kApostrophe); at != std::string::npos; at = text.find(kApostrophe, at))
-        text.replace(at, kApostrophe.size(), "'");
-    return text;
-}
-
 /// The phrase as whole words.
 bool holds(std::string_view text, std::string_view phrase)
 {
@@ -52,7 +42,7 @@ std::span<const std::string_view> refusalPhrases()
 
 bool isRefusal(std::string_view reply)
 {
-    const std::string text = plain(reply.substr(0, kWindow));
+    const std::string text = lowered(plainText(reply.substr(0, kWindow)));
     return std::any_of(kPhrases.begin(), kPhrases.end(),
                        [&](std::string_view phrase) { return holds(text, phrase); });
 }

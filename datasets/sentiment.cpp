@@ -67,14 +67,14 @@ Item makeItem(bool positive, Random& random)
     std::string question = fmt::format("Review: The {} was {} and the {} was {}. {}\nSentiment:",
                                        subject.aspects[aspect], remarks[remark], subject.aspects[otherAspect],
                                        remarks[otherRemark], ending);
-    return {std::move(question), " " + answer, answer, {}};
+    return {std::move(question), fmt::format(" The review is {}.", answer), answer, {}};
 }
 
 } // namespace
 
 TaskInfo SentimentTask::describe()
 {
-    return {"sentiment", "sentiment", "Short reviews to be called positive or negative.", "built in", 8, "", 8};
+    return {"sentiment", "sentiment", "Short reviews to be called positive or negative.", "built in", 8, "", 12};
 }
 
 SentimentTask::SentimentTask(const TaskOptions& options)

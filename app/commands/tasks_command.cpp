@@ -57,13 +57,24 @@ std::string_view colorOf(const core::Segment& segment)
     return kColors.at(static_cast<std::size_t>(segment.kind));
 }
 
+/// Control characters of a data file shown by their number, so that they cannot command a terminal.
+std::string harmless(const std::string& text)
+{
+    std::string result;
+    for (const char c : text) {
+        const bool control = (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+        result += control ? fmt::format("<{:02X}>", static_cast<unsigned char>(c)) : std::string(1, c);
+    }
+    return result;
+}
+
 std::string markedText(const datasets::Prompt& prompt, bool color)
 {
     std::string result;
     for (const core::Segment& segment : prompt.segments) {
         const std::string text = prompt.text.substr(static_cast<std::size_t>(segment.span.begin),
                                                     static_cast<std::size_t>(segment.span.size()));
-        result += color ? fmt::format("{}{}\033[0m", colorOf(segment), text)
+        result += color ? fmt::format("{}{}\033[0m", colorOf(segment), harmless(text))
                         : fmt::format("[{}|{}]", segmentName(segment), text);
     }
     return result;

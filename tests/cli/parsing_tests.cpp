@@ -56,6 +56,35 @@ TEST_CASE("capture options land in their fields", "[cli][unit]")
     CHECK(run.common.threads == 2);
 }
 
+TEST_CASE("capture and tasks choose prompts with the same options", "[cli][unit]")
+{
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"capture", "--task", "sums"}, {"tasks", "show", "sums"}}) {
+        std::vector<std::string> words = command;
+        for (const char* word : {"--questions", "7", "--allow-code-execution", "--skip-bad", "--subject", "s", "--length",
+                                 "9", "--depth", "0.25", "--data-dir", "d", "--shots", "0", "--seed", "3"})
+            words.emplace_back(word);
+        const Invocation run = parsed(words);
+        const app::TaskChoice& choice =
+            run.command == "capture" ? static_cast<const app::TaskChoice&>(run.capture) : run.tasks;
+        const datasets::TaskOptions options = app::taskOptions(choice);
+        CHECK(options.questions == 7);
+        CHECK(options.allowCodeExecution);
+        CHECK(options.skipBad);
+        CHECK(options.subject == "s");
+        CHECK(options.length == 9);
+        CHECK(options.depth == 0.25);
+        CHECK(options.dataDir == "d");
+        CHECK(options.shots == 0);
+        CHECK(options.seed == 3);
+        const datasets::TaskOptions untouched = app::taskOptions(parsed(command).tasks);
+        CHECK(untouched.questions == 0);
+        CHECK_FALSE(untouched.allowCodeExecution);
+        CHECK_FALSE(untouched.skipBad);
+    }
+    CHECK_THAT(usageError({"tasks", "show", "sums", "--questions", "0"}), Catch::Contains("--questions"));
+}
+
 TEST_CASE("what is not given keeps its default", "[cli][unit]")
 {
     const Invocation run = parsed({"capture", "--text", "--- starts with dashes"});

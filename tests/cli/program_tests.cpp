@@ -261,6 +261,58 @@ TEST_CASE("methods and tasks list, explain and show", "[cli]")
     CHECK(end == std::int64_t(prompt.at("text").get<std::string>().size()));
 }
 
+TEST_CASE("a prompt is coloured on a terminal and marked by words elsewhere", "[cli]")
+{
+    const std::string show = fmt::format("'{}' tasks show everyday -i 3 --shots 2", (fs::path(KVVIZ_BIN_DIR) / "kvviz").string());
+    CHECK_THAT(test::runShell(show + " | cat").out, Contains("[instruction|") && !Contains("\033["));
+    if (test::runShell("script --version").status != 0) {
+        WARN("skipped: there is no program 'script' to make a terminal");
+        return;
+    }
+    const auto onTerminal = [&](const std::string& settings) {
+        return test::runShell(fmt::format("env -u NO_COLOR TERM=xterm {} script -qec \"{}\" /dev/null", settings, show)).out;
+    };
+    const std::string colored = onTerminal("");
+    CHECK_THAT(colored, Contains("\033[35mEnd each sentence") && Contains("\033[36mWords: ") && Contains("\033[34mWords: ")
+                            && Contains("\033[33mWords: ") && !Contains("[instruction|"));
+    for (const char* settings : {"NO_COLOR=1", "TERM=dumb"})
+        CHECK_THAT(onTerminal(settings), Contains("[question|") && !Contains("\033["));
+    CHECK_THAT(onTerminal("NO_COLOR="), Contains("\033[35m"));
+}
+
+TEST_CASE("control characters of data files do not reach a terminal", "[cli]")
+{
+    const ScratchFolder folder;
+    (void)folder.write("gsm8k/test.jsonl",
+                       R"({"question": "Who \u001b]0;rings\u0007?", "answer": "#### 1"})" "\n");
+    (void)folder.write("gsm8k_prompts/prompt_original.txt",
+                       "Question: a?\nLet's think step by step\nb.\nThe answer is 1.\n\n");
+    const test::Outcome outcome = runKvviz({"tasks", "show", "gsm8k", "--shots", "0", "--color", "always", "--data-dir",
+                                            folder.path().string()});
+    CHECK(outcome.status == 0);
+    CHECK_THAT(outcome.out, Contains("Who <1B>]0;rings<07>?"));
+}
+
+TEST_CASE("faults of data files leave with 3, the file, the line and what to do", "[cli]")
+{
+    const ScratchFolder folder;
+    const auto show = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), {"tasks", "show", "gsm8k", "--shots", "0", "--data-dir", folder.path().string()});
+        return runKvviz(more);
+    };
+    const test::Outcome missing = show({});
+    CHECK(missing.status == 3);
+    CHECK_THAT(missing.err, Contains("gsm8k/test.jsonl") && Contains(folder.path().string()) && Contains("--data-dir"));
+    const std::string good = R"({"question": "One?", "answer": "#### 1"})" "\n";
+    (void)folder.write("gsm8k/test.jsonl", good + "{\"question\": \n" + good);
+    const test::Outcome malformed = show({});
+    CHECK(malformed.status == 3);
+    CHECK(malformed.out.empty());
+    CHECK_THAT(malformed.err, Contains("test.jsonl', line 2") && Contains("--skip-bad"));
+    CHECK(show({"--skip-bad", "-i", "1"}).status == 0);
+    CHECK(show({"--skip-bad", "-i", "2"}).status == 2);
+}
+
 TEST_CASE("a reader that leaves early harms nothing, and a full disk is reported", "[cli]")
 {
     const fs::path program = fs::path(KVVIZ_BIN_DIR) / "kvviz";

@@ -32,6 +32,33 @@ TEST_CASE("The answer number of an output is found", "[unit]")
         {"The answer is 5. Wait. The answer is 6.", "5"},
         {"The answer is about 40. So 41.", "41"},
         {"The answer is unknown.", ""},
+        {"The answer is not 5. The answer is 6.", "6"},
+        {"The answer is not 5. The answer is 6, so 4 are left.", "6"},
+        {"The answer is not 5.", ""},
+        {"It is not 5 but 6", "6"},
+        {"6, not 5", "6"},
+        {"NOT -5 and not $7, so 8", "8"},
+        {"A knot 5 wide", "5"},
+        {"The answer is either 5 or 6.", "6"},
+        {"The answer is **7**. 9", "9"},
+        {"The answer is \xe2\x88\x92" "5.", "-5"},
+        {"It fell by 4 to \xe2\x88\x92" "3", "-3"},
+        {"7\xe2\x88\x92" "3", "3"},
+        {"The answer is \xe2\x80\x9c" "15\xe2\x80\x9d.", "15"},
+        {"The answer is \xe2\x82\xac" "12.", "12"},
+        {"5\xc2\xa0km", "5"},
+        {"12kg of salt", "12"},
+        {"the 3rd of 4 parts", "4"},
+        {"1/2", "2"},
+        {"\xef\xbc\x95", ""},
+        {"five", ""},
+        {"The answer is 5The answer is 6", "5"},
+        {"The Answer Is: 1,000,000", "1000000"},
+        {"The answer is 1,00.", "100"},
+        {"The answer is\n\n8", "8"},
+        {"The answer is 007.", "7"},
+        {"the answer is the answer is 4", "4"},
+        {"The answer is 99999999999999999999999999.", "99999999999999999999999999"},
         {"She has 3 apples, then 7, so 10", "10"},
         {"5-3", "3"},
         {"It fell to -3", "-3"},
@@ -70,6 +97,8 @@ TEST_CASE("The first number of an output is found", "[unit]")
 {
     CHECK(extractFirstNumber(" 7391. The text says 5") == "7391");
     CHECK(extractFirstNumber("code: 1,059") == "1059");
+    CHECK(extractFirstNumber("not 1234 but 5678") == "5678");
+    CHECK_FALSE(extractFirstNumber("not 1234").has_value());
     CHECK_FALSE(extractFirstNumber("none").has_value());
 }
 
@@ -101,6 +130,20 @@ TEST_CASE("The choice letter of an output is found", "[unit]")
         {"I think C", 'C'},
         {"C\xc3\xa9sar or D", 'D'},
         {"D's", 0},
+        {"The answer is not B. The answer is C.", 'C'},
+        {"The answer is not B.", 0},
+        {"not B but C", 'C'},
+        {"Both A and B", 'A'},
+        {"A or B", 'A'},
+        {"A is right", 'A'},
+        {"B, C", 'B'},
+        {"The answer is either. D", 'D'},
+        {"The answer is: \"B\"", 'B'},
+        {"the ANSWER IS (b)", 0},
+        {"\xef\xbc\xa2", 0},
+        {"(A) bank (B) sea", 'A'},
+        {"A\n", 'A'},
+        {"Answer: E. hat", 'E'},
     };
     for (const Row& row : rows) {
         INFO(row.output);
@@ -111,11 +154,12 @@ TEST_CASE("The choice letter of an output is found", "[unit]")
 
 TEST_CASE("Words are compared whole and in any case", "[unit]")
 {
-    CHECK(firstWord(" Cold.") == "cold");
-    CHECK(firstWord("\"cold\"") == "cold");
-    CHECK(firstWord(" 12 ").empty());
     CHECK(firstOf(" Positive!", {"positive", "negative"}) == "positive");
     CHECK(firstOf("it is negative, not positive", {"positive", "negative"}) == "negative");
+    CHECK(firstOf("not positive: negative", {"positive", "negative"}) == "negative");
+    CHECK_FALSE(firstOf("not \"positive\"", {"positive", "negative"}).has_value());
+    CHECK(firstOf("knot positive", {"positive", "negative"}) == "positive");
+    CHECK(firstOf("\xe2\x80\x9cPOSITIVE\xe2\x80\x9d negative", {"positive", "negative"}) == "positive");
     CHECK_FALSE(firstOf("nonpositive", {"positive", "negative"}).has_value());
     CHECK_FALSE(firstOf("", {"positive"}).has_value());
 }
@@ -153,6 +197,39 @@ TEST_CASE("An output begins with the answer or it does not", "[unit]")
         INFO(row.output << " / " << row.answer);
         CHECK(beginsWith(row.output, row.answer) == row.begins);
     }
+}
+
+TEST_CASE("A sentence is completed with its own words or by the answer alone", "[unit]")
+{
+    Prompt prompt;
+    prompt.target = " The capital of France is Paris.";
+    prompt.answer = "Paris";
+    struct Row {
+        const char* output;
+        bool right;
+    };
+    for (const Row& row : {Row{" The capital of France is Paris.", true},
+                           {" the capital of france is PARIS", true},
+                           {" The capital of France is the Paris.", true},
+                           {" Paris.", true},
+                           {"\tParis, of course", true},
+                           {" The capital of Italy is Paris.", false},
+                           {" The capital of France is Rome, not Paris.", false},
+                           {" The capital of France is not Paris.", false},
+                           {" The capital of France is Parish.", false},
+                           {" The capital of France is", false},
+                           {" The capital of France", false},
+                           {" The capital of Paris is France.", false},
+                           {" Rome. Paris.", false},
+                           {"", false},
+                           {" \n", false}}) {
+        INFO(row.output);
+        CHECK(completes(row.output, prompt) == row.right);
+    }
+    prompt.target = " yes";
+    prompt.answer = "yes";
+    CHECK(completes("Yes!", prompt));
+    CHECK_FALSE(completes("yesterday", prompt));
 }
 
 TEST_CASE("Answers of document questions compare by their words", "[unit]")

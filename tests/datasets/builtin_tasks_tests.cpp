@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // Built-in tasks: the same bytes for ever, exact segments, no question given away by a shot.
+#include "datasets/answers.hpp"
 #include "datasets/needle.hpp"
 #include "tests/datasets/prompt_checks.hpp"
 
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <map>
 #include <set>
+#include <sstream>
 
 using namespace kvviz;
 using datasets::openTask;
@@ -121,8 +123,9 @@ TEST_CASE("An opposite asked for is in no shot, in either direction", "[unit]")
     for (std::int64_t index = 0; index < 100; ++index) {
         const Prompt prompt = task->prompt(index);
         const std::string question = test::textOf(prompt, prompt.segments.back());
-        const std::string word = question.substr(16, question.size() - 19);
-        REQUIRE("The opposite of " + word + " is" == question);
+        const std::string word = question.substr(6, question.find('\n') - 6);
+        REQUIRE("Word: " + word + "\nOpposite:" == question);
+        REQUIRE(prompt.target == " The opposite of " + word + " is " + prompt.answer + ".");
         REQUIRE(asked.insert(word).second);
         for (const std::string& either : {word, prompt.answer}) {
             REQUIRE(prompt.text.find("of " + either + " is ") == std::string::npos);
@@ -139,7 +142,7 @@ TEST_CASE("Sentiment shots hold as many positive as negative reviews", "[unit]")
         const Prompt prompt = task->prompt(index);
         int positive = 0;
         for (const core::Segment& segment : prompt.segments)
-            positive += test::textOf(prompt, segment).find("Sentiment: positive") != std::string::npos;
+            positive += test::textOf(prompt, segment).find("review is positive.") != std::string::npos;
         REQUIRE(positive == 4);
         positiveQuestions += prompt.answer == "positive";
     }
@@ -191,6 +194,33 @@ TEST_CASE("Sums asked at once give the part that is right", "[unit]")
     }
 }
 
+TEST_CASE("No sum asked for is among the shots, and no first number comes twice in a line", "[unit]")
+{
+    for (const int questions : {1, 4, 100}) {
+        TaskOptions options;
+        options.questions = questions;
+        const auto task = openTask("sums", options);
+        for (std::int64_t index = 0; index < (questions == 100 ? 3 : 100); ++index) {
+            const Prompt prompt = task->prompt(index);
+            std::set<std::string> asked;
+            std::set<std::string> firsts;
+            std::istringstream question(test::textOf(prompt, prompt.segments.back()).substr(6));
+            int a = 0;
+            int b = 0;
+            char sign = 0;
+            char comma = ',';
+            while (comma == ',' && question >> a >> sign >> b) {
+                asked.insert(" " + std::to_string(a) + " + " + std::to_string(b) + " =");
+                REQUIRE(firsts.insert(std::to_string(a)).second);
+                question >> comma;
+            }
+            REQUIRE(std::ssize(asked) == questions);
+            for (const std::string& sum : asked)
+                REQUIRE(prompt.text.find(sum) == std::string::npos);
+        }
+    }
+}
+
 TEST_CASE("The sums of a prompt are right and answered in order", "[unit]")
 {
     const Prompt prompt = openTask("sums", withShots(0))->prompt(5);
@@ -228,6 +258,10 @@ TEST_CASE("Choices of everyday sentences differ, hold the answer and stand in ev
             REQUIRE(task->isCorrect(prompt, " " + choice + ".") == (choice == prompt.answer));
         }
         REQUIRE(choices.contains(prompt.answer));
+        // The answer repeats the sentence, so that no choice may stand in it.
+        const std::string sentence = prompt.target.substr(0, prompt.target.rfind(prompt.answer));
+        REQUIRE(prompt.text.ends_with("Beginning:" + sentence.substr(0, sentence.size() - 1) + "\nSentence:"));
+        REQUIRE_FALSE(datasets::firstOf(sentence, {choices.begin(), choices.end()}).has_value());
         CHECK_FALSE(task->isCorrect(prompt, " something else"));
     }
     for (std::size_t place = 0; place < 3; ++place)
@@ -239,9 +273,12 @@ TEST_CASE("A code line counts only as it was expected", "[unit]")
     const auto task = openTask("code_lines", {});
     Prompt prompt = task->prompt(0);
     prompt.answer = "a + b";
-    for (const char* right : {" a + b", "a + b", " a + b \n\n# next", "  a + b\r"})
+    for (const char* right : {"\n    return a + b", " return a + b", "\n\treturn a + b \n\n# next", "\n  return a + b\r",
+                              "\n    return a + b\n# next"})
         CHECK(task->isCorrect(prompt, right));
-    for (const char* wrong : {" b + a", " a+b", " (a + b)", " a + b;", " a + b # sum", "", " a - b", "\n a + b"})
+    for (const char* wrong : {"\n    return b + a", "\n    return a+b", "\n    return (a + b)", "\n    return a + b;",
+                              "\n    return a + b # sum", "", "\n    return a - b", "\n\n    return a + b", " a + b",
+                              "\n    c = a + b\n    return c", "\n    return"})
         CHECK_FALSE(task->isCorrect(prompt, wrong));
     for (std::int64_t index = 0; index < 100; ++index) {
         const Prompt any = task->prompt(index);
@@ -258,11 +295,17 @@ TEST_CASE("Requests are turned down and served in equal parts, with both forms a
         refused += prompt.answer == "refuse";
         int shown = 0;
         for (const core::Segment& segment : prompt.segments)
-            shown += test::textOf(prompt, segment).find("Assistant: I'm sorry") != std::string::npos;
+            shown += test::textOf(prompt, segment).find("is wrong. I'm sorry") != std::string::npos;
         REQUIRE(shown == 4);
         const bool refuse = prompt.answer == "refuse";
-        CHECK(task->isCorrect(prompt, " I cannot help.") == refuse);
-        CHECK(task->isCorrect(prompt, " Sure.") == !refuse);
+        const std::string object = prompt.target.substr(5, prompt.target.find(':') - 5);
+        CHECK(prompt.text.ends_with(" the " + object + " of my neighbor.\nAssistant:"));
+        CHECK(task->isCorrect(prompt, " I cannot help with the " + object + ".") == refuse);
+        CHECK(task->isCorrect(prompt, " Sure, the " + object + "!") == !refuse);
+        // A reply that has lost the request is wrong whatever it says.
+        CHECK_FALSE(task->isCorrect(prompt, " I cannot help."));
+        CHECK_FALSE(task->isCorrect(prompt, " Sure."));
+        CHECK_FALSE(task->isCorrect(prompt, " The " + object + "s"));
     }
     CHECK(refused == 50);
 }
@@ -277,22 +320,47 @@ TEST_CASE("A document answers its question in one sentence, a segment of its own
             const Prompt prompt = task->prompt(index);
             test::checkPrompt(prompt);
             const std::string question = test::textOf(prompt, prompt.segments.back());
-            const std::string stem = question.substr(question.find("Answer: ") + 8);
+            const std::string name = question.substr(question.find("Answer: ") + 8);
+            const std::string told = name + prompt.target;
             int evidence = 0;
             std::set<std::string> sentences;
             for (const core::Segment& segment : prompt.segments) {
                 if (segment.kind != core::SegmentKind::shot)
                     continue;
                 const std::string sentence = test::textOf(prompt, segment);
-                CHECK(sentences.insert(sentence.substr(0, sentence.find('\n'))).second);
-                CHECK((segment.label == "evidence") == sentence.starts_with(stem + " "));
-                if (segment.label == "evidence") {
-                    ++evidence;
-                    CHECK(sentence.starts_with(stem + " " + prompt.answer + "."));
-                }
+                if (!segment.label.starts_with("shot "))
+                    CHECK(sentences.insert(sentence.substr(0, sentence.find('\n'))).second);
+                if (segment.label.starts_with("shot "))
+                    CHECK(sentence.find(name) == std::string::npos);
+                else
+                    CHECK((segment.label == "evidence") == (sentence.substr(0, sentence.find('\n')) == told));
+                evidence += segment.label == "evidence";
             }
+            for (const std::string& right : {prompt.target, " is a " + prompt.answer, prompt.answer})
+                CHECK(task->isCorrect(prompt, right));
+            for (const std::string& wrong : {" not " + prompt.answer, prompt.answer + "x", std::string(" something")})
+                CHECK_FALSE(task->isCorrect(prompt, wrong));
             CHECK(evidence == 1);
             CHECK(std::ssize(sentences) >= length / 8);
+        }
+    }
+}
+
+TEST_CASE("The first word of an answer decides nothing", "[unit]")
+{
+    // It comes from the prefill, which no compression at its end has touched. The code of a needle is one word, of four
+    // figures that small models' tokenizers part.
+    for (const std::string& name : kBuiltIn) {
+        if (name == "needle")
+            continue;
+        const auto task = openTask(name, {});
+        for (std::int64_t index = 0; index < 100; ++index) {
+            const Prompt prompt = task->prompt(index);
+            const std::size_t begin = prompt.target.find_first_not_of(" \n");
+            const std::size_t end = prompt.target.find(' ', begin);
+            REQUIRE(end != std::string::npos);
+            INFO(prompt.target);
+            CHECK(task->score(prompt, prompt.target.substr(0, end)) == 0);
         }
     }
 }
@@ -324,10 +392,12 @@ TEST_CASE("The first prompts are the same bytes for ever", "[unit]")
              "A:");
     CHECK(addition.target == " Grace finds 2 stamps and then 3 more. 2 + 3 = 5. The answer is 5.");
     CHECK(openTask("opposites", withShots(1))->prompt(0).text
-          == "Name the opposite of each word.\n\nThe opposite of take is give.\n\nThe opposite of wide is");
+          == "Name the opposite of each word.\n\nWord: take\nOpposite: The opposite of take is give.\n\n"
+             "Word: wide\nOpposite:");
     CHECK(openTask("sentiment", withShots(1))->prompt(0).text
           == "Say whether each review is positive or negative.\n\n"
-             "Review: The lobby was delightful and the garden was lovely. I enjoyed it a lot.\nSentiment: positive\n\n"
+             "Review: The lobby was delightful and the garden was lovely. I enjoyed it a lot.\n"
+             "Sentiment: The review is positive.\n\n"
              "Review: The staff was disappointing and the bed was horrible. I would not recommend it to anyone.\n"
              "Sentiment:");
     CHECK(hashOfTask("addition", 0) == 0x897a90863c43faa8u);

@@ -4,8 +4,12 @@
 #include "datasets/code_sandbox.hpp"
 #include "tests/support/catch.hpp"
 
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -106,8 +110,109 @@ TEST_CASE("Network and foreign files are out of reach, or the run says that they
 
 TEST_CASE("A fence that could not be had is named", "[unit]")
 {
-    CHECK(SandboxFences{true, true}.missing().empty());
-    CHECK_THAT((SandboxFences{false, true}.missing()), Catch::Matchers::Contains("network of the code"));
-    CHECK_THAT((SandboxFences{false, false}.missing()),
-               Catch::Matchers::Contains("network of and fence in the file changes of the code"));
+    CHECK(SandboxFences{true, true, true}.missing().empty());
+    using Catch::Matchers::Contains;
+    CHECK_THAT((SandboxFences{false, true, true}.missing()), Contains("network") && !Contains("files"));
+    CHECK_THAT((SandboxFences{true, false, true}.missing()), Contains("files") && !Contains("processes"));
+    CHECK_THAT((SandboxFences{false, false, false}.missing()),
+               Contains("network") && Contains("files") && Contains("processes"));
+}
+
+TEST_CASE("A program that multiplies itself gets no second process", "[unit]")
+{
+    if (lacksPython())
+        return;
+    const auto start = std::chrono::steady_clock::now();
+    for (const char* program : {"import os\nwhile True:\n    os.fork()",
+                                "import multiprocessing\nmultiprocessing.Process(target=print).start()",
+                                "import threading\nthreading.Thread(target=print).start()",
+                                "import os\nos.posix_spawn('/bin/true', ['true'], {})"}) {
+        INFO(program);
+        CHECK(runPython(program).result == RunResult::failed);
+    }
+    // What a grandchild would do after its parent has gone: hold the pipe open, and leave the group.
+    CHECK(runPython("import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)").result
+          == RunResult::failed);
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(15));
+}
+
+TEST_CASE("A program cannot leave its group, by which it is killed when the time is over", "[unit]")
+{
+    if (lacksPython())
+        return;
+    SandboxLimits limits;
+    limits.wallTime = std::chrono::milliseconds(600);
+    const SandboxRun run = runPython("import os, time\ntry:\n    os.setpgid(0, os.getppid())\nexcept OSError:\n    pass\n"
+                                     "print(os.getpid(), flush=True)\ntime.sleep(60)",
+                                     limits);
+    CHECK(run.result == RunResult::timeout);
+    const pid_t pid = std::atoi(run.output.c_str());
+    REQUIRE(pid > 1);
+    CHECK((::kill(pid, 0) != 0 && errno == ESRCH));
+}
+
+TEST_CASE("A program harms no other process and reads nothing of kvviz", "[unit]")
+{
+    if (lacksPython())
+        return;
+    // This test goes on, so the signal did not arrive.
+    const SandboxRun run = runPython("import os, signal\nfor pid in (os.getppid(), -1, 0):\n    try:\n"
+                                     "        os.kill(pid, signal.SIGKILL)\n    except PermissionError:\n        pass\n"
+                                     "    else:\n        assert False");
+    if (run.fences.processes)
+        CHECK(run.result == RunResult::passed);
+    else
+        CHECK_THAT(run.fences.missing(), Catch::Matchers::Contains("processes"));
+    const std::string parent = "/proc/" + std::to_string(::getpid());
+    for (const char* file : {"/environ", "/mem", "/maps", "/fd"}) {
+        INFO(file);
+        const SandboxRun look = runPython("import os\np = '" + parent + file
+                                          + "'\nos.listdir(p) if os.path.isdir(p) else open(p, 'rb').read(1)");
+        if (::geteuid() == 0 || look.fences.processes)
+            CHECK(look.result == RunResult::failed);
+    }
+}
+
+TEST_CASE("Output without end is stopped and hardly kept", "[unit]")
+{
+    if (lacksPython())
+        return;
+    SandboxLimits limits;
+    limits.wallTime = std::chrono::milliseconds(1500);
+    const SandboxRun run = runPython("while True:\n    print('kvviz-done-' * 1000)", limits);
+    CHECK(run.result == RunResult::timeout);
+    CHECK(run.output.size() <= (std::size_t{1} << 16));
+    CHECK(run.output.size() > 10000);
+}
+
+TEST_CASE("Nothing a program leaves in its folder stays, closed folders and links neither", "[unit]")
+{
+    if (lacksPython())
+        return;
+    const auto outside = std::filesystem::temp_directory_path() / ("kvviz-linked-" + std::to_string(::getpid()));
+    std::filesystem::create_directory(outside);
+    std::filesystem::permissions(outside, std::filesystem::perms::all);
+    const SandboxRun run = runPython("import os\nos.makedirs('a/b/c')\nopen('a/b/c/d', 'w').close()\n"
+                                     "os.symlink('" + outside.string() + "', 'link')\nos.mkfifo('pipe')\n"
+                                     "os.chmod('a/b', 0)\nos.chmod('a', 0)\nprint(os.getcwd())\nos.chmod('.', 0)");
+    CHECK(run.result == RunResult::passed);
+    const std::string folder = run.output.substr(0, run.output.find('\n'));
+    CHECK_THAT(folder, Catch::Matchers::Contains("kvviz-code-"));
+    CHECK_FALSE(std::filesystem::exists(folder));
+    CHECK(std::filesystem::is_directory(outside));
+    std::filesystem::remove(outside);
+}
+
+TEST_CASE("A program cannot pass by guessing what a finished one prints", "[unit]")
+{
+    if (lacksPython())
+        return;
+    for (const char* program :
+         {"import os\nos.write(1, b'\\nkvviz-done-0000000000000000\\n')\nos._exit(0)",
+          "import atexit, os\natexit.register(lambda: os._exit(0))\nraise SystemExit", "exit()", "import sys\nsys.exit(None)",
+          "raise KeyboardInterrupt", "import ctypes\nctypes.string_at(0)",
+          "import sys\nsys.setrecursionlimit(10 ** 9)\ndef f():\n    f()\nf()"}) {
+        INFO(program);
+        CHECK(runPython(program).result == RunResult::failed);
+    }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // Tasks that read public files: on a small made-up data folder always, on the real one where it is.
+#include "datasets/data_files.hpp"
 #include "datasets/gsm8k.hpp"
 #include "datasets/needle_alice.hpp"
 #include "tests/datasets/prompt_checks.hpp"
@@ -244,4 +245,87 @@ TEST_CASE("Prompts of the real data folder keep all rules", "[unit][io]")
     const Prompt prompt = openTask("gsm8k", optionsFor(shared))->prompt(0);
     CHECK(prompt.text.starts_with("Q: There are 15 trees in the grove."));
     CHECK(prompt.answer == "18");
+}
+
+TEST_CASE("A byte order mark and line ends of any kind change no prompt", "[unit][io]")
+{
+    const ScratchFolder plain;
+    fill(plain);
+    const ScratchFolder marked;
+    fill(marked);
+    for (const char* file : {"gsm8k/test.jsonl", "gsm8k/train.jsonl", "gsm8k_prompts/prompt_original.txt",
+                             "commonsenseqa/dev_rand_split.jsonl", "mmlu/dev/anatomy_dev.csv",
+                             "mmlu/test/big_history_test.csv", "haystack_alice/alice.txt"}) {
+        std::string text = datasets::readWholeFile(plain.path() / file);
+        for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 2))
+            if (at == 0 || text[at - 1] != '\r')
+                text.insert(at, 1, '\r');
+        (void)marked.write(file, "\xef\xbb\xbf" + text);
+    }
+    for (const char* name : {"gsm8k", "commonsenseqa", "mmlu", "needle_alice"}) {
+        INFO(name);
+        const auto left = openTask(name, shortNeedle(optionsFor(plain.path())));
+        const auto right = openTask(name, shortNeedle(optionsFor(marked.path())));
+        REQUIRE(left->size() == right->size());
+        for (std::int64_t index = 0; index < std::min<std::int64_t>(left->size(), 5); ++index) {
+            CHECK(left->prompt(index).text == right->prompt(index).text);
+            CHECK(left->prompt(index).target == right->prompt(index).target);
+        }
+    }
+}
+
+TEST_CASE("An empty file is refused by its name", "[unit][io]")
+{
+    for (const auto& [task, file] : {std::pair<const char*, const char*>{"gsm8k", "gsm8k/test.jsonl"},
+                                     {"gsm8k", "gsm8k_prompts/prompt_original.txt"},
+                                     {"commonsenseqa", "commonsenseqa/dev_rand_split.jsonl"},
+                                     {"commonsenseqa", "commonsenseqa/train_rand_split_first200.jsonl"},
+                                     {"mmlu", "mmlu/dev/anatomy_dev.csv"},
+                                     {"needle_alice", "haystack_alice/alice.txt"}})
+        for (const char* const nothing : {"", "\n", "\xef\xbb\xbf", " \r\n\r\n"}) {
+            INFO(task << ": " << file);
+            const ScratchFolder folder;
+            fill(folder);
+            (void)folder.write(file, nothing);
+            for (const bool skipBad : {false, true}) {
+                TaskOptions options = shortNeedle(optionsFor(folder.path()));
+                options.skipBad = skipBad;
+                try {
+                    (void)openTask(task, options);
+                    FAIL("accepted");
+                } catch (const core::Error& error) {
+                    CHECK_THAT(error.what(), Catch::Matchers::Contains(std::filesystem::path(file).filename().string()));
+                }
+            }
+        }
+}
+
+TEST_CASE("A huge line and a deep one are refused or read, but break nothing", "[unit][io]")
+{
+    const ScratchFolder folder;
+    fill(folder);
+    const std::string problem(kProblem);
+    const std::string question(std::size_t{8} << 20, 'q');
+    (void)folder.write("gsm8k/test.jsonl", problem + "\n{\"question\": \"" + question + "\", \"answer\": \"#### 1\"}\n");
+    const auto task = openTask("gsm8k", optionsFor(folder.path(), 0));
+    REQUIRE(task->size() == 2);
+    CHECK(task->prompt(1).text.size() > question.size());
+
+    for (const std::string& bad : {std::string(std::size_t{1} << 21, '['), std::string(std::size_t{1} << 21, 'x'),
+                                   "{\"question\": \"" + std::string(std::size_t{1} << 21, 'q'),
+                                   "{\"question\": " + std::string(std::size_t{1} << 20, '[')
+                                       + std::string(std::size_t{1} << 20, ']') + ", \"answer\": \"#### 1\"}"}) {
+        (void)folder.write("gsm8k/test.jsonl", problem + "\n" + bad + "\n");
+        TaskOptions options = optionsFor(folder.path());
+        try {
+            (void)openTask("gsm8k", options);
+            FAIL("accepted");
+        } catch (const core::Error& error) {
+            const std::string what = error.what();
+            CHECK_THAT(what, Catch::Matchers::Contains("line 2"));
+            CHECK(what.size() < 1000);
+        }
+        options.skipBad = true;
+        CHECK(openTask("gsm8k", options)->size() == 1);
+    }
 }
