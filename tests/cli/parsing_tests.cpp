@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // The command line as it lands in the option structs, and what is said about a wrong one.
 #include "app/cli.hpp"
+#include "app/task_options.hpp"
 #include "core/error.hpp"
 #include "tests/support/catch.hpp"
 
@@ -67,7 +68,7 @@ TEST_CASE("capture and tasks choose prompts with the same options", "[cli][unit]
         const Invocation run = parsed(words);
         const app::TaskChoice& choice =
             run.command == "capture" ? static_cast<const app::TaskChoice&>(run.capture) : run.tasks;
-        const datasets::TaskOptions options = app::taskOptions(choice);
+        const kvviz::datasets::TaskOptions options = app::taskOptions(choice);
         CHECK(options.questions == 7);
         CHECK(options.allowCodeExecution);
         CHECK(options.skipBad);
@@ -77,7 +78,7 @@ TEST_CASE("capture and tasks choose prompts with the same options", "[cli][unit]
         CHECK(options.dataDir == "d");
         CHECK(options.shots == 0);
         CHECK(options.seed == 3);
-        const datasets::TaskOptions untouched = app::taskOptions(parsed(command).tasks);
+        const kvviz::datasets::TaskOptions untouched = app::taskOptions(parsed(command).tasks);
         CHECK(untouched.questions == 0);
         CHECK_FALSE(untouched.allowCodeExecution);
         CHECK_FALSE(untouched.skipBad);

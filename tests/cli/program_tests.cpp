@@ -282,7 +282,7 @@ TEST_CASE("a prompt is coloured on a terminal and marked by words elsewhere", "[
 
 TEST_CASE("control characters of data files do not reach a terminal", "[cli]")
 {
-    const ScratchFolder folder;
+    const test::ScratchFolder folder;
     (void)folder.write("gsm8k/test.jsonl",
                        R"({"question": "Who \u001b]0;rings\u0007?", "answer": "#### 1"})" "\n");
     (void)folder.write("gsm8k_prompts/prompt_original.txt",
@@ -295,7 +295,7 @@ TEST_CASE("control characters of data files do not reach a terminal", "[cli]")
 
 TEST_CASE("faults of data files leave with 3, the file, the line and what to do", "[cli]")
 {
-    const ScratchFolder folder;
+    const test::ScratchFolder folder;
     const auto show = [&](std::vector<std::string> more) {
         more.insert(more.begin(), {"tasks", "show", "gsm8k", "--shots", "0", "--data-dir", folder.path().string()});
         return runKvviz(more);
