@@ -302,7 +302,7 @@ TEST_CASE("option --resume does not take a file of another run for its own", "[c
 
 TEST_CASE("one unfit prompt in a batch exits with 5 and the others are captured", "[cli][engine]")
 {
-    const EngineFolder folder(1024); // opposites fit, addition does not
+    const EngineFolder folder(1350); // opposites and sentiment fit, addition does not
     const std::vector<std::string> tasks{"--task", "opposites", "--task", "addition", "--task", "sentiment"};
     const auto run = [&](std::vector<std::string> more) {
         more.insert(more.end(), tasks.begin(), tasks.end());
@@ -313,7 +313,7 @@ TEST_CASE("one unfit prompt in a batch exits with 5 and the others are captured"
         arguments.insert(arguments.end(), limit.begin(), limit.end());
         const Outcome outcome = run(arguments);
         CHECK(outcome.status == 5);
-        CHECK_THAT(outcome.err, Contains("addition-0000") && Contains("context of 1024"));
+        CHECK_THAT(outcome.err, Contains("addition-0000") && Contains("context of 1350"));
         const json report = test::jsonObject(outcome);
         CHECK(report.at("captures").size() == 2);
         CHECK(report.at("failed") == 1);

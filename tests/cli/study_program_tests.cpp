@@ -188,7 +188,7 @@ TEST_CASE("Ctrl-C stops the step cleanly and the study goes on later", "[cli]")
     CHECK_THAT(calls, Contains("addition-8shots.kvres.h5 --resume"));
 }
 
-TEST_CASE("figures are drawn by kvviz-gui and embedded; one that fails becomes a note", "[cli]")
+TEST_CASE("figures are drawn by kvviz-gui and embedded, and one that fails becomes a note", "[cli]")
 {
     const StandIns stand;
     placeTasks(stand);
