@@ -96,16 +96,16 @@ Finding anyDifference(const std::vector<const ScoreBlock*>& tasks, const std::st
 }
 
 /// The direction that the paper reports.
-Finding arithmeticLosesMore(const ModelBlocks& blocks, const Resampling& options)
+Finding arithmeticLosesMore(const ModelBlocks& blocks, const std::vector<double>& ratios, const Resampling& options)
 {
     const std::string statement = "Arithmetic loses more than world knowledge and commonsense";
     const ScoreBlock* const arithmetic = blocks.usual("AR");
     std::vector<CellRef> easy, hard;
     if (arithmetic != nullptr)
-        hard = cellsOf(*arithmetic, kPaperMethods, kLowRatios);
+        hard = cellsOf(*arithmetic, kPaperMethods, ratios);
     for (const char* ability : {"WK", "CSR"})
         if (const ScoreBlock* block = blocks.usual(ability)) {
-            std::vector<CellRef> cells = cellsOf(*block, kPaperMethods, kLowRatios);
+            std::vector<CellRef> cells = cellsOf(*block, kPaperMethods, ratios);
             keepCommon(cells, hard);
             easy.insert(easy.end(), cells.begin(), cells.end());
         }
@@ -157,7 +157,9 @@ std::vector<Finding> judgeTaskDependence(const ModelBlocks& blocks, const Resamp
 {
     std::vector<const ScoreBlock*> tasks = tasksOf(blocks);
     const std::string left = dropWeak(tasks);
-    return {anyDifference(tasks, left, options), arithmeticLosesMore(blocks, options)};
+    // Where everything is lost at low ratios, only higher ones can tell tasks apart.
+    return {anyDifference(tasks, left, options), arithmeticLosesMore(blocks, kLowRatios, options),
+            arithmeticLosesMore(blocks, kPaperRatios, options)};
 }
 
 std::vector<Finding> judgeModelTypes(const std::vector<ModelBlocks>& models, const Resampling& options)

@@ -27,24 +27,25 @@ double slope(const std::vector<double>& x, const std::vector<double>& y)
     return up / down;
 }
 
-/// Cells of each block at the low ratios, the same methods and ratios in all.
-std::vector<std::vector<CellRef>> commonCells(const std::vector<const ScoreBlock*>& blocks)
+/// Cells of each block, the same methods and ratios in all.
+std::vector<std::vector<CellRef>> commonCells(const std::vector<const ScoreBlock*>& blocks,
+                                              const std::vector<double>& ratios)
 {
     std::vector<std::vector<CellRef>> cells;
     for (const ScoreBlock* block : blocks)
-        cells.push_back(cellsOf(*block, kPaperMethods, kLowRatios));
+        cells.push_back(cellsOf(*block, kPaperMethods, ratios));
     for (std::size_t pass = 0; pass < 2; ++pass) // what a later block lacks must leave the first ones too
         for (std::size_t i = 1; i < cells.size(); ++i)
             keepCommon(cells[0], cells[i]);
     return cells;
 }
 
-Finding shotTrend(std::vector<const ScoreBlock*> blocks, const Resampling& options)
+Finding shotTrend(std::vector<const ScoreBlock*> blocks, const std::vector<double>& ratios, const Resampling& options)
 {
     Finding finding = missing("The more examples, the smaller the loss at the same ratio.", "");
     finding.quantity = "rise of the mean change for each doubling of the examples";
     const std::string left = dropWeak(blocks);
-    const auto cells = commonCells(blocks);
+    const auto cells = commonCells(blocks, ratios);
     if (blocks.size() < 2 || cells.front().empty()) {
         finding.reason = fmt::format("two numbers of examples are needed{}{}", left.empty() ? "" : "; ", left);
         return finding;
@@ -132,9 +133,12 @@ Finding gainsWithShots(const ScoreBlock& many, const ScoreBlock& few, const Resa
 std::vector<Finding> judgeShotNumbers(const ModelBlocks& blocks, const Resampling& options)
 {
     std::vector<const ScoreBlock*> forms = blocks.shotNumbers();
-    std::vector<Finding> findings{shotTrend(forms, options)};
-    if (forms.size() >= 2)
+    std::vector<Finding> findings{shotTrend(forms, kLowRatios, options)};
+    if (forms.size() >= 2) {
         findings.push_back(mostAgainstFewest(forms, options));
+        // Where everything is lost at low ratios, only higher ones can tell shot numbers apart.
+        findings.push_back(shotTrend(forms, kPaperRatios, options));
+    }
     return findings;
 }
 

@@ -52,29 +52,40 @@ double workOf(const EvalStep& step)
     return static_cast<double>(step.answers()) * (1 + 0.1 * std::max(step.shots, 0));
 }
 
-/// Time left, from the work that this process has done.
+/// Time left, from the work that this process has done. What an earlier one has done costs nothing now.
 class Clock {
 public:
     explicit Clock(double work) : m_left(work) {}
 
-    void finish(double work, bool wasRun)
+    /// The running step is done to this share, of which the first that it reports was there before.
+    void report(double stepWork, double share)
     {
-        m_left -= work;
-        m_done += wasRun ? work : 0;
+        if (m_before < 0)
+            m_before = share;
+        m_stepDone = stepWork * (share - m_before);
+        m_stepThere = stepWork * share;
     }
-    /// "about 12:30 left"; empty before anything is known.
-    [[nodiscard]] std::string text(double stepWork, double share) const
+    /// The step has ended. Without a report it was not run.
+    void finish(double stepWork)
     {
-        const double done = m_done + stepWork * share;
-        const double seconds = m_watch.seconds();
+        m_left -= stepWork;
+        m_done += m_before < 0 ? 0 : stepWork * (1 - m_before);
+        m_before = -1;
+        m_stepDone = m_stepThere = 0;
+    }
+    /// "; about 12:30 left"; empty before anything is known.
+    [[nodiscard]] std::string text() const
+    {
+        const double done = m_done + m_stepDone, seconds = m_watch.seconds();
         if (done <= 0 || seconds < 1)
             return "";
-        return fmt::format("; about {} left", clockText(seconds / done * (m_left - stepWork * share)));
+        return fmt::format("; about {} left", clockText(seconds / done * (m_left - m_stepThere)));
     }
 
 private:
     core::Stopwatch m_watch;
-    double m_left = 0, m_done = 0;
+    double m_left, m_done = 0;
+    double m_before = -1, m_stepDone = 0, m_stepThere = 0;
 };
 
 StepRecord& recordFor(Manifest& manifest, const EvalStep& step)
@@ -108,7 +119,9 @@ public:
             const StepOutcome outcome = attempt(record, number, sameBefore);
             record.message = outcome.message;
             if (outcome.status == kCancelled)
-                throw core::Error(core::ErrorCode::cancelled, "stopped by request");
+                throw core::Error(core::ErrorCode::cancelled,
+                                  fmt::format("stopped in step {}; the same command with --resume goes on",
+                                              m_step.label()));
             if (outcome.status == 0 || outcome.status == static_cast<int>(core::ErrorCode::partial)) {
                 record.state = "done";
                 record.message = refused.empty() ? outcome.message : refused;
@@ -218,17 +231,20 @@ void runSteps(const std::vector<EvalStep>& steps, const std::filesystem::path& f
         const bool done = isDone(&record, step, results);
         if (!done) {
             const auto show = [&](double share) {
-                progress(fmt::format("step {} of {}, {}{}", i + 1, steps.size(), step.label(),
-                                     clock.text(workOf(step), share)),
+                progress(fmt::format("step {} of {}, {}{}", i + 1, steps.size(), step.label(), clock.text()),
                          std::llround(share * static_cast<double>(step.answers())), step.answers());
+            };
+            const auto report = [&](double share) {
+                clock.report(workOf(step), share);
+                show(share);
             };
             show(0);
             const core::Stopwatch watch;
-            StepRun(step, results, program, show).run(record, [&] { writeManifest(folder, manifest); });
+            StepRun(step, results, program, report).run(record, [&] { writeManifest(folder, manifest); });
             record.seconds = watch.seconds();
         }
         writeManifest(folder, manifest);
-        clock.finish(workOf(step), !done);
+        clock.finish(workOf(step));
     }
 }
 

@@ -94,15 +94,15 @@ void addReading(Document& page)
     page.parts.emplace_back(Bullets{{
         "The change of a score is equation 1 of the paper, (P with the compressed cache - P with the full cache) / P "
         "with the full cache. The ratio is the fraction of the prompt's cache that is kept.",
-        "Intervals hold 95 % and come from resampling the prompts; they say how far other prompts of the same task "
+        "Intervals are of 95 % and come from resampling the prompts; they say how far other prompts of the same task "
         "might lead, not other tasks or models.",
         "A statement holds if the whole interval of its number lies above 0, and does not hold if it lies below 0 "
         "(or, for task dependence, if all differences are surely small). Anything else is not decidable here.",
         fmt::format("A statement is also not decidable with fewer than {} prompts, or where the full cache scores "
                     "below {:.1f}: there is too little to lose.", kLeastPrompts, kLeastBase),
         "The first statement of an observation decides; the others say more. They are not corrected for their number.",
-        "Rows marked \"published\" are the paper's (arXiv 2502.01941v4): other models and other data, to be compared in "
-        "direction, not in size. A cell in brackets names its note.",
+        "Rows marked \"published\" are the paper's (arXiv 2502.01941v4): other models and other data, to be compared "
+        "in direction, not in size. A cell in brackets names its note.",
     }});
 }
 

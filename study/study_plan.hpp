@@ -60,8 +60,7 @@ struct EvalStep {
     [[nodiscard]] std::string label() const;
 };
 
-/// A task's default as its number, so that "8 shots" is one run however it was asked for: `shots`, or what the task has if
-/// it is negative.
+/// `shots`, or the number that the task has by itself if it is negative: "8 shots" is one run however it was asked for.
 [[nodiscard]] int knownShots(const std::string& task, int shots);
 
 struct StudyPlan {
