@@ -6,7 +6,6 @@
 #include "views/delta_panels.hpp"
 #include "views/label_text.hpp"
 #include "views/method_family.hpp"
-#include "views/published_series.hpp"
 
 #include <fmt/format.h>
 
@@ -72,7 +71,7 @@ std::vector<CurvePanel> curvePanels(const std::vector<DeltaPanel>& panels, const
         for (const DeltaLine& line : group.lines)
             panel.series.push_back(deltaSeries(line, metric, tokens, request.seed));
         if (request.published && !tokens)
-            addPublished(panel, group.lines, metric, sameShots, published);
+            addPublished(panel, group.lines, metric, request.published, sameShots, published);
         result.push_back(std::move(panel));
     }
     for (std::size_t i = 0; result.size() > 1 && i < result.size(); ++i)
@@ -137,7 +136,7 @@ std::vector<std::string> notesFor(const std::vector<CurvePanel>& panels, const E
     if (cut)
         notes.emplace_back("lines and bars that leave a panel go on beyond it");
     if (!published.blocks.empty())
-        notes.push_back(fmt::format("published: {} of arXiv 2502.01941v4{}", joined(published.blocks),
+        notes.push_back(fmt::format("published: {} of {}{}", joined(published.blocks), joined(published.papers),
                                     published.misprints ? "; some are likely misprints, named in the JSON file" : ""));
     return notes;
 }

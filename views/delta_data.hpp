@@ -6,6 +6,7 @@
 
 #include "core/io/results.hpp"
 #include "views/figure_data.hpp"
+#include "views/published_series.hpp"
 
 #include <cstdint>
 #include <string>
@@ -20,7 +21,7 @@ struct DeltaRequest {
     std::string metric;      ///< "delta", "score", "gold" (log-probability of the gold answer); empty: delta
     std::vector<std::string> methods; ///< specifications as in a replay; empty or "all": what the results hold
     std::vector<std::string> tasks;   ///< empty: what the results hold
-    bool published = false;           ///< the paper's numbers, dashed, in the colour of what they stand beside
+    PublishedSource published;        ///< printed numbers, dashed, in the colour of what they stand beside; may be none
     std::pair<double, double> yRange{0, 0}; ///< in units of the axis; low >= high: what the data need
     std::uint64_t seed = 0;                 ///< of bootstraps
 };

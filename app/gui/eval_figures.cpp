@@ -3,6 +3,7 @@
 #include "app/gui/eval_figures.hpp"
 
 #include "app/console.hpp"
+#include "app/gui/published_source.hpp"
 #include "core/error.hpp"
 #include "core/io/results.hpp"
 #include "views/delta_data.hpp"
@@ -43,7 +44,8 @@ plot::Figure deltaFigure(const FigureOptions& options)
     request.by = options.by;
     request.metric = options.metric;
     request.tasks = options.tasks;
-    request.published = options.published;
+    if (options.published)
+        request.published = publishedSource();
     request.yRange = yRange(options);
     if (!options.methods.empty())
         request.methods = splitMethods(options.methods);

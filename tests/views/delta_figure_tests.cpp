@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // The figure of evaluations: which record becomes which point of which line, what is left out, and what is drawn.
+#include "app/gui/published_source.hpp"
 #include "core/color_map.hpp"
 #include "core/error.hpp"
 #include "tests/support/catch.hpp"
@@ -312,7 +313,7 @@ TEST_CASE("Budgets in tokens have an axis of tokens without the whole cache", "[
     for (EvalRecord& record : records)
         record.budgetTokens = record.method == "fullkv" ? 0 : static_cast<std::int64_t>(512 * record.ratio);
     plot::DeltaRequest request;
-    request.published = true;
+    request.published = app::publishedSource();
     const plot::Figure figure = figureOf(records, request);
     const plot::CurvePanel& panel = curvesOf(figure).panels[0];
     CHECK(panel.xLabel == "tokens kept per layer and KV head");
@@ -361,7 +362,7 @@ TEST_CASE("Wrong requests are refused with what there is", "[views]")
     CHECK_THAT(refusal(records, withMetric("mass")).second, Catch::Contains("known: delta, score, gold"));
     CHECK_THAT(refusal(records, by("length")).second, Catch::Contains("known: task, method, shots, model"));
     request = withMetric("gold");
-    request.published = true;
+    request.published = app::publishedSource();
     CHECK_THAT(refusal(records, request).second, Catch::Contains("no log-probabilities"));
 }
 
@@ -455,7 +456,7 @@ TEST_CASE("An interval far beyond all values does not press them flat", "[views]
 TEST_CASE("The sidecar of evaluations holds points, intervals, prompts and what was asked", "[views]")
 {
     plot::DeltaRequest request;
-    request.published = true;
+    request.published = app::publishedSource();
     const plot::Figure figure = figureOf(test::madeUpEvaluations({kAddition}, {"snapkv"}, kNine), request);
     const auto json = nlohmann::json::parse(plot::sidecarJson(figure, "", ""));
     CHECK(json["figure"] == "delta");
@@ -483,7 +484,7 @@ TEST_CASE("Texts of figures of evaluations neither overlap nor leave the page", 
         "adakv",  "knorm", "snapkv:factory+think:ratio=0.5", "kivi"};
     const auto records = test::madeUpEvaluations(tasks, methods, {0.75, 0.5, 0.1});
     plot::DeltaRequest request = by(GENERATE("task", "method", "shots", "model"));
-    request.published = true;
+    request.published = app::publishedSource();
     const double width = GENERATE(85.0, 178.0);
     plot::Figure figure = figureOf(records, request);
     figure.title = GENERATE("", "Measured with SmolLM2");
@@ -498,7 +499,7 @@ TEST_CASE("Figures of evaluations are the same bytes each time, in every format"
 {
     const std::string name = GENERATE("a.pdf", "a.svg", "a.png");
     plot::DeltaRequest request = by(GENERATE("method", "shots"));
-    request.published = true;
+    request.published = app::publishedSource();
     const auto records = request.by == "shots"
         ? manyShots() : test::madeUpEvaluations({kFacts, kAddition}, {"snapkv", "h2o", "chunkkv"}, kNine);
     const QByteArray first = drawn(figureOf(records, request), name.c_str());

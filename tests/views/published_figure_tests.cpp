@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Which printed numbers stand beside which evaluation.
+// Printed numbers beside evaluations.
+#include "app/gui/published_source.hpp"
 #include "datasets/published.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/views/made_up.hpp"
 #include "views/delta_data.hpp"
-#include "views/published_lines.hpp"
 
 #include <algorithm>
 
@@ -14,67 +14,17 @@ using io::EvalRecord;
 
 namespace {
 
-EvalRecord recordOf(const std::string& category, const std::string& method, std::int64_t shots,
-                    const std::string& model = "SmolLM2-135M-Instruct.Q4_1")
-{
-    EvalRecord record = test::madeUpEvaluations({{"task", category, 5, 0.8, 1, shots}}, {method}, {0.5}).back();
-    record.modelName = model;
-    return record;
-}
-
-std::string blockOf(const EvalRecord& record, bool sameShots = false)
-{
-    const auto line = plot::publishedLine(record, sameShots);
-    return line ? line->model + " | " + line->benchmark + " | " + line->setting : "none";
-}
-
 plot::CurveFigure drawnWith(const std::vector<EvalRecord>& records, const std::string& by = "task")
 {
     plot::DeltaRequest request;
     request.by = by;
-    request.published = true;
+    request.published = app::publishedSource();
     return std::get<plot::CurveFigure>(plot::deltaFigure(records, {}, request).content);
 }
 
 const std::vector<double> kRatios{0.9, 0.5, 0.1};
 
 } // namespace
-
-TEST_CASE("Printed numbers are those of the ability, the method and the number of examples", "[views]")
-{
-    CHECK(blockOf(recordOf("arithmetic", "snapkv", 8)) == "LLaMA-3.1-8B-Instruct | AR | shots=8; w/ instruct");
-    CHECK(blockOf(recordOf("arithmetic", "snapkv", 4)) == "LLaMA-3.1-8B-Instruct | AR | shots=4");
-    CHECK(blockOf(recordOf("arithmetic", "snapkv", 50)) == "LLaMA-3.1-8B-Instruct | many-shot AR | shots=50");
-    CHECK(blockOf(recordOf("arithmetic", "shotkv", 50)) == "LLaMA-3.1-8B-Instruct | many-shot AR | shots=50");
-    CHECK(blockOf(recordOf("arithmetic", "shotkv", 8)) == "none"); // printed for many shots only
-    CHECK(blockOf(recordOf("world knowledge", "h2o_online", 8)) == "LLaMA-3.1-8B-Instruct | WK | shots=5");
-    CHECK(blockOf(recordOf("long-context generation", "shotkv", 4)) == "LLaMA-3-8B-Instruct | LG-GSM8K | K=35; T=20");
-    CHECK(blockOf(recordOf("document QA", "chunkkv", 0))
-          == "LLaMA-3-8B-Instruct | HotpotQA | sentence-as-unit; no ICL");
-    for (const char* method : {"knorm", "snapkv+kivi", "kivi:bits4", "fullkv"})
-        CHECK(blockOf(recordOf("arithmetic", method, 8)) == "none");
-    CHECK(blockOf(recordOf("sentiment", "snapkv", 8)) == "none");
-    CHECK(blockOf(recordOf("", "snapkv", 8)) == "none");
-}
-
-TEST_CASE("Of several printed models the one with the likest name is taken", "[views]")
-{
-    CHECK(blockOf(recordOf("arithmetic", "snapkv", 8, "DeepSeek-R1-Distill-Llama-8B-Q8_0"))
-          == "DeepSeek-R1-Distill-Llama-8B | R1-AR | shots=8; w/ R1 distill");
-    CHECK(blockOf(recordOf("arithmetic", "snapkv", 50, "deepseek_r1_distill"))
-          == "DeepSeek-R1-Distill-Llama-8B | many-shot AR | shots=50");
-    CHECK(blockOf(recordOf("arithmetic", "h2o", 8, "Qwen3-4B-Base")) == "Qwen3-4B-Base | AR | ");
-    for (const char* unlike : {"", "gpt2", "\xff"})
-        CHECK(blockOf(recordOf("arithmetic", "snapkv", 8, unlike))
-              == "LLaMA-3.1-8B-Instruct | AR | shots=8; w/ instruct");
-}
-
-TEST_CASE("By shots only numbers of as many examples count", "[views]")
-{
-    CHECK(blockOf(recordOf("arithmetic", "snapkv", 6), true) == "LLaMA-3.1-8B-Instruct | AR | shots=6");
-    CHECK(blockOf(recordOf("arithmetic", "snapkv", 3), true) == "none");
-    CHECK(blockOf(recordOf("arithmetic", "snapkv", -1), true) == "none");
-}
 
 TEST_CASE("Published lines hold what was printed, dashed and hollow, in the colour of the measured ones", "[views]")
 {
@@ -111,7 +61,7 @@ TEST_CASE("Published lines hold what was printed, dashed and hollow, in the colo
 TEST_CASE("Scores are drawn beside printed scores", "[views]")
 {
     plot::DeltaRequest request;
-    request.published = true;
+    request.published = app::publishedSource();
     request.metric = "score";
     const auto figure = plot::deltaFigure(
         test::madeUpEvaluations({{"sums", "arithmetic", 20, 0.8, 1, 8}}, {"h2o"}, kRatios), {}, request);
@@ -141,6 +91,26 @@ TEST_CASE("Two tasks of one ability share one printed line", "[views]")
     const auto byMethod = drawnWith(records, "method");
     CHECK(byMethod.panels[0].series.size() == 2); // a panel each
     CHECK(byMethod.panels[1].series.size() == 2);
+}
+
+TEST_CASE("By shots, lines have printed numbers of as many examples, known from the setting in older files", "[views]")
+{
+    std::vector<EvalRecord> records;
+    for (const std::int64_t shots : {1, 3, 50}) {
+        const auto part = test::madeUpEvaluations({{"gsm8k", "arithmetic", 10, 0.8, 1, shots}}, {"snapkv"}, kRatios);
+        records.insert(records.end(), part.begin(), part.end());
+    }
+    for (EvalRecord& record : records) {
+        record.setting = "shots=" + std::to_string(record.shots);
+        record.shots = -1;
+    }
+    const auto curves = drawnWith(records, "shots");
+    const auto& series = curves.panels[0].series;
+    REQUIRE(series.size() == 5);
+    CHECK(series[3].origin == "arXiv 2502.01941v4: LLaMA-3.1-8B-Instruct, AR (shots=1)");
+    CHECK(series[3].shade == series[0].shade);
+    CHECK(series[4].origin == "arXiv 2502.01941v4: LLaMA-3.1-8B-Instruct, many-shot AR (shots=50)");
+    CHECK(series[4].shade == series[2].shade);
 }
 
 TEST_CASE("Without anything printed there is no mark of it", "[views]")

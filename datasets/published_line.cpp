@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-#include "views/published_lines.hpp"
+#include "datasets/published_line.hpp"
 
 #include "datasets/published.hpp"
-#include "views/eval_names.hpp"
-#include "views/method_family.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -15,11 +13,8 @@
 #include <string_view>
 #include <tuple>
 
-namespace kvviz::plot {
-
+namespace kvviz::datasets {
 namespace {
-
-using datasets::PublishedScore;
 
 constexpr std::int64_t kManyShots = 20;
 constexpr std::string_view kManyShotBenchmark = "many-shot AR";
@@ -65,41 +60,40 @@ double likeness(std::string_view a, std::string_view b)
     return all == 0 ? 0.0 : static_cast<double>(common) / static_cast<double>(all);
 }
 
-bool fits(const PublishedScore& row, const io::EvalRecord& record, bool sameShots)
+bool fits(const PublishedScore& row, const PublishedWish& wish)
 {
     if (row.ratio >= 1 || !std::isfinite(row.change))
         return false;
-    const std::int64_t shots = printedShots(row.setting), measured = shotsOf(record);
-    if (sameShots)
-        return shots == measured && shots >= 0;
-    return shots < 0 || (row.benchmark == kManyShotBenchmark) == (measured >= kManyShots);
+    const std::int64_t shots = printedShots(row.setting);
+    if (wish.sameShots)
+        return shots == wish.shots && shots >= 0;
+    return shots < 0 || (row.benchmark == kManyShotBenchmark) == (wish.shots >= kManyShots);
 }
 
 /// Smaller is nearer; the order of the tables decides between equals.
-auto distance(const PublishedScore& row, const io::EvalRecord& record)
+auto distance(const PublishedScore& row, const PublishedWish& wish)
 {
-    const std::int64_t shots = printedShots(row.setting), measured = shotsOf(record);
-    const bool known = shots >= 0 && measured >= 0;
-    return std::tuple(-likeness(row.model, record.modelName), row.model != kMainModel,
-                      known ? std::abs(shots - measured) : std::int64_t{0}, row.setting.size());
+    const std::int64_t shots = printedShots(row.setting);
+    const bool known = shots >= 0 && wish.shots >= 0;
+    return std::tuple(-likeness(row.model, wish.model), row.model != kMainModel,
+                      known ? std::abs(shots - wish.shots) : std::int64_t{0}, row.setting.size());
 }
 
 } // namespace
 
-std::optional<PublishedLine> publishedLine(const io::EvalRecord& record, bool sameShots)
+std::optional<PublishedLine> publishedLine(const PublishedWish& wish)
 {
-    const std::string name = datasets::publishedName(methodSpecification(record));
-    if (name.empty() || record.category.empty())
+    PublishedQuery query;
+    query.category = wish.category;
+    query.method = publishedName(wish.method);
+    if (query.method.empty() || query.category.empty())
         return std::nullopt;
-    datasets::PublishedQuery query;
-    query.category = record.category;
-    query.method = name;
-    std::vector<const PublishedScore*> rows = datasets::findPublished(query);
-    std::erase_if(rows, [&](const PublishedScore* row) { return !fits(*row, record, sameShots); });
+    std::vector<const PublishedScore*> rows = findPublished(query);
+    std::erase_if(rows, [&](const PublishedScore* row) { return !fits(*row, wish); });
     if (rows.empty())
         return std::nullopt;
     const PublishedScore& best = **std::min_element(rows.begin(), rows.end(), [&](const auto* a, const auto* b) {
-        return distance(*a, record) < distance(*b, record);
+        return distance(*a, wish) < distance(*b, wish);
     });
     PublishedLine line{best.model, best.benchmark, best.setting, best.base, {}};
     for (const PublishedScore* row : rows)
@@ -118,4 +112,4 @@ bool isMisprint(const PublishedPoint& point)
     });
 }
 
-} // namespace kvviz::plot
+} // namespace kvviz::datasets
