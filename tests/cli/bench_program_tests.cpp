@@ -37,6 +37,9 @@ TEST_CASE("latencies, throughput and memory of a bench belong together", "[engin
                               + row["decode_s"].get<double>()));
         CHECK(row["tokens_per_s"].get<double>() == Approx(3 * row["output_tokens"].get<double>() / total));
         CHECK(row["prefill_s"].get<double>() > 0);
+        const double full = rows[row["input_tokens"] == 200 ? 0 : 8]["total_s"];
+        CHECK(row["latency_gain_percent"].get<double>() == Approx(100 * (full - total) / full).margin(1e-9));
+        CHECK(row["throughput_gain_percent"].get<double>() == Approx(100 * (full / total - 1)).margin(1e-9));
         CHECK(row["decode_s"].get<double>() > 0);
         const double ratio = row["ratio"].is_null() ? 1.0 : row["ratio"].get<double>();
         bytes[{row["method"], ratio, row["input_tokens"]}] = row["cache_bytes"];
