@@ -60,8 +60,8 @@ std::uint64_t availableMemory()
 
 constexpr const char* kExplanation =
     "Gains are against the full cache: seconds saved, and throughput. Prefill includes watching the attention where a "
-    "method reads any; the engine then computes all statistics, more than one method needs. The published gains are those "
-    "of arXiv 2502.01941, table 5, one A40, where it has the same lengths.";
+    "method reads any; the engine then computes all statistics, more than one method needs. The published gains are "
+    "those of arXiv 2502.01941, table 5, one A40, where it has the same lengths.";
 
 struct Row {
     LatencyCase length;
@@ -193,8 +193,8 @@ int runBench(const BenchOptions& options, const CommonOptions& common)
             report["results"].push_back(toJson(row));
         printJson(report);
     } else {
-        printOut(fmt::format("{}, {} weights, {} stream{}, medians of {} runs\n", loaded.model->info.name, options.dtype,
-                             options.batch, options.batch == 1 ? "" : "s", options.repeat)
+        printOut(fmt::format("{}, {} weights, {} stream{}, medians of {} runs\n", loaded.model->info.name,
+                             options.dtype, options.batch, options.batch == 1 ? "" : "s", options.repeat)
                  + toText(rows) + "\n" + wrapText(kExplanation, 0, 0) + "\n");
     }
     return leftOut == 0 ? 0 : static_cast<int>(ErrorCode::partial);
