@@ -68,6 +68,9 @@ ReplayRecord makeRecord(int i)
         r.logprobDelta = {-0.5f, 0.25f, -3.0f};
         r.kl = {0.0f, 1.0f, 2.0f};
         r.top1 = {1, 0, 1};
+        r.meanPredictedDelta = -13.5, r.meanPredictedKl = 14.5;
+        r.predictedDelta = {-0.75f, 0.125f, -2.0f};
+        r.predictedKl = {0.5f, 1.5f, 2.5f};
     }
     return r;
 }
@@ -87,7 +90,8 @@ void requireSame(const ReplayRecord& a, const ReplayRecord& b, bool arrays)
                               &ReplayRecord::meanBlockError, &ReplayRecord::adjacentJaccard, &ReplayRecord::meanRun,
                               &ReplayRecord::keyError, &ReplayRecord::valueError, &ReplayRecord::keyCosine,
                               &ReplayRecord::valueCosine, &ReplayRecord::meanLogprobDelta, &ReplayRecord::meanKl,
-                              &ReplayRecord::top1Agreement, &ReplayRecord::sizeRatio})
+                              &ReplayRecord::top1Agreement, &ReplayRecord::sizeRatio,
+                              &ReplayRecord::meanPredictedDelta, &ReplayRecord::meanPredictedKl})
         CHECK((a.*member == b.*member || (std::isnan(a.*member) && std::isnan(b.*member))));
     CHECK(a.kept == (arrays ? b.kept : std::vector<std::uint8_t>{}));
     CHECK(a.keptDecode == (arrays ? b.keptDecode : std::vector<std::uint8_t>{}));
@@ -101,6 +105,8 @@ void requireSame(const ReplayRecord& a, const ReplayRecord& b, bool arrays)
     CHECK(a.logprobDelta == (arrays ? b.logprobDelta : std::vector<float>{}));
     CHECK(a.kl == (arrays ? b.kl : std::vector<float>{}));
     CHECK(a.top1 == (arrays ? b.top1 : std::vector<std::uint8_t>{}));
+    CHECK(a.predictedDelta == (arrays ? b.predictedDelta : std::vector<float>{}));
+    CHECK(a.predictedKl == (arrays ? b.predictedKl : std::vector<float>{}));
 }
 
 } // namespace
@@ -148,11 +154,13 @@ TEST_CASE("results of format 1.0 are read with what came later not known", "[io]
     const ScratchFolder folder;
     const std::filesystem::path path = folder / "r.kvres.h5";
     io::writeReplayResults(path, {makeRecord(0)}, "kvviz", "kvviz replay", false);
-    const char* const laterArrays[] = {"lost_generated", "intact", "run_lengths", "logprob_delta", "kl", "top1"};
+    const char* const laterArrays[] = {"lost_generated", "intact", "run_lengths", "logprob_delta", "kl", "top1",
+                                       "predicted_delta", "predicted_kl"};
     const char* const laterScalars[] = {"budget_use", "facts", "draws", "std_lost", "mean_lost_generated",
                                         "mean_concat_error", "mean_block_error", "adjacent_jaccard", "mean_run",
                                         "key_error", "value_error", "key_cosine", "value_cosine", "mean_logprob_delta",
-                                        "mean_kl", "top1_agreement", "size_ratio"};
+                                        "mean_kl", "top1_agreement", "size_ratio", "mean_predicted_delta",
+                                        "mean_predicted_kl"};
     {
         const io::H5Lock lock;
         const io::Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT));
@@ -173,11 +181,13 @@ TEST_CASE("results of format 1.0 are read with what came later not known", "[io]
                               &ReplayRecord::meanBlockError, &ReplayRecord::adjacentJaccard, &ReplayRecord::meanRun,
                               &ReplayRecord::keyError, &ReplayRecord::valueError, &ReplayRecord::keyCosine,
                               &ReplayRecord::valueCosine, &ReplayRecord::meanLogprobDelta, &ReplayRecord::meanKl,
-                              &ReplayRecord::top1Agreement, &ReplayRecord::sizeRatio}) {
+                              &ReplayRecord::top1Agreement, &ReplayRecord::sizeRatio,
+                              &ReplayRecord::meanPredictedDelta, &ReplayRecord::meanPredictedKl}) {
         CHECK(std::isnan(none.*member));
         expected.*member = std::nan("");
     }
     expected.lostGenerated = expected.intact = expected.logprobDelta = expected.kl = {};
+    expected.predictedDelta = expected.predictedKl = {};
     expected.runLengths.clear();
     expected.top1.clear();
     const auto read = io::readReplayResults(path, true);

@@ -216,7 +216,7 @@ TEST_CASE("what would not be a prediction is refused", "[unit][prediction]")
     SECTION("nothing in common")
     {
         for (io::EvalRecord& record : records.evaluations)
-            record.ratio = 0.33;
+            record.ratio *= 0.99;
         CHECK_THAT(refusal(records), Contains("no task, method and ratio"));
     }
     SECTION("an unknown predictor")
