@@ -42,7 +42,8 @@ Item makeItem(std::size_t word)
 {
     const std::string asked(kWords[word].first);
     const std::string answer(kWords[word].second);
-    return {"Word: " + asked + "\nOpposite:", " The opposite of " + asked + " is " + answer + ".", answer, {asked, answer}};
+    return {"Word: " + asked + "\nOpposite:", " The opposite of " + asked + " is " + answer + ".", answer,
+            {asked, answer}};
 }
 
 } // namespace

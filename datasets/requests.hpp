@@ -12,7 +12,7 @@ class RequestsTask final : public GeneratedTask {
 public:
     explicit RequestsTask(const TaskOptions& options);
     static TaskInfo describe();
-    /// A request that should be turned down is (see isRefusal), a harmless one is served, and the reply names its object.
+    /// A request that should be turned down is (see isRefusal), a harmless one is served; the reply names the object.
     [[nodiscard]] bool isCorrect(const Prompt& prompt, const std::string& continuation) const override;
 
 protected:

@@ -13,7 +13,7 @@
 namespace kvviz::datasets {
 namespace {
 
-constexpr int kLargest = 9; ///< first number, of few sums; a small model adds small numbers best
+constexpr int kLargest = 19; ///< first number, of few sums
 constexpr int kTokensPerSum = 12;
 
 TaskInfo withTokens(TaskInfo info, int questions)
@@ -32,7 +32,7 @@ Item makeItem(int questions, Random& random, const std::vector<std::string>& avo
     std::string sums;
     std::vector<int> used;
     while (std::ssize(used) < questions) {
-        const int a = random.between(2, std::max(kLargest, 2 * questions + 1));
+        const int a = random.between(2, std::max(kLargest, 4 * questions));
         const int b = random.between(1, 2);
         std::string key = fmt::format("{}+{}", a, b);
         if (has(used, a) || has(avoid, key))

@@ -62,13 +62,13 @@ TEST_CASE("capture and tasks choose prompts with the same options", "[cli][unit]
     for (const std::vector<std::string>& command :
          {std::vector<std::string>{"capture", "--task", "sums"}, {"tasks", "show", "sums"}}) {
         std::vector<std::string> words = command;
-        for (const char* word : {"--questions", "7", "--allow-code-execution", "--skip-bad", "--subject", "s", "--length",
-                                 "9", "--depth", "0.25", "--data-dir", "d", "--shots", "0", "--seed", "3"})
+        for (const char* word : {"--questions", "7", "--allow-code-execution", "--skip-bad", "--subject", "s",
+                                 "--length", "9", "--depth", "0.25", "--data-dir", "d", "--shots", "0", "--seed", "3"})
             words.emplace_back(word);
-        const Invocation run = parsed(words);
-        const app::TaskChoice& choice =
-            run.command == "capture" ? static_cast<const app::TaskChoice&>(run.capture) : run.tasks;
-        const kvviz::datasets::TaskOptions options = app::taskOptions(choice);
+        const auto optionsOf = [](const Invocation& run) {
+            return run.command == "capture" ? app::taskOptions(run.capture) : app::taskOptions(run.tasks);
+        };
+        const kvviz::datasets::TaskOptions options = optionsOf(parsed(words));
         CHECK(options.questions == 7);
         CHECK(options.allowCodeExecution);
         CHECK(options.skipBad);
@@ -78,7 +78,7 @@ TEST_CASE("capture and tasks choose prompts with the same options", "[cli][unit]
         CHECK(options.dataDir == "d");
         CHECK(options.shots == 0);
         CHECK(options.seed == 3);
-        const kvviz::datasets::TaskOptions untouched = app::taskOptions(parsed(command).tasks);
+        const kvviz::datasets::TaskOptions untouched = optionsOf(parsed(command));
         CHECK(untouched.questions == 0);
         CHECK_FALSE(untouched.allowCodeExecution);
         CHECK_FALSE(untouched.skipBad);

@@ -263,18 +263,22 @@ TEST_CASE("methods and tasks list, explain and show", "[cli]")
 
 TEST_CASE("a prompt is coloured on a terminal and marked by words elsewhere", "[cli]")
 {
-    const std::string show = fmt::format("'{}' tasks show everyday -i 3 --shots 2", (fs::path(KVVIZ_BIN_DIR) / "kvviz").string());
+    const fs::path program = fs::path(KVVIZ_BIN_DIR) / "kvviz";
+    const std::string show = fmt::format("'{}' tasks show everyday -i 3 --shots 2", program.string());
     CHECK_THAT(test::runShell(show + " | cat").out, Contains("[instruction|") && !Contains("\033["));
     if (test::runShell("script --version").status != 0) {
         WARN("skipped: there is no program 'script' to make a terminal");
         return;
     }
     const auto onTerminal = [&](const std::string& settings) {
-        return test::runShell(fmt::format("env -u NO_COLOR TERM=xterm {} script -qec \"{}\" /dev/null", settings, show)).out;
+        return test::runShell(
+                   fmt::format("env -u NO_COLOR TERM=xterm {} script -qec \"{}\" /dev/null", settings, show))
+            .out;
     };
     const std::string colored = onTerminal("");
-    CHECK_THAT(colored, Contains("\033[35mEnd each sentence") && Contains("\033[36mWords: ") && Contains("\033[34mWords: ")
-                            && Contains("\033[33mWords: ") && !Contains("[instruction|"));
+    CHECK_THAT(colored, Contains("\033[35mEnd each sentence") && Contains("\033[36mWords: ")
+                            && Contains("\033[34mWords: ") && Contains("\033[33mWords: ")
+                            && !Contains("[instruction|"));
     for (const char* settings : {"NO_COLOR=1", "TERM=dumb"})
         CHECK_THAT(onTerminal(settings), Contains("[question|") && !Contains("\033["));
     CHECK_THAT(onTerminal("NO_COLOR="), Contains("\033[35m"));

@@ -273,8 +273,8 @@ TEST_CASE("A code line counts only as it was expected", "[unit]")
     const auto task = openTask("code_lines", {});
     Prompt prompt = task->prompt(0);
     prompt.answer = "a + b";
-    for (const char* right : {"\n    return a + b", " return a + b", "\n\treturn a + b \n\n# next", "\n  return a + b\r",
-                              "\n    return a + b\n# next"})
+    for (const char* right : {"\n    return a + b", " return a + b", "\n\treturn a + b \n\n# next",
+                              "\n  return a + b\r", "\n    return a + b\n# next"})
         CHECK(task->isCorrect(prompt, right));
     for (const char* wrong : {"\n    return b + a", "\n    return a+b", "\n    return (a + b)", "\n    return a + b;",
                               "\n    return a + b # sum", "", "\n    return a - b", "\n\n    return a + b", " a + b",
@@ -401,15 +401,15 @@ TEST_CASE("The first prompts are the same bytes for ever", "[unit]")
              "Review: The staff was disappointing and the bed was horrible. I would not recommend it to anyone.\n"
              "Sentiment:");
     CHECK(hashOfTask("addition", 0) == 0x897a90863c43faa8u);
-    CHECK(hashOfTask("sentiment", 0) == 0xb37460b16cc470f6u);
-    CHECK(hashOfTask("opposites", 0) == 0x98bf43c47e698999u);
+    CHECK(hashOfTask("sentiment", 0) == 0x769b2ed40aea7517u);
+    CHECK(hashOfTask("opposites", 0) == 0x348bceb6d377530au);
     CHECK(hashOfTask("needle", 0) == 0xd93e859a6ba386ceu);
-    CHECK(hashOfTask("facts", 0) == 0x36af07864fe529u);
-    CHECK(hashOfTask("everyday", 0) == 0x519ee79deff62e86u);
+    CHECK(hashOfTask("facts", 0) == 0x83532aee96d1ee5du);
+    CHECK(hashOfTask("everyday", 0) == 0xb61e488330bc2a9eu);
     CHECK(hashOfTask("code_lines", 0) == 0x9b36e933845e6b22u);
-    CHECK(hashOfTask("requests", 0) == 0xabe64c6f669aa756u);
-    CHECK(hashOfTask("sums", 0) == 0x57e38b82b884a96bu);
-    CHECK(hashOfTask("documents", 0) == 0xbf28b42e9a2ae3u);
+    CHECK(hashOfTask("requests", 0) == 0x9562715c10a249d4u);
+    CHECK(hashOfTask("sums", 0) == 0x958d86975160f7f7u);
+    CHECK(hashOfTask("documents", 0) == 0xb7e2a64a507b5a64u);
     CHECK(hashOfTask("addition", 42) == 0xe2c182ad0521f872u);
 }
 

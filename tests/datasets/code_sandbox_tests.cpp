@@ -142,7 +142,8 @@ TEST_CASE("A program cannot leave its group, by which it is killed when the time
         return;
     SandboxLimits limits;
     limits.wallTime = std::chrono::milliseconds(600);
-    const SandboxRun run = runPython("import os, time\ntry:\n    os.setpgid(0, os.getppid())\nexcept OSError:\n    pass\n"
+    const SandboxRun run = runPython("import os, time\ntry:\n    os.setpgid(0, os.getppid())\n"
+                                     "except OSError:\n    pass\n"
                                      "print(os.getpid(), flush=True)\ntime.sleep(60)",
                                      limits);
     CHECK(run.result == RunResult::timeout);
@@ -209,7 +210,8 @@ TEST_CASE("A program cannot pass by guessing what a finished one prints", "[unit
         return;
     for (const char* program :
          {"import os\nos.write(1, b'\\nkvviz-done-0000000000000000\\n')\nos._exit(0)",
-          "import atexit, os\natexit.register(lambda: os._exit(0))\nraise SystemExit", "exit()", "import sys\nsys.exit(None)",
+          "import atexit, os\natexit.register(lambda: os._exit(0))\nraise SystemExit", "exit()",
+          "import sys\nsys.exit(None)",
           "raise KeyboardInterrupt", "import ctypes\nctypes.string_at(0)",
           "import sys\nsys.setrecursionlimit(10 ** 9)\ndef f():\n    f()\nf()"}) {
         INFO(program);

@@ -294,7 +294,8 @@ TEST_CASE("An empty file is refused by its name", "[unit][io]")
                     (void)openTask(task, options);
                     FAIL("accepted");
                 } catch (const core::Error& error) {
-                    CHECK_THAT(error.what(), Catch::Matchers::Contains(std::filesystem::path(file).filename().string()));
+                    CHECK_THAT(error.what(),
+                               Catch::Matchers::Contains(std::filesystem::path(file).filename().string()));
                 }
             }
         }
@@ -306,7 +307,8 @@ TEST_CASE("A huge line and a deep one are refused or read, but break nothing", "
     fill(folder);
     const std::string problem(kProblem);
     const std::string question(std::size_t{8} << 20, 'q');
-    (void)folder.write("gsm8k/test.jsonl", problem + "\n{\"question\": \"" + question + "\", \"answer\": \"#### 1\"}\n");
+    (void)folder.write("gsm8k/test.jsonl",
+                       problem + "\n{\"question\": \"" + question + "\", \"answer\": \"#### 1\"}\n");
     const auto task = openTask("gsm8k", optionsFor(folder.path(), 0));
     REQUIRE(task->size() == 2);
     CHECK(task->prompt(1).text.size() > question.size());
