@@ -90,7 +90,7 @@ TEST_CASE("calibrate reports ranks and writes a curve that replays then show", "
     const test::Outcome shown = study.run(replay);
     INFO(shown.err);
     REQUIRE(shown.status == 0);
-    CHECK_THAT(shown.out, Contains("expected score change") && Contains("3 prompts in 3 tasks")
+    CHECK_THAT(shown.out, Contains("expected score change") && Contains("3 prompts in 3")
                               && Contains("brackets hold 95 %"));
     std::vector<std::string> asJson = replay;
     asJson.insert(asJson.begin() + 1, "--json");
