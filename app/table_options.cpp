@@ -66,7 +66,7 @@ void addCalibrateOptions(CLI::App& app, CalibrateOptions& options)
     table.list("RESULTS", options.results, "FILE", "results files (*.kvres.h5), of replays and of evaluations")
         .required();
     table.choice("--predictor", options.predictor,
-                 {"auto", "predicted", "predicted_kl", "lost_non_sink", "lost_mass", "output_error", "logprob_change"},
+                 {"auto", "predicted_kl", "predicted", "lost_non_sink", "lost_mass", "output_error", "logprob_change"},
                  "the number of a replay to learn from; auto: the first of these that the replays hold");
     table.seed(options.seed);
     table.text("-o,--output", options.output, "FILE", "the calibration to write (.json)");

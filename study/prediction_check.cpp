@@ -24,8 +24,8 @@ using core::ErrorCode;
 using Record = io::ReplayRecord;
 
 constexpr std::array<Predictor, 6> kPredictors{{
-    {"predicted", "predicted change of log-probability", Direction::rising, &Record::meanPredictedDelta},
     {"predicted_kl", "predicted divergence", Direction::falling, &Record::meanPredictedKl},
+    {"predicted", "predicted change of log-probability", Direction::rising, &Record::meanPredictedDelta},
     {"lost_non_sink", "lost mass without sinks", Direction::falling, &Record::meanLostNonSink},
     {"lost_mass", "lost mass", Direction::falling, &Record::meanLost},
     {"output_error", "output error", Direction::falling, &Record::meanOutputError},

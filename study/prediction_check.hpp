@@ -22,7 +22,8 @@ struct Predictor {
     core::Direction direction; ///< of the score change as the predictor rises
     double io::ReplayRecord::*value;
 };
-/// Best first.
+/// In the order in which they are to be chosen: a divergence needs fewer captures than a change of log-probability,
+/// whose sign on a single token is often wrong.
 [[nodiscard]] std::span<const Predictor> predictors();
 /// Throws Error(usage) naming all of them.
 [[nodiscard]] const Predictor& predictorNamed(std::string_view name);
