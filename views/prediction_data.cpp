@@ -19,6 +19,8 @@ namespace kvviz::plot {
 namespace {
 
 constexpr double kPercent = 100;
+constexpr double kManyTimes = 10; ///< the largest prediction over the middle one, for a logarithmic axis
+constexpr double kLogAir = 1.15;  ///< factor beyond the outermost predictions on it
 constexpr int kCurveColor = 6; // black, or white on dark
 constexpr double kIntervalRoom = 0.3; // of the values' range, beyond them
 
@@ -68,7 +70,7 @@ CurveSeries curveSeries(const PredictionCheck& check, double from, double to)
         series.y.push_back(y * kPercent);
         if (!band)
             return;
-        series.low.push_back((y + check.residualLow) * kPercent);
+        series.low.push_back(std::max(y + check.residualLow, -1.0) * kPercent); // no score falls by more than all of it
         series.high.push_back((y + check.residualHigh) * kPercent);
     };
     if (from < check.curveX.front())
@@ -118,6 +120,19 @@ std::vector<CurveSeries> pointSeries(const PredictionCheck& check, std::vector<s
     return result;
 }
 
+/// Divergences and lost mass of mild and harsh budgets lie decades apart: on a linear axis most of them are one heap.
+bool wantsDecades(const std::vector<CurveSeries>& points)
+{
+    std::vector<double> x;
+    for (const CurveSeries& one : points)
+        x.insert(x.end(), one.x.begin(), one.x.end());
+    if (x.empty() || *std::min_element(x.begin(), x.end()) <= 0)
+        return false;
+    const auto middle = x.begin() + std::ssize(x) / 2;
+    std::nth_element(x.begin(), middle, x.end());
+    return *std::max_element(x.begin(), x.end()) > kManyTimes * *middle;
+}
+
 CurvePanel panelOf(const PredictionCheck& check, std::vector<std::string>& tasks, bool several)
 {
     CurvePanel panel;
@@ -131,11 +146,12 @@ CurvePanel panelOf(const PredictionCheck& check, std::vector<std::string>& tasks
     panel.title = several ? fmt::format("{}, n = {}", labelText(check.predictor), count)
                           : fmt::format("{}, n = {}", labelText(check.model), count);
     panel.subtitle = subtitleOf(check);
-    panel.xLabel = fmt::format("predicted: {}", labelText(check.predictor));
+    panel.xLabel = labelText(check.predictor);
     panel.yLabel = "measured change of score \u0394P (%)";
     panel.zeroLine = true;
-    panel.xLow = x.low - x.air(0.04);
-    panel.xHigh = x.high + x.air(0.04);
+    panel.logX = wantsDecades(points);
+    panel.xLow = panel.logX ? x.low / kLogAir : x.low - x.air(0.04);
+    panel.xHigh = panel.logX ? x.high * kLogAir : x.high + x.air(0.04);
     panel.series = std::move(points);
     if (!check.curveX.empty())
         panel.series.push_back(curveSeries(check, panel.xLow, panel.xHigh));

@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -138,7 +139,8 @@ TEST_CASE("Predictions are points by task in percent, with the curve and how wel
     CHECK(panel.title == "SmolLM2-135M-Instruct.Q4_1, n = 16");
     CHECK(panel.subtitle
           == "Spearman \u22120.87 [\u22120.93, \u22120.71], Kendall \u22120.70 [\u22120.80, \u22120.50]");
-    CHECK(panel.xLabel == "predicted: lost non-sink mass");
+    CHECK(panel.xLabel == "lost non-sink mass");
+    CHECK(!panel.logX);
     REQUIRE(panel.series.size() == 3);
     for (std::size_t i = 0; i < check.points.size(); ++i) {
         const plot::CurveSeries& series = panel.series[i / 8];
@@ -158,6 +160,27 @@ TEST_CASE("Predictions are points by task in percent, with the curve and how wel
     }
     CHECK(curve.y[0] == Approx(-2));
     CHECK(curve.y[4] == Approx(-20));
+}
+
+TEST_CASE("Predictions over decades have a logarithmic axis, and nothing is expected to lose more than all", "[views]")
+{
+    Json json = checkJson("predicted divergence");
+    double divergence = 1e-4;
+    for (Json& point : json["points"]) {
+        point["predicted"] = divergence;
+        divergence *= 2;
+    }
+    json["residual_low"] = -0.95;
+    const auto figure = plot::predictionFigure({written(json)}, {}, {0, 0});
+    const plot::CurvePanel& panel = curvesOf(figure).panels.front();
+    CHECK(panel.logX);
+    CHECK(panel.xLow > 0);
+    CHECK(panel.xLow < 1e-4);
+    const auto& low = panel.series.back().low;
+    CHECK(*std::min_element(low.begin(), low.end()) == -100);
+    json["points"][0]["predicted"] = 0.0; // has no place on such an axis
+    const auto linear = plot::predictionFigure({written(json)}, {}, {0, 0});
+    CHECK(!curvesOf(linear).panels.front().logX);
 }
 
 TEST_CASE("Several predictors are panels on one measured axis, a task in one colour", "[views]")
