@@ -24,14 +24,14 @@ constexpr double kLogAir = 1.15;  ///< factor beyond the outermost predictions o
 constexpr int kCurveColor = 6; // black, or white on dark
 constexpr double kIntervalRoom = 0.3; // of the values' range, beyond them
 
-bool isDrawn(const PredictionPoint& point) { return std::isfinite(point.predicted) && std::isfinite(point.measured); }
+bool isDrawn(const io::PredictionPoint& point) { return std::isfinite(point.predicted) && std::isfinite(point.measured); }
 
 std::string number(double value, int digits)
 {
     return fmt::format("{}{:.{}f}", value < 0 ? "\u2212" : "", std::abs(value), digits);
 }
 
-std::string agreementText(const char* name, const PredictionAgreement& agreement)
+std::string agreementText(const char* name, const io::PredictionAgreement& agreement)
 {
     if (!std::isfinite(agreement.value))
         return "";
@@ -41,14 +41,14 @@ std::string agreementText(const char* name, const PredictionAgreement& agreement
     return text;
 }
 
-std::string subtitleOf(const PredictionCheck& check)
+std::string subtitleOf(const io::PredictionFile& check)
 {
     const std::string spearman = agreementText("Spearman", check.spearman);
     const std::string kendall = agreementText("Kendall", check.kendall);
     return spearman + (spearman.empty() || kendall.empty() ? "" : ", ") + kendall;
 }
 
-std::string remarkOf(const PredictionPoint& point)
+std::string remarkOf(const io::PredictionPoint& point)
 {
     std::string text = labelText(point.method);
     if (std::isfinite(point.ratio))
@@ -59,7 +59,7 @@ std::string remarkOf(const PredictionPoint& point)
 }
 
 /// The curve of what to expect, from the first to the last prediction, flat beyond its ends.
-CurveSeries curveSeries(const PredictionCheck& check, double from, double to)
+CurveSeries curveSeries(const io::PredictionFile& check, double from, double to)
 {
     CurveSeries series;
     series.name = "expected";
@@ -88,10 +88,10 @@ bool anyKnown(const std::vector<double>& values)
 }
 
 /// Points of each task, in the order of `tasks`, which numbers colours.
-std::vector<CurveSeries> pointSeries(const PredictionCheck& check, std::vector<std::string>& tasks)
+std::vector<CurveSeries> pointSeries(const io::PredictionFile& check, std::vector<std::string>& tasks)
 {
     std::map<std::size_t, CurveSeries> series;
-    for (const PredictionPoint& point : check.points) {
+    for (const io::PredictionPoint& point : check.points) {
         const auto found = std::find(tasks.begin(), tasks.end(), point.task);
         const auto task = static_cast<std::size_t>(found - tasks.begin());
         if (!isDrawn(point))
@@ -133,7 +133,7 @@ bool wantsDecades(const std::vector<CurveSeries>& points)
     return *std::max_element(x.begin(), x.end()) > kManyTimes * *middle;
 }
 
-CurvePanel panelOf(const PredictionCheck& check, std::vector<std::string>& tasks, bool several)
+CurvePanel panelOf(const io::PredictionFile& check, std::vector<std::string>& tasks, bool several)
 {
     CurvePanel panel;
     std::vector<CurveSeries> points = pointSeries(check, tasks);
@@ -177,11 +177,11 @@ void setMeasuredRange(std::vector<CurvePanel>& panels, std::pair<double, double>
     }
 }
 
-std::vector<std::string> notesFor(const std::vector<PredictionCheck>& checks, const std::vector<CurvePanel>& panels)
+std::vector<std::string> notesFor(const std::vector<io::PredictionFile>& checks, const std::vector<CurvePanel>& panels)
 {
     std::set<std::string> models;
     bool curve = false, band = false, bars = false;
-    for (const PredictionCheck& check : checks)
+    for (const io::PredictionFile& check : checks)
         models.insert(labelText(check.model));
     for (const CurvePanel& panel : panels)
         for (const CurveSeries& series : panel.series) {
@@ -205,16 +205,16 @@ std::vector<std::string> notesFor(const std::vector<PredictionCheck>& checks, co
 
 } // namespace
 
-Figure predictionFigure(const std::vector<PredictionCheck>& checks, const std::vector<Provenance>& sources,
+Figure predictionFigure(const std::vector<io::PredictionFile>& checks, const std::vector<Provenance>& sources,
                         std::pair<double, double> yRange)
 {
     Figure figure;
     CurveFigure curves;
     curves.shared = curves.oneLegend = true;
     std::vector<std::string> tasks;
-    for (const PredictionCheck& check : checks) {
+    for (const io::PredictionFile& check : checks) {
         const auto missing = std::count_if(check.points.begin(), check.points.end(),
-                                           [](const PredictionPoint& point) { return !isDrawn(point); });
+                                           [](const io::PredictionPoint& point) { return !isDrawn(point); });
         const std::string name = labelText(check.predictor);
         if (missing == std::ssize(check.points)) {
             figure.leftOut.push_back({name, "no point has both a prediction and a measurement"});

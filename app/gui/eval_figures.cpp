@@ -68,10 +68,10 @@ plot::Figure deltaFigure(const FigureOptions& options)
 plot::Figure predictedFigure(const FigureOptions& options)
 {
     refuseFolders(options, "the checks (*.json) that 'kvviz calibrate' wrote");
-    std::vector<plot::PredictionCheck> checks;
+    std::vector<io::PredictionFile> checks;
     std::vector<plot::Provenance> sources;
     for (const std::string& file : options.files) {
-        checks.push_back(plot::readPredictionCheck(file));
+        checks.push_back(io::readPredictionFile(file));
         plot::Provenance source;
         source.kind = "prediction check";
         source.file = std::filesystem::path(file).filename().string();
