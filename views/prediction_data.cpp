@@ -24,7 +24,10 @@ constexpr double kLogAir = 1.15;  ///< factor beyond the outermost predictions o
 constexpr int kCurveColor = 6; // black, or white on dark
 constexpr double kIntervalRoom = 0.3; // of the values' range, beyond them
 
-bool isDrawn(const io::PredictionPoint& point) { return std::isfinite(point.predicted) && std::isfinite(point.measured); }
+bool isDrawn(const io::PredictionPoint& point)
+{
+    return std::isfinite(point.predicted) && std::isfinite(point.measured);
+}
 
 std::string number(double value, int digits)
 {

@@ -142,8 +142,8 @@ std::string detailed(const TaskPart& part)
         table.add({specification(*r), budgetHeading(*r), number(r->actualRatio, 2), number(r->sizeRatio, 2),
                    number(r->score, 3), number(100 * r->delta, 1),
                    std::isnan(r->ciLow) ? "-" : fmt::format("{:.1f} .. {:.1f}", 100 * r->ciLow, 100 * r->ciHigh),
-                   number(r->pValue, 3), publishedCell(*r, sources), number(r->goldLogprobDelta, 2), number(r->tokensPerSecond, 1),
-                   core::humanBytes(r->cacheBytes), fmt::format("{}", fmt::join(r->flags, " "))});
+                   number(r->pValue, 3), publishedCell(*r, sources), number(r->goldLogprobDelta, 2),
+                   number(r->tokensPerSecond, 1), core::humanBytes(r->cacheBytes), fmt::format("{}", fmt::join(r->flags, " "))});
     std::string text = table.text("  ");
     if (!sources.empty())
         text += wrapText(fmt::format("published: change in percent as printed in arXiv 2502.01941v4 for {}; ? likely a "
