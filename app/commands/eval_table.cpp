@@ -25,7 +25,10 @@ std::string specification(const io::EvalRecord& record)
 
 std::string number(double value, int digits)
 {
-    return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, digits);
+    if (std::isnan(value))
+        return "-";
+    const double least = 0.5 * std::pow(10.0, -digits);
+    return fmt::format("{:.{}f}", std::abs(value) < least ? 0.0 : value, digits); // no "-0.0"
 }
 
 /// "-12 %", with a mark when the paired test says that it is hardly chance.
@@ -125,7 +128,7 @@ std::string publishedCell(const io::EvalRecord& record, std::set<std::string>& s
         if (std::abs(point.ratio - record.ratio) < 1e-6) {
             sources.insert(fmt::format("{} on {}{}", line->model, line->benchmark,
                                        line->setting.empty() ? "" : " (" + line->setting + ")"));
-            return fmt::format("{:.1f}{}", 100 * point.change, datasets::isMisprint(point) ? "?" : " ");
+            return number(100 * point.change, 1) + (datasets::isMisprint(point) ? "?" : " ");
         }
     return "";
 }
@@ -143,7 +146,8 @@ std::string detailed(const TaskPart& part)
                    number(r->score, 3), number(100 * r->delta, 1),
                    std::isnan(r->ciLow) ? "-" : fmt::format("{:.1f} .. {:.1f}", 100 * r->ciLow, 100 * r->ciHigh),
                    number(r->pValue, 3), publishedCell(*r, sources), number(r->goldLogprobDelta, 2),
-                   number(r->tokensPerSecond, 1), core::humanBytes(r->cacheBytes), fmt::format("{}", fmt::join(r->flags, " "))});
+                   number(r->tokensPerSecond, 1), core::humanBytes(r->cacheBytes),
+                   fmt::format("{}", fmt::join(r->flags, " "))});
     std::string text = table.text("  ");
     if (!sources.empty())
         text += wrapText(fmt::format("published: change in percent as printed in arXiv 2502.01941v4 for {}; ? likely a "
