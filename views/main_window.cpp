@@ -81,8 +81,9 @@ MainWindow::MainWindow(std::unique_ptr<CaptureList> captures, int layer, int hea
 
 void MainWindow::buildPage()
 {
-    m_map = new MapView(m_selection, m_captures.get());
-    m_curve = new CurveView(m_selection, m_captures.get());
+    const ViewContext context{m_selection, m_captures.get(), nullptr};
+    m_map = new MapView(context);
+    m_curve = new CurveView(context);
     auto* splitter = new QSplitter(Qt::Horizontal);
     splitter->addWidget(m_map);
     splitter->addWidget(m_curve);
@@ -149,13 +150,19 @@ void MainWindow::connectSelectors()
 {
     connect(m_captureBox, &QComboBox::currentIndexChanged, this, [this](int index) { m_selection->setCapture(index); });
     connect(m_layerBox, &QComboBox::currentIndexChanged, this,
-            [this] { m_selection->setLayer(m_layerBox->currentData().toInt()); });
+            [this] { m_selection->change([this](SelectionState& s) { s.layer = m_layerBox->currentData().toInt(); }); });
     connect(m_headBox, &QComboBox::currentIndexChanged, this,
-            [this] { m_selection->setHead(m_headBox->currentData().toInt()); });
+            [this] { m_selection->change([this](SelectionState& s) { s.head = m_headBox->currentData().toInt(); }); });
     connect(m_poolingBox, &QComboBox::currentIndexChanged, this,
-            [this] { m_selection->setPooling(static_cast<io::Pooling>(m_poolingBox->currentData().toInt())); });
-    connect(m_logBox, &QCheckBox::toggled, m_selection, &Selection::setLogarithmic);
-    connect(m_sinkBox, &QCheckBox::toggled, m_selection, &Selection::setWithoutSinks);
+            [this] {
+                m_selection->change([this](SelectionState& s) {
+                    s.pooling = static_cast<io::Pooling>(m_poolingBox->currentData().toInt());
+                });
+            });
+    connect(m_logBox, &QCheckBox::toggled, this,
+            [this](bool on) { m_selection->change([on](SelectionState& s) { s.logarithmic = on; }); });
+    connect(m_sinkBox, &QCheckBox::toggled, this,
+            [this](bool on) { m_selection->change([on](SelectionState& s) { s.withoutSinks = on; }); });
 }
 
 void MainWindow::fillSelectors()

@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include <QEvent>
 #include <QMouseEvent>
 #include <QVBoxLayout>
 
@@ -41,8 +40,8 @@ Span shifted(Span visible, double tokens, std::int64_t count)
 
 } // namespace
 
-MapView::MapView(Selection* selection, CaptureList* captures, QWidget* parent)
-    : QWidget(parent), m_selection(selection), m_captures(captures), m_plot(new QCustomPlot(this)),
+MapView::MapView(const ViewContext& context, QWidget* parent)
+    : View(context, parent), m_plot(new QCustomPlot(this)),
       m_layout(plot::makeFreeLayout(m_plot)), m_heatmap(std::make_unique<plot::HeatmapPanel>(m_plot, m_layout))
 {
     auto* barRect = new QCPAxisRect(m_plot);
@@ -56,14 +55,11 @@ MapView::MapView(Selection* selection, CaptureList* captures, QWidget* parent)
     m_plot->setAccessibleName(tr("Attention map"));
     m_plot->setMouseTracking(true);
     m_plot->hide();
-    m_style = plot::PlotStyle::screen(palette(), logicalDpiX());
-    connect(m_selection, &Selection::changed, this, &MapView::selectionChanged);
-    connect(&m_task, &BackgroundTask::failed, this, [this](const QString& message) {
+    connect(m_context.selection, &Selection::changed, this, &MapView::selectionChanged);
+    connect(&m_task, &BackgroundTask::failed, this, [this] {
         m_plot->hide(); // what was there belongs to another selection
         m_reader.reset();
-        Q_EMIT failed(message);
     });
-    connect(&m_task, &BackgroundTask::idle, this, &MapView::idle);
     connect(m_plot, &QCustomPlot::mouseWheel, this,
             [this](QWheelEvent* event) { zoom(event->position(), std::pow(0.8, event->angleDelta().y() / 120.0)); });
     connect(m_plot, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) {
@@ -76,7 +72,7 @@ MapView::MapView(Selection* selection, CaptureList* captures, QWidget* parent)
             drag(event);
         Q_EMIT hovered(readout(event->position()));
     });
-    connect(m_plot, &QCustomPlot::mouseDoubleClick, this, [this] { m_selection->setVisible({}, {}); });
+    connect(m_plot, &QCustomPlot::mouseDoubleClick, this, [this] { m_context.selection->setVisible({}, {}); });
     load();
 }
 
@@ -92,33 +88,33 @@ void MapView::selectionChanged(Selection::Parts parts)
 
 void MapView::applyVisible()
 {
-    const SelectionState& state = m_selection->state();
-    if (!m_reader || state.keys.empty())
+    const SelectionState& shown = state();
+    if (!m_reader || shown.keys.empty())
         return;
-    m_panel.keys = state.keys;
-    if (!state.queries.empty())
-        m_panel.queries = {state.queries.begin, std::min(state.queries.end, m_reader->info().nPrompt())};
+    m_panel.keys = shown.keys;
+    if (!shown.queries.empty())
+        m_panel.queries = {shown.queries.begin, std::min(shown.queries.end, m_reader->info().nPrompt())};
     show(m_panel, m_scale);
 }
 
 void MapView::load()
 {
-    const SelectionState state = m_selection->state();
+    const SelectionState now = state();
     plot::MapRequest request;
-    request.layer = state.layer;
-    request.head = state.head;
-    request.pooling = state.pooling;
-    request.logarithmic = state.logarithmic;
-    request.sinkTokens = state.sinkTokens;
-    request.rangeWithoutSinks = state.withoutSinks;
+    request.layer = now.layer;
+    request.head = now.head;
+    request.pooling = now.pooling;
+    request.logarithmic = now.logarithmic;
+    request.sinkTokens = now.sinkTokens;
+    request.rangeWithoutSinks = now.withoutSinks;
     request.tokenTextLimit = 32;
     m_cells = std::max(256, width());
     request.maxCells = m_cells;
-    if (!state.keys.empty())
-        request.keys = state.keys;
-    if (!state.queries.empty())
-        request.queries = state.queries;
-    m_task.run([this, request, captures = m_captures, index = state.capture]() -> BackgroundTask::Finish {
+    if (!now.keys.empty())
+        request.keys = now.keys;
+    if (!now.queries.empty())
+        request.queries = now.queries;
+    m_task.run([this, request, captures = m_context.captures, index = now.capture]() -> BackgroundTask::Finish {
         auto reader = captures->reader(index);
         plot::MapRequest wanted = request;
         if (wanted.queries && wanted.queries->end >= reader->info().nPrompt())
@@ -174,12 +170,8 @@ void MapView::resizeEvent(QResizeEvent* event)
     arrange();
 }
 
-void MapView::changeEvent(QEvent* event)
+void MapView::styleChanged()
 {
-    QWidget::changeEvent(event);
-    if (event->type() != QEvent::PaletteChange && event->type() != QEvent::FontChange)
-        return;
-    m_style = plot::PlotStyle::screen(palette(), logicalDpiX());
     if (!m_panel.keys.empty())
         show(plot::MapPanel(m_panel), plot::ColorScale(m_scale));
 }
@@ -192,7 +184,7 @@ void MapView::zoom(QPointF position, double factor)
     const core::CaptureInfo& info = m_reader->info();
     const double key = rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
     const double query = rect->axis(QCPAxis::atLeft)->pixelToCoord(position.y());
-    m_selection->setVisible(zoomed(visibleQueries(), query, factor, info.nPrompt()),
+    m_context.selection->setVisible(zoomed(visibleQueries(), query, factor, info.nPrompt()),
                             zoomed(visibleKeys(), key, factor, info.nTokens()));
 }
 
@@ -203,7 +195,7 @@ void MapView::drag(const QMouseEvent* event)
     const QRectF rect = m_heatmap->mapRect();
     const QPointF moved = m_dragFrom - event->position();
     const core::CaptureInfo& info = m_reader->info();
-    m_selection->setVisible(
+    m_context.selection->setVisible(
         shifted(m_dragQueries, moved.y() / rect.height() * static_cast<double>(m_dragQueries.size()), info.nPrompt()),
         shifted(m_dragKeys, moved.x() / rect.width() * static_cast<double>(m_dragKeys.size()), info.nTokens()));
 }

@@ -4,39 +4,29 @@
 // dragging, says what lies under the cursor.
 #pragma once
 
-#include "views/background_task.hpp"
-#include "views/capture_list.hpp"
 #include "views/color_bar.hpp"
 #include "views/heatmap_panel.hpp"
 #include "views/map_data.hpp"
-#include "views/selection.hpp"
-
-#include <QWidget>
+#include "views/view.hpp"
 
 #include <memory>
 
 namespace kvviz::views {
 
-class MapView : public QWidget {
+class MapView : public View {
     Q_OBJECT
 
 public:
-    MapView(Selection* selection, CaptureList* captures, QWidget* parent = nullptr);
+    explicit MapView(const ViewContext& context, QWidget* parent = nullptr);
 
-    [[nodiscard]] bool busy() const { return m_task.busy(); }
     [[nodiscard]] QCustomPlot* plot() const { return m_plot; }
     [[nodiscard]] const plot::MapPanel& panel() const { return m_panel; }
     /// Text for the cell under a point of the plot; empty outside of the map.
     [[nodiscard]] QString readout(QPointF position) const;
 
-Q_SIGNALS:
-    void hovered(const QString& text);
-    void failed(const QString& message);
-    void idle();
-
 protected:
     void resizeEvent(QResizeEvent* event) override;
-    void changeEvent(QEvent* event) override;
+    void styleChanged() override;
 
 private:
     void selectionChanged(Selection::Parts parts);
@@ -49,21 +39,17 @@ private:
     [[nodiscard]] core::Span visibleQueries() const;
     [[nodiscard]] core::Span visibleKeys() const;
 
-    Selection* m_selection;
-    CaptureList* m_captures;
     QCustomPlot* m_plot;
     QCPLayoutInset* m_layout;
     std::unique_ptr<plot::HeatmapPanel> m_heatmap;
     plot::ColorBar* m_colorBar;
     plot::TextBlock* m_notes;
-    plot::PlotStyle m_style;
     plot::MapPanel m_panel;
     plot::ColorScale m_scale;
     std::shared_ptr<const io::CaptureReader> m_reader; ///< of the panel that is shown
     int m_cells = 0;                                   ///< cells a side that were asked for
     QPointF m_dragFrom;
     core::Span m_dragQueries, m_dragKeys;
-    BackgroundTask m_task;
 };
 
 } // namespace kvviz::views

@@ -63,12 +63,12 @@ TEST_CASE("A selection tells what changed, once, and only when something did", "
     Selection selection;
     std::vector<Selection::Parts> heard;
     QObject::connect(&selection, &Selection::changed, [&](Selection::Parts parts) { heard.push_back(parts); });
-    selection.setLayer(3);
-    selection.setLayer(3);
-    selection.setHead(-1); // as it was
-    selection.setWithoutSinks(true);
+    selection.change([](auto& s) { s.layer = 3; });
+    selection.change([](auto& s) { s.layer = 3; });
+    selection.change([](auto& s) { s.head = -1; }); // as it was
+    selection.change([](auto& s) { s.withoutSinks = true; });
     selection.setVisible({0, 10}, {0, 20});
-    selection.setLogarithmic(false);
+    selection.change([](auto& s) { s.logarithmic = false; });
     REQUIRE(heard.size() == 4);
     CHECK(heard[0] == Selection::Parts(Selection::map));
     CHECK(heard[1] == Selection::Parts(Selection::sinks));
@@ -123,15 +123,15 @@ TEST_CASE("The window follows the selection: layer, head, sinks, zoom", "[views]
     const auto window = openWindow({writeCapture(folder, "a", core::Tier::full)});
     CHECK(window->message().isEmpty());
     CHECK(window->mapView()->panel().heads == std::vector<int>{1});
-    CHECK(window->curveView()->figure().panels.front().series.size() == 2);
+    CHECK(std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.size() == 2);
     Selection* selection = window->selection();
-    selection->setLayer(1);
-    selection->setHead(-1);
-    selection->setWithoutSinks(true);
+    selection->change([](auto& s) { s.layer = 1; });
+    selection->change([](auto& s) { s.head = -1; });
+    selection->change([](auto& s) { s.withoutSinks = true; });
     REQUIRE(waitFor([&] { return window->settled(); }));
     CHECK(window->mapView()->panel().layer == 1);
     CHECK(window->mapView()->panel().heads.size() == 4);
-    CHECK(window->curveView()->figure().panels.front().series.size() == 1);
+    CHECK(std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.size() == 1);
     selection->setVisible({20, 40}, {10, 30});
     CHECK(window->mapView()->panel().keys == core::Span{10, 30}); // at once, from the cells that are there
     REQUIRE(waitFor([&] { return window->settled(); }));
