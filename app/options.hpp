@@ -199,6 +199,7 @@ struct ViewOptions {
     std::vector<std::string> files;
     int layer = 0, head = 0;
     std::string screenshot; ///< --screenshot FILE.png: draw once, save, leave
+    bool fresh = false;     ///< --fresh: neither read nor write settings
 };
 
 /// The whole command line.

@@ -16,6 +16,7 @@ class CurveView : public View {
 public:
     explicit CurveView(const ViewContext& context, QWidget* parent = nullptr);
 
+    void reload() override { load(); }
     [[nodiscard]] std::optional<plot::Figure> figure() const override;
 
 protected:

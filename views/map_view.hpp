@@ -19,6 +19,7 @@ class MapView : public View {
 public:
     explicit MapView(const ViewContext& context, QWidget* parent = nullptr);
 
+    void reload() override { load(); }
     [[nodiscard]] QCustomPlot* plot() const { return m_plot; }
     [[nodiscard]] const plot::MapPanel& panel() const { return m_panel; }
     /// Text for the cell under a point of the plot; empty outside of the map.

@@ -25,8 +25,8 @@ enum class ColorRange : std::uint8_t {
 /// What colours the text of the token strip.
 enum class TokenColor : std::uint8_t { received, survival, logprob };
 
-/// Plain state, so that it can be compared, saved and kept in a history. A new field belongs into partsBetween()
-/// (selection.cpp) and into session_file.cpp; a test walks all of them.
+/// Plain state, so that it can be compared, saved and kept in a history. A new field belongs into visitFields() below,
+/// from which sessions and tests take their list, and into partsBetween().
 struct SelectionState {
     int capture = 0;          ///< index into the open captures
     int other = -1;           ///< capture B of the difference A - B; -1: none
@@ -48,6 +48,33 @@ struct SelectionState {
     std::int64_t decodeStep = -1;  ///< step of the continuation; -1: all of them
     friend bool operator==(const SelectionState&, const SelectionState&) = default;
 };
+
+/// Calls visit("name", field) for every field; the names are those of session files. `State` may be const.
+template <typename State, typename Visit>
+void visitFields(State& state, Visit&& visit)
+{
+    visit("capture", state.capture);
+    visit("other", state.other);
+    visit("layer", state.layer);
+    visit("head", state.head);
+    visit("queries", state.queries);
+    visit("keys", state.keys);
+    visit("query", state.query);
+    visit("key", state.key);
+    visit("without_sinks", state.withoutSinks);
+    visit("sink_tokens", state.sinkTokens);
+    visit("pooling", state.pooling);
+    visit("logarithmic", state.logarithmic);
+    visit("color_range", state.colorRange);
+    visit("range_low", state.rangeLow);
+    visit("range_high", state.rangeHigh);
+    visit("token_color", state.tokenColor);
+    visit("overlay", state.overlay);
+    visit("method", state.method);
+    visit("ratio", state.ratio);
+    visit("budget_tokens", state.budgetTokens);
+    visit("decode_step", state.decodeStep);
+}
 
 class Selection : public QObject {
     Q_OBJECT

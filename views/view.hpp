@@ -35,6 +35,8 @@ public:
     [[nodiscard]] virtual bool busy() const { return m_task.busy(); }
     /// What the view shows now, for `Export`, with provenance and parameters; nothing while it shows nothing.
     [[nodiscard]] virtual std::optional<plot::Figure> figure() const { return std::nullopt; }
+    /// Reads again what it shows: the files may have changed.
+    virtual void reload() {}
 
 Q_SIGNALS:
     /// A sentence for the message bar.

@@ -5,11 +5,11 @@
 #include "app/console.hpp"
 #include "app/gui/published_source.hpp"
 #include "core/error.hpp"
-#include "core/io/results.hpp"
-#include "views/delta_data.hpp"
-#include "views/prediction_data.hpp"
+#include "views/result_figures.hpp"
 
 #include <fmt/format.h>
+
+#include <filesystem>
 
 namespace kvviz::app {
 namespace {
@@ -49,36 +49,19 @@ plot::Figure deltaFigure(const FigureOptions& options)
     request.yRange = yRange(options);
     if (!options.methods.empty())
         request.methods = splitMethods(options.methods);
-    const bool arrays = !request.metric.empty() && request.metric != "delta"; // their intervals come from the prompts
-    std::vector<io::EvalRecord> records;
-    std::vector<plot::Provenance> sources;
-    for (const std::string& file : options.files) {
+    for (const std::string& file : options.files)
         if (file.ends_with(".kvh5"))
             throw Error(ErrorCode::usage,
                         fmt::format("'{}' is a capture; the figure 'delta' is drawn from evaluations: make them with "
                                     "'kvviz eval' and name the *.kvres.h5 file",
                                     file));
-        const auto part = io::readEvalResults(file, arrays);
-        sources.push_back(resultsSource(file, part));
-        records.insert(records.end(), part.begin(), part.end());
-    }
-    return plot::deltaFigure(records, sources, request);
+    return plot::deltaFigureOf({options.files.begin(), options.files.end()}, request);
 }
 
 plot::Figure predictedFigure(const FigureOptions& options)
 {
     refuseFolders(options, "the checks (*.json) that 'kvviz calibrate' wrote");
-    std::vector<plot::PredictionCheck> checks;
-    std::vector<plot::Provenance> sources;
-    for (const std::string& file : options.files) {
-        checks.push_back(plot::readPredictionCheck(file));
-        plot::Provenance source;
-        source.kind = "prediction check";
-        source.file = std::filesystem::path(file).filename().string();
-        source.modelName = checks.back().model;
-        sources.push_back(source);
-    }
-    return plot::predictionFigure(checks, sources, yRange(options));
+    return plot::predictionFigureOf({options.files.begin(), options.files.end()}, yRange(options));
 }
 
 } // namespace kvviz::app

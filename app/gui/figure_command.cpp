@@ -7,13 +7,12 @@
 #include "app/output.hpp"
 #include "core/error.hpp"
 #include "core/io/capture_reader.hpp"
-#include "core/io/results.hpp"
 #include "core/text.hpp"
 #include "views/application.hpp"
 #include "views/curve_data.hpp"
 #include "views/figure_exporter.hpp"
 #include "views/map_data.hpp"
-#include "views/method_data.hpp"
+#include "views/result_figures.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -160,8 +159,6 @@ plot::Figure cumulative(const FigureOptions& options, const CommonOptions& commo
 
 plot::Figure methods(const FigureOptions& options)
 {
-    std::vector<io::ReplayRecord> records;
-    std::vector<plot::Provenance> sources;
     for (const std::string& file : options.files) {
         if (file.ends_with(".kvh5"))
             throw Error(ErrorCode::usage,
@@ -173,15 +170,12 @@ plot::Figure methods(const FigureOptions& options)
                         fmt::format("'{}' is a folder; name the results file (*.kvres.h5) that 'kvviz replay' "
                                     "wrote",
                                     file));
-        const auto part = io::readReplayResults(file, false);
-        sources.push_back(resultsSource(file, part));
-        records.insert(records.end(), part.begin(), part.end());
     }
     plot::MethodRequest request;
     request.metric = options.metric;
     if (!options.methods.empty())
         request.methods = splitMethods(options.methods);
-    return plot::methodsFigure(records, sources, request);
+    return plot::methodsFigureOf({options.files.begin(), options.files.end()}, request);
 }
 
 plot::Figure build(const FigureOptions& options, const CommonOptions& common)
