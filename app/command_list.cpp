@@ -104,8 +104,8 @@ std::vector<CommandEntry> fileCommands()
           {"kvviz calibrate --predictor lost_non_sink run/replay.kvres.h5 eval.kvres.h5",
            "another predictor, report only"}},
          "Joins replays of some prompts with evaluations of other prompts of the same tasks, by task, method and "
-         "ratio. A prompt on both sides is refused. Reports how well the ranks agree (Spearman, Kendall; intervals by drawing "
-         "whole tasks) and fits a monotone curve from the replay's number to the change of score, with its errors on "
+         "ratio. A prompt on both sides is refused. Reports how well the ranks agree (Spearman, Kendall; intervals by "
+         "drawing whole tasks) and fits a monotone curve from the replay's number to the change of score, with its errors on "
          "tasks that it was not fitted to.\n\n"
          "'kvviz replay --calibration' applies the curve, 'kvviz figure predicted' draws it."},
         {"methods", Program::kvviz, "list the compression methods, or explain one",

@@ -47,7 +47,8 @@ public:
     Backward(const std::shared_ptr<const Model>& model, const KvCache& cache, const StreamRecorder& streams,
              std::span<const std::int32_t> ids, int others)
         : m_model(*model), m_cache(cache), m_streams(streams), m_ids(ids),
-          m_map(m_model.info.nHeads, m_model.info.nKvHeads), m_math(model), m_t(std::ssize(ids)), m_n(cache.size() - m_t), m_c(others + 1), m_d(m_model.info.headDim),
+          m_map(m_model.info.nHeads, m_model.info.nKvHeads), m_math(model), m_t(std::ssize(ids)),
+          m_n(cache.size() - m_t), m_c(others + 1), m_d(m_model.info.headDim),
           m_hidden(m_model.info.hiddenSize)
     {
         const bool fits = m_t > 0 && m_n > 0 && std::ssize(streams.into(0)) == m_t * m_hidden;

@@ -3,6 +3,8 @@
 // From captures to training samples, one layer in memory at a time.
 #include "capture/scorer_samples.hpp"
 
+#include "core/token_features.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -64,7 +66,7 @@ std::vector<double> meanKeyNorms(const core::LayerData& layer, std::int64_t firs
 void addFeatures(const core::CaptureSource& source, const core::LayerData& layer, std::int64_t first,
                  ScorerSample& sample)
 {
-    const std::vector<float> all = tokenFeatures(layer, core::Rotary(source.info().model), layer.n);
+    const std::vector<float> all = core::tokenFeatures(layer, core::Rotary(source.info().model), layer.n);
     const std::int64_t inputs = std::ssize(all) / layer.n;
     sample.features.assign(all.begin() + first * inputs, all.end());
     sample.keyNorms = meanKeyNorms(layer, first);
@@ -116,21 +118,6 @@ void requireEnough(const ScorerData& data)
 }
 
 } // namespace
-
-std::vector<float> tokenFeatures(const core::LayerData& layer, const core::Rotary& rotary, std::int64_t tokens)
-{
-    const std::int64_t d = layer.headDim, kvHeads = layer.heads.kvHeads(), inputs = 2 * kvHeads * d;
-    std::vector<float> features(static_cast<std::size_t>(tokens * inputs));
-    for (std::int64_t g = 0; g < kvHeads; ++g)
-        for (std::int64_t token = 0; token < tokens; ++token) {
-            const std::int64_t from = (g * layer.total() + token) * d;
-            float* const to = features.data() + token * inputs + g * d;
-            std::copy_n(layer.key.begin() + from, d, to);
-            rotary.rotate(to, -token);
-            std::copy_n(layer.value.begin() + from, d, to + kvHeads * d);
-        }
-    return features;
-}
 
 ScorerSample readScorerSample(const core::CaptureSource& source, int layer, const core::Progress& progress)
 {

@@ -7,7 +7,6 @@
 #include "core/capture_source.hpp"
 #include "core/io/capture_reader.hpp"
 #include "core/progress.hpp"
-#include "core/rotary.hpp"
 
 #include <optional>
 #include <string>
@@ -33,11 +32,6 @@ struct ScorerData {
     std::vector<ScorerSample> samples;
     std::vector<std::string> skipped; ///< captures that cannot be used, each with its reason
 };
-
-/// Features of tokens 0..tokens-1, [tokens, 2 G d]: the keys of KV head 0, 1, ... before RoPE, then the values of KV
-/// head 0, 1, ... `layer` holds keys and values of all KV heads of the model.
-[[nodiscard]] std::vector<float> tokenFeatures(const core::LayerData& layer, const core::Rotary& rotary,
-                                               std::int64_t tokens);
 
 /// Reads each layer once. Throws Error(badInput) naming the capture: layers or heads missing, a prompt without tokens
 /// beyond the sinks, values that are not finite, no attention on the prompt.

@@ -3,15 +3,14 @@
 #include "study/calibration_file.hpp"
 
 #include "core/error.hpp"
+#include "core/io/prediction_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <map>
-#include <set>
 
 namespace kvviz::study {
 namespace {
@@ -69,66 +68,11 @@ std::int64_t promptsOf(const PredictionCheck& check)
     return sum;
 }
 
-/// Entries of the file, with its name and the entry's in every complaint.
-class Entries {
-public:
-    Entries(const Json& json, std::string where) : m_json(json), m_where(std::move(where)) {}
-
-    [[nodiscard]] const Json& need(const char* key) const
-    {
-        if (!m_json.is_object() || !m_json.contains(key))
-            fail(key, "an entry of this name");
-        return m_json[key];
-    }
-    [[nodiscard]] std::string text(const char* key) const
-    {
-        const Json& value = need(key);
-        if (!value.is_string())
-            fail(key, "a text");
-        return value.get<std::string>();
-    }
-    [[nodiscard]] std::int64_t count(const char* key) const
-    {
-        const Json& value = need(key);
-        if (!value.is_number_integer() || value.get<std::int64_t>() < 0)
-            fail(key, "a whole number from 0 on");
-        return value.get<std::int64_t>();
-    }
-    [[nodiscard]] double numberOrNull(const char* key) const
-    {
-        const Json& value = need(key);
-        if (value.is_null())
-            return io::kNotKnown;
-        if (!value.is_number())
-            fail(key, "a number or null");
-        return value.get<double>();
-    }
-    [[nodiscard]] std::vector<double> finite(const char* key) const
-    {
-        const Json& list = need(key);
-        std::vector<double> values;
-        for (const Json& value : list) {
-            if (!list.is_array() || !value.is_number())
-                fail(key, "a list of numbers");
-            values.push_back(value.get<double>());
-        }
-        return values;
-    }
-    [[noreturn]] void fail(const std::string& key, const std::string& expected) const
-    {
-        throw core::Error(core::ErrorCode::badInput, fmt::format("{}: {}: expected {}", m_where, key, expected));
-    }
-
-private:
-    const Json& m_json;
-    std::string m_where;
-};
-
 } // namespace
 
 std::string checkText(const PredictionCheck& check, const std::string& creator, const std::string& commandLine)
 {
-    Json json{{"format", kCheckFormat},
+    Json json{{"format", io::kPredictionFormat},
               {"creator", creator},
               {"command_line", commandLine},
               {"predictor", check.label},
@@ -160,34 +104,26 @@ Calibration::Expected Calibration::expect(double prediction) const
 
 Calibration readCalibration(const std::filesystem::path& path)
 {
-    std::ifstream in(path, std::ios::binary);
-    if (!in || std::filesystem::is_directory(path))
-        throw core::Error(core::ErrorCode::failure, fmt::format("'{}' cannot be read", path.string()));
-    const Json json = Json::parse(in, nullptr, false);
-    const std::string where = fmt::format("'{}'", path.string());
-    if (!json.is_object() || json.value("format", Json()) != kCheckFormat)
-        throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("{} is no calibration (a JSON object with \"format\": \"{}\"); make one with "
-                                      "`kvviz calibrate`", where, kCheckFormat));
-    const Entries entries(json, where);
+    const io::PredictionFile file = io::readPredictionFile(path);
+    const auto refuse = [&](const std::string& expected) {
+        throw core::Error(core::ErrorCode::badInput, fmt::format("{}.{}", path.string(), expected));
+    };
     Calibration result;
-    result.label = entries.text("predictor");
-    result.predictor = entries.text("predictor_name");
-    result.model = entries.text("model");
-    result.tasks = entries.count("tasks_learned_from");
-    result.prompts = entries.count("prompts_learned_from");
-    const Entries curve(entries.need("curve"), where + ": curve");
-    result.curve.fit.x = curve.finite("x");
-    result.curve.fit.y = curve.finite("y");
-    if (result.curve.fit.x.empty() || result.curve.fit.x.size() != result.curve.fit.y.size()
-        || std::adjacent_find(result.curve.fit.x.begin(), result.curve.fit.x.end(), std::greater_equal<>())
-               != result.curve.fit.x.end())
-        curve.fail("x", "as many ascending numbers as y has, at least one");
-    result.curve.residualLow = entries.numberOrNull("residual_low");
-    result.curve.residualHigh = entries.numberOrNull("residual_high");
+    result.label = file.predictor;
+    result.predictor = file.predictorName;
+    result.model = file.model;
+    result.tasks = file.tasks;
+    result.prompts = file.prompts;
+    result.curve.fit.x = file.curveX;
+    result.curve.fit.y = file.curveY;
+    const std::vector<double>& x = result.curve.fit.x;
+    if (x.empty() || std::adjacent_find(x.begin(), x.end(), std::greater_equal<>()) != x.end())
+        refuse("curve.x: expected ascending numbers, at least one");
+    result.curve.residualLow = file.residualLow;
+    result.curve.residualHigh = file.residualHigh;
     const auto known = predictors();
     if (std::none_of(known.begin(), known.end(), [&](const Predictor& p) { return p.name == result.predictor; }))
-        entries.fail("predictor_name", "a predictor that this version knows");
+        refuse("predictor_name: expected a predictor that this version knows");
     return result;
 }
 

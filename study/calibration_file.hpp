@@ -10,8 +10,6 @@
 
 namespace kvviz::study {
 
-inline constexpr const char* kCheckFormat = "kvviz-prediction-check";
-
 /// The text of the file. Numbers that are not known are null.
 [[nodiscard]] std::string checkText(const PredictionCheck& check, const std::string& creator,
                                     const std::string& commandLine);
@@ -28,7 +26,7 @@ struct Calibration {
     [[nodiscard]] Expected expect(double prediction) const;
 };
 
-/// Throws Error: failure when the file cannot be read, badInput naming the entry that is not as it should be.
+/// Throws Error(badInput) as io::readPredictionFile does, and for a file without a curve of a known predictor.
 [[nodiscard]] Calibration readCalibration(const std::filesystem::path& path);
 
 } // namespace kvviz::study

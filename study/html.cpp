@@ -39,7 +39,7 @@ small, .quiet { color: var(--quiet); }
 .good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
 .open { color: var(--open); font-weight: 600; }
 .notes { font-size: 0.85em; color: var(--quiet); }
-figure { margin: 1rem 0; } figure img { max-width: 100%; background: #fff; padding: 0.5rem; }
+figure { margin: 1rem 0; } figure img { width: 100%; box-sizing: border-box; background: #fff; padding: 0.5rem; }
 code { overflow-wrap: anywhere; background: var(--head); padding: 0.1rem 0.3rem; }
 )";
 

@@ -131,13 +131,15 @@ void CurveItem::setUpScale(QCPAxis* x, QCPAxis* y)
     if (m_panel.logX) {
         x->setScaleType(QCPAxis::stLogarithmic);
         const auto ticker = QSharedPointer<QCPAxisTickerLog>::create();
-        if (m_panel.xHigh < 100)
+        const bool few = m_panel.xHigh < 100 * m_panel.xLow;
+        if (few)
             ticker->setLogBase(2); // powers of ten would be one or two ticks
-        ticker->setSubTickCount(m_panel.xHigh < 100 ? 0 : 8);
+        ticker->setSubTickCount(few ? 0 : 8);
         x->setTicker(ticker);
         x->setSubTicks(true);
-        x->setNumberFormat(QStringLiteral("f"));
-        x->setNumberPrecision(0);
+        const bool whole = m_panel.xLow >= 1;
+        x->setNumberFormat(whole ? QStringLiteral("f") : QStringLiteral("g"));
+        x->setNumberPrecision(whole ? 0 : 3);
     } else {
         x->setScaleType(QCPAxis::stLinear);
         x->setTicker(numberTicker());

@@ -19,17 +19,22 @@ namespace kvviz::plot {
 namespace {
 
 constexpr double kPercent = 100;
+constexpr double kManyTimes = 10; ///< the largest prediction over the middle one, for a logarithmic axis
+constexpr double kLogAir = 1.15;  ///< factor beyond the outermost predictions on it
 constexpr int kCurveColor = 6; // black, or white on dark
 constexpr double kIntervalRoom = 0.3; // of the values' range, beyond them
 
-bool isDrawn(const PredictionPoint& point) { return std::isfinite(point.predicted) && std::isfinite(point.measured); }
+bool isDrawn(const io::PredictionPoint& point)
+{
+    return std::isfinite(point.predicted) && std::isfinite(point.measured);
+}
 
 std::string number(double value, int digits)
 {
     return fmt::format("{}{:.{}f}", value < 0 ? "\u2212" : "", std::abs(value), digits);
 }
 
-std::string agreementText(const char* name, const PredictionAgreement& agreement)
+std::string agreementText(const char* name, const io::PredictionAgreement& agreement)
 {
     if (!std::isfinite(agreement.value))
         return "";
@@ -39,14 +44,14 @@ std::string agreementText(const char* name, const PredictionAgreement& agreement
     return text;
 }
 
-std::string subtitleOf(const PredictionCheck& check)
+std::string subtitleOf(const io::PredictionFile& check)
 {
     const std::string spearman = agreementText("Spearman", check.spearman);
     const std::string kendall = agreementText("Kendall", check.kendall);
     return spearman + (spearman.empty() || kendall.empty() ? "" : ", ") + kendall;
 }
 
-std::string remarkOf(const PredictionPoint& point)
+std::string remarkOf(const io::PredictionPoint& point)
 {
     std::string text = labelText(point.method);
     if (std::isfinite(point.ratio))
@@ -57,7 +62,7 @@ std::string remarkOf(const PredictionPoint& point)
 }
 
 /// The curve of what to expect, from the first to the last prediction, flat beyond its ends.
-CurveSeries curveSeries(const PredictionCheck& check, double from, double to)
+CurveSeries curveSeries(const io::PredictionFile& check, double from, double to)
 {
     CurveSeries series;
     series.name = "expected";
@@ -68,7 +73,7 @@ CurveSeries curveSeries(const PredictionCheck& check, double from, double to)
         series.y.push_back(y * kPercent);
         if (!band)
             return;
-        series.low.push_back((y + check.residualLow) * kPercent);
+        series.low.push_back(std::max(y + check.residualLow, -1.0) * kPercent); // no score falls by more than all of it
         series.high.push_back((y + check.residualHigh) * kPercent);
     };
     if (from < check.curveX.front())
@@ -86,10 +91,10 @@ bool anyKnown(const std::vector<double>& values)
 }
 
 /// Points of each task, in the order of `tasks`, which numbers colours.
-std::vector<CurveSeries> pointSeries(const PredictionCheck& check, std::vector<std::string>& tasks)
+std::vector<CurveSeries> pointSeries(const io::PredictionFile& check, std::vector<std::string>& tasks)
 {
     std::map<std::size_t, CurveSeries> series;
-    for (const PredictionPoint& point : check.points) {
+    for (const io::PredictionPoint& point : check.points) {
         const auto found = std::find(tasks.begin(), tasks.end(), point.task);
         const auto task = static_cast<std::size_t>(found - tasks.begin());
         if (!isDrawn(point))
@@ -118,7 +123,20 @@ std::vector<CurveSeries> pointSeries(const PredictionCheck& check, std::vector<s
     return result;
 }
 
-CurvePanel panelOf(const PredictionCheck& check, std::vector<std::string>& tasks, bool several)
+/// Divergences and lost mass of mild and harsh budgets lie decades apart: on a linear axis most of them are one heap.
+bool wantsDecades(const std::vector<CurveSeries>& points)
+{
+    std::vector<double> x;
+    for (const CurveSeries& one : points)
+        x.insert(x.end(), one.x.begin(), one.x.end());
+    if (x.empty() || *std::min_element(x.begin(), x.end()) <= 0)
+        return false;
+    const auto middle = x.begin() + std::ssize(x) / 2;
+    std::nth_element(x.begin(), middle, x.end());
+    return *std::max_element(x.begin(), x.end()) > kManyTimes * *middle;
+}
+
+CurvePanel panelOf(const io::PredictionFile& check, std::vector<std::string>& tasks, bool several)
 {
     CurvePanel panel;
     std::vector<CurveSeries> points = pointSeries(check, tasks);
@@ -131,11 +149,12 @@ CurvePanel panelOf(const PredictionCheck& check, std::vector<std::string>& tasks
     panel.title = several ? fmt::format("{}, n = {}", labelText(check.predictor), count)
                           : fmt::format("{}, n = {}", labelText(check.model), count);
     panel.subtitle = subtitleOf(check);
-    panel.xLabel = fmt::format("predicted: {}", labelText(check.predictor));
+    panel.xLabel = labelText(check.predictor);
     panel.yLabel = "measured change of score \u0394P (%)";
     panel.zeroLine = true;
-    panel.xLow = x.low - x.air(0.04);
-    panel.xHigh = x.high + x.air(0.04);
+    panel.logX = wantsDecades(points);
+    panel.xLow = panel.logX ? x.low / kLogAir : x.low - x.air(0.04);
+    panel.xHigh = panel.logX ? x.high * kLogAir : x.high + x.air(0.04);
     panel.series = std::move(points);
     if (!check.curveX.empty())
         panel.series.push_back(curveSeries(check, panel.xLow, panel.xHigh));
@@ -161,11 +180,11 @@ void setMeasuredRange(std::vector<CurvePanel>& panels, std::pair<double, double>
     }
 }
 
-std::vector<std::string> notesFor(const std::vector<PredictionCheck>& checks, const std::vector<CurvePanel>& panels)
+std::vector<std::string> notesFor(const std::vector<io::PredictionFile>& checks, const std::vector<CurvePanel>& panels)
 {
     std::set<std::string> models;
     bool curve = false, band = false, bars = false;
-    for (const PredictionCheck& check : checks)
+    for (const io::PredictionFile& check : checks)
         models.insert(labelText(check.model));
     for (const CurvePanel& panel : panels)
         for (const CurveSeries& series : panel.series) {
@@ -189,16 +208,16 @@ std::vector<std::string> notesFor(const std::vector<PredictionCheck>& checks, co
 
 } // namespace
 
-Figure predictionFigure(const std::vector<PredictionCheck>& checks, const std::vector<Provenance>& sources,
+Figure predictionFigure(const std::vector<io::PredictionFile>& checks, const std::vector<Provenance>& sources,
                         std::pair<double, double> yRange)
 {
     Figure figure;
     CurveFigure curves;
     curves.shared = curves.oneLegend = true;
     std::vector<std::string> tasks;
-    for (const PredictionCheck& check : checks) {
+    for (const io::PredictionFile& check : checks) {
         const auto missing = std::count_if(check.points.begin(), check.points.end(),
-                                           [](const PredictionPoint& point) { return !isDrawn(point); });
+                                           [](const io::PredictionPoint& point) { return !isDrawn(point); });
         const std::string name = labelText(check.predictor);
         if (missing == std::ssize(check.points)) {
             figure.leftOut.push_back({name, "no point has both a prediction and a measurement"});

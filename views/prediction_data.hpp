@@ -5,7 +5,7 @@
 #pragma once
 
 #include "views/figure_data.hpp"
-#include "views/prediction_check.hpp"
+#include "core/io/prediction_file.hpp"
 
 #include <utility>
 #include <vector>
@@ -14,7 +14,7 @@ namespace kvviz::plot {
 
 /// A panel a check, on one measured axis; a colour and marker a task. `yRange`: in percent, low >= high: what the data
 /// need. Throws Error(badInput) when no check has a point with both numbers.
-[[nodiscard]] Figure predictionFigure(const std::vector<PredictionCheck>& checks,
+[[nodiscard]] Figure predictionFigure(const std::vector<io::PredictionFile>& checks,
                                       const std::vector<Provenance>& sources, std::pair<double, double> yRange);
 
 } // namespace kvviz::plot

@@ -55,10 +55,10 @@ Figure methodsFigureOf(const Files& files, const MethodRequest& request)
 
 Figure predictionFigureOf(const Files& files, std::pair<double, double> yRange)
 {
-    std::vector<PredictionCheck> checks;
+    std::vector<io::PredictionFile> checks;
     std::vector<Provenance> sources;
     for (const std::filesystem::path& file : files) {
-        checks.push_back(readPredictionCheck(file));
+        checks.push_back(io::readPredictionFile(file));
         sources.push_back(sourceOf(file, "prediction check"));
         sources.back().modelName = checks.back().model;
     }

@@ -4,6 +4,7 @@
 #include "app/commands/eval_table.hpp"
 
 #include "core/text.hpp"
+#include "datasets/published_line.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,6 +12,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
+#include <set>
 
 namespace kvviz::app {
 namespace {
@@ -22,7 +25,10 @@ std::string specification(const io::EvalRecord& record)
 
 std::string number(double value, int digits)
 {
-    return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, digits);
+    if (std::isnan(value))
+        return "-";
+    const double least = 0.5 * std::pow(10.0, -digits);
+    return fmt::format("{:.{}f}", std::abs(value) < least ? 0.0 : value, digits); // no "-0.0"
 }
 
 /// "-12 %", with a mark when the paired test says that it is hardly chance.
@@ -107,10 +113,31 @@ std::string matrix(const TaskPart& part)
     return table.text("  ");
 }
 
+/// What the paper printed for this ability, method and ratio, in percent; `sources` gathers the models and benchmarks.
+std::string publishedCell(const io::EvalRecord& record, std::set<std::string>& sources)
+{
+    datasets::PublishedWish wish;
+    wish.category = record.category;
+    wish.method = specification(record);
+    wish.model = record.modelName;
+    wish.shots = record.shots;
+    const auto line = record.budgetTokens > 0 ? std::nullopt : datasets::publishedLine(wish);
+    if (!line)
+        return "";
+    for (const datasets::PublishedPoint& point : line->points)
+        if (std::abs(point.ratio - record.ratio) < 1e-6) {
+            sources.insert(fmt::format("{} on {}{}", line->model, line->benchmark,
+                                       line->setting.empty() ? "" : " (" + line->setting + ")"));
+            return number(100 * point.change, 1) + (datasets::isMisprint(point) ? "?" : " ");
+        }
+    return "";
+}
+
 std::string detailed(const TaskPart& part)
 {
-    TextTable table({"method", ">budget", ">kept", ">size", ">score", ">delta %", ">95 % interval", ">p", ">gold",
-                     ">tokens/s", ">cache", "flags"});
+    TextTable table({"method", ">budget", ">kept", ">size", ">score", ">delta %", ">95 % interval", ">p", ">published",
+                     ">gold", ">tokens/s", ">cache", "flags"});
+    std::set<std::string> sources;
     std::vector<const io::EvalRecord*> rows = part.others;
     if (part.full)
         rows.insert(rows.begin(), part.full);
@@ -118,9 +145,15 @@ std::string detailed(const TaskPart& part)
         table.add({specification(*r), budgetHeading(*r), number(r->actualRatio, 2), number(r->sizeRatio, 2),
                    number(r->score, 3), number(100 * r->delta, 1),
                    std::isnan(r->ciLow) ? "-" : fmt::format("{:.1f} .. {:.1f}", 100 * r->ciLow, 100 * r->ciHigh),
-                   number(r->pValue, 3), number(r->goldLogprobDelta, 2), number(r->tokensPerSecond, 1),
-                   core::humanBytes(r->cacheBytes), fmt::format("{}", fmt::join(r->flags, " "))});
-    return table.text("  ");
+                   number(r->pValue, 3), publishedCell(*r, sources), number(r->goldLogprobDelta, 2),
+                   number(r->tokensPerSecond, 1), core::humanBytes(r->cacheBytes),
+                   fmt::format("{}", fmt::join(r->flags, " "))});
+    std::string text = table.text("  ");
+    if (!sources.empty())
+        text += wrapText(fmt::format("published: change in percent as printed in arXiv 2502.01941v4 for {}; ? likely a "
+                                     "misprint. Other models and data than here.", fmt::join(sources, ", ")), 0, 0)
+                + "\n";
+    return text;
 }
 
 /// A number with all its digits; nothing for NaN.

@@ -189,8 +189,9 @@ public:
     {
         const core::CaptureInfo& info = capture.info();
         if (!m_loaded || m_dtype != info.dtype) {
-            m_loaded = loadModelFile(
-                m_path, info.dtype == "bfloat16" ? capture::WeightType::bfloat16 : capture::WeightType::float32, m_threads);
+            const bool half = info.dtype == "bfloat16";
+            m_loaded = loadModelFile(m_path, half ? capture::WeightType::bfloat16 : capture::WeightType::float32,
+                                     m_threads);
             m_dtype = info.dtype;
         }
         check(capture);

@@ -60,7 +60,8 @@ private:
         std::vector<double> result(static_cast<std::size_t>(n));
         for (std::int64_t position = 0; position < n; ++position) {
             const bool safe = m_protect && (position < m_sinks || position >= n - m_window);
-            const double draw = core::hashUniform({input.seed, m_seed, layer, head, static_cast<std::uint64_t>(position)});
+            const double draw =
+                core::hashUniform({input.seed, m_seed, layer, head, static_cast<std::uint64_t>(position)});
             result[static_cast<std::size_t>(position)] =
                 safe ? std::numeric_limits<double>::infinity() : draw;
         }

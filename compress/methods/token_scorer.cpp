@@ -3,8 +3,9 @@
 // kvviz's own learned scorer, in the spirit of methods.md 9 but a selection only: what it keeps is as captured.
 #include "compress/methods/entries.hpp"
 
-#include "compress/token_features.hpp"
+#include "compress/scorer_output.hpp"
 #include "core/error.hpp"
+#include "core/token_features.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -60,7 +61,7 @@ public:
             return;
         const std::int64_t n = input.data.n;
         std::vector<double> scores =
-            scorerOutput(scorer, tokenFeatures(input.data, core::Rotary(input.info->model), n));
+            scorerOutput(scorer, core::tokenFeatures(input.data, core::Rotary(input.info->model), n));
         constexpr double kKept = std::numeric_limits<double>::infinity();
         std::fill_n(scores.begin(), std::min(n, m_options.sinks), kKept);
         std::fill_n(scores.rbegin(), std::min(n, m_options.window), kKept);

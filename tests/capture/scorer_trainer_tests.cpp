@@ -120,27 +120,6 @@ bool same(const core::TokenScorer& a, const core::TokenScorer& b)
 
 } // namespace
 
-TEST_CASE("features are keys before RoPE and values, KV head after KV head", "[capture][tables][unit]")
-{
-    const test::SyntheticCapture capture({2, 4, 2, 20, 3, 8, kHeadDim, 9});
-    const core::LayerData& layer = capture.layer(1);
-    const std::vector<float> features = tokenFeatures(layer, core::Rotary(capture.info().model), 20);
-    REQUIRE(std::ssize(features) == 20 * 2 * 2 * kHeadDim);
-    for (std::int64_t token = 0; token < 20; ++token)
-        for (int g = 0; g < 2; ++g) {
-            const std::int64_t from = (g * layer.total() + token) * kHeadDim;
-            const float* const row = features.data() + token * 4 * kHeadDim;
-            const auto pairs = unrotated(layer.key.data() + from, token);
-            for (int i = 0; i < kHeadDim / 2; ++i) {
-                CHECK(row[g * kHeadDim + i] == Approx(pairs[static_cast<std::size_t>(i)].real()).margin(1e-5));
-                CHECK(row[g * kHeadDim + i + kHeadDim / 2]
-                      == Approx(pairs[static_cast<std::size_t>(i)].imag()).margin(1e-5));
-            }
-            for (int c = 0; c < kHeadDim; ++c)
-                CHECK(row[(2 + g) * kHeadDim + c] == layer.value[static_cast<std::size_t>(from + c)]);
-        }
-}
-
 TEST_CASE("a sample holds the share of decode attention on each token beyond the sinks", "[capture][tables][unit]")
 {
     const test::SyntheticCapture capture({3, 4, 2, 24, 4, 8, kHeadDim, 5});

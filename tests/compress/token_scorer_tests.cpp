@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // The learned token scorer: its features, its network, and the selection by it.
 #include "compress/memo.hpp"
-#include "compress/token_features.hpp"
+#include "compress/scorer_output.hpp"
+#include "core/token_features.hpp"
 #include "core/error.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/synthetic_capture.hpp"
@@ -84,7 +85,7 @@ TEST_CASE("token features are keys before RoPE and values, head by head", "[unit
 {
     const core::LayerData& data = capture().layer(1);
     const core::Rotary rotary(capture().info().model);
-    const std::vector<float> features = tokenFeatures(data, rotary, data.n);
+    const std::vector<float> features = core::tokenFeatures(data, rotary, data.n);
     REQUIRE(features.size() == 60 * 24);
     for (const std::int64_t token : {0, 1, 59})
         for (int kvHead = 0; kvHead < 2; ++kvHead) {
@@ -97,14 +98,14 @@ TEST_CASE("token features are keys before RoPE and values, head by head", "[unit
                 CHECK(features[static_cast<std::size_t>(token * 24 + 12 + kvHead * 6 + i)] == data.value[at]);
             }
         }
-    const std::vector<float> fewer = tokenFeatures(data, rotary, 5);
+    const std::vector<float> fewer = core::tokenFeatures(data, rotary, 5);
     CHECK(std::equal(fewer.begin(), fewer.end(), features.begin()));
-    CHECK(tokenFeatures(data, rotary, data.total()).size() == 63 * 24);
-    CHECK_THROWS_WITH(tokenFeatures(data, rotary, data.total() + 1), Contains("64 tokens"));
-    CHECK_THROWS_AS(tokenFeatures(data, core::Rotary(10000.0, 8), 5), core::Error);
+    CHECK(core::tokenFeatures(data, rotary, data.total()).size() == 63 * 24);
+    CHECK_THROWS_WITH(core::tokenFeatures(data, rotary, data.total() + 1), Contains("64 tokens"));
+    CHECK_THROWS_AS(core::tokenFeatures(data, core::Rotary(10000.0, 8), 5), core::Error);
     core::LayerData bare = data;
     bare.value.clear();
-    CHECK_THROWS_WITH(tokenFeatures(bare, rotary, 5), Contains("not loaded"));
+    CHECK_THROWS_WITH(core::tokenFeatures(bare, rotary, 5), Contains("not loaded"));
 }
 
 TEST_CASE("the scorer's output is that of its two layers", "[unit]")
@@ -112,7 +113,7 @@ TEST_CASE("the scorer's output is that of its two layers", "[unit]")
     const core::LayerData& data = capture().layer(0);
     const core::TokenScorer scorer = *tablesFor(0).scorer;
     const std::vector<double> scores =
-        scorerOutput(scorer, tokenFeatures(data, core::Rotary(capture().info().model), data.n));
+        scorerOutput(scorer, core::tokenFeatures(data, core::Rotary(capture().info().model), data.n));
     REQUIRE(scores.size() == 60);
     for (const std::int64_t token : {0, 7, 31, 59})
         CHECK(scores[static_cast<std::size_t>(token)] == Approx(scoreOf(scorer, data, token)).epsilon(1e-5));

@@ -273,7 +273,7 @@ TEST_CASE("files that are no calibration are refused by name", "[unit][predictio
         return std::string("accepted");
     };
     for (const char* text : {"", "{", "[]", "3", R"({"format": "kvviz-capture"})", "\xff"})
-        CHECK_THAT(refused(text), Contains("is no calibration"));
+        CHECK_THAT(refused(text), Contains("no check of predictions"));
     const nlohmann::json sound = nlohmann::json::parse(checkText(check(makeRecords()), "", ""));
     CHECK(refused(sound.dump()) == "accepted");
     const auto with = [&](const char* pointer, const nlohmann::json& value) {
@@ -282,11 +282,11 @@ TEST_CASE("files that are no calibration are refused by name", "[unit][predictio
         return refused(json.dump());
     };
     CHECK_THAT(with("/curve/x", nlohmann::json::array()), Contains("curve") && Contains("ascending"));
-    CHECK_THAT(with("/curve/y/0", "high"), Contains("y: expected a list of numbers"));
+    CHECK_THAT(with("/curve/y/0", "high"), Contains("y: expected a number"));
     CHECK_THAT(with("/curve", 3), Contains("curve") && Contains("expected"));
     CHECK_THAT(with("/model", 3), Contains("model: expected a text"));
     CHECK_THAT(with("/tasks_learned_from", -1), Contains("whole number"));
-    CHECK_THAT(with("/residual_low", "low"), Contains("a number or null"));
+    CHECK_THAT(with("/residual_low", "low"), Contains("residual_low: expected a number"));
     CHECK_THAT(with("/predictor_name", "luck"), Contains("this version knows"));
     CHECK_THROWS_WITH(readCalibration(folder / "none.json"), Contains("cannot be read"));
 }

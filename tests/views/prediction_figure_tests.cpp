@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -45,32 +46,11 @@ Json checkJson(const std::string& predictor = "lost non-sink mass")
             {"residual_high", 0.07}};
 }
 
-plot::PredictionCheck written(const Json& json)
+io::PredictionFile written(const Json& json)
 {
     const test::ScratchFolder folder;
     std::ofstream(folder / "check.json") << json.dump();
-    return plot::readPredictionCheck(folder / "check.json");
-}
-
-std::string refusal(const std::string& text)
-{
-    const test::ScratchFolder folder;
-    std::ofstream(folder / "check.json", std::ios::binary) << text;
-    try {
-        (void)plot::readPredictionCheck(folder / "check.json");
-    } catch (const core::Error& error) {
-        CHECK(error.code() == core::ErrorCode::badInput);
-        return error.what();
-    }
-    return "";
-}
-
-/// The refusal of a check of which one entry is something else.
-std::string refusalOf(const std::string& pointer, const Json& value)
-{
-    Json json = checkJson();
-    json[Json::json_pointer(pointer)] = value;
-    return refusal(json.dump());
+    return io::readPredictionFile(folder / "check.json");
 }
 
 const plot::CurveFigure& curvesOf(const plot::Figure& figure) { return std::get<plot::CurveFigure>(figure.content); }
@@ -86,59 +66,17 @@ QByteArray drawn(const plot::Figure& figure, const std::string& name, double wid
 
 } // namespace
 
-TEST_CASE("A check of predictions comes back as it was written, null as not known", "[views]")
-{
-    Json json = checkJson();
-    json["points"][1]["measured"] = nullptr;
-    json["points"][2].erase("expected");
-    const plot::PredictionCheck check = written(json);
-    CHECK(check.predictor == "lost non-sink mass");
-    REQUIRE(check.points.size() == 16);
-    CHECK(check.points[0].task == "facts");
-    CHECK(check.points[4].method == "h2o");
-    CHECK(check.points[3].ratio == 0.1);
-    CHECK(check.points[15].predicted == Approx(0.31));
-    CHECK(check.points[0].low == Approx(check.points[0].measured - 0.1));
-    CHECK(std::isnan(check.points[1].measured));
-    CHECK(std::isnan(check.points[2].expected));
-    CHECK(check.spearman.high == -0.71);
-    CHECK(check.curveY == std::vector<double>{-0.02, -0.15, -0.2});
-    CHECK(check.residualHigh == 0.07);
-    json.erase("curve");
-    json.erase("kendall");
-    CHECK(written(json).curveX.empty());
-    CHECK(std::isnan(written(json).kendall.value));
-}
-
-TEST_CASE("What is no check is refused with the entry that is wrong", "[views]")
-{
-    for (const char* text : {"", "{", "[1]", "null", R"({"format": 7})", R"({"format": "kvviz-capture"})", "\xff\xfe",
-                             R"({"format": "kvviz-prediction-check", "points": [NaN]})"})
-        CHECK_THAT(refusal(text), Catch::Contains("no check of predictions"));
-    CHECK_THAT(refusal(R"({"format": "kvviz-prediction-check"})"), Catch::Contains("predictor: expected an entry"));
-    CHECK_THAT(refusalOf("/model", 3), Catch::Contains("check.json.model: expected a text"));
-    CHECK_THAT(refusalOf("/points", "all"), Catch::Contains("points: expected a list"));
-    CHECK_THAT(refusalOf("/points/2", 1), Catch::Contains("points[2]: expected an object"));
-    CHECK_THAT(refusalOf("/points/2/predicted", "much"), Catch::Contains("points[2].predicted: expected a number"));
-    CHECK_THAT(refusalOf("/spearman", 0.9), Catch::Contains("spearman: expected an object"));
-    for (const Json& x : {Json{0.2, 0.1, 0.3}, Json{0.1, 0.2}, Json{0.1, nullptr, 0.3}})
-        CHECK_THAT(refusalOf("/curve/x", x), Catch::Contains("x ascending"));
-    CHECK_THAT(refusalOf("/curve/y", Json{"a", 1, 2}), Catch::Contains("curve.y: expected a number"));
-    const test::ScratchFolder folder;
-    CHECK_THROWS_WITH(plot::readPredictionCheck(folder / "none.json"), Catch::Contains("cannot be read"));
-    CHECK_THROWS_WITH(plot::readPredictionCheck(folder.path()), Catch::Contains("cannot be read"));
-}
-
 TEST_CASE("Predictions are points by task in percent, with the curve and how well ranks agree", "[views]")
 {
-    const plot::PredictionCheck check = written(checkJson());
+    const io::PredictionFile check = written(checkJson());
     const plot::Figure figure = plot::predictionFigure({check}, {}, {0, 0});
     REQUIRE(curvesOf(figure).panels.size() == 1);
     const plot::CurvePanel& panel = curvesOf(figure).panels[0];
     CHECK(panel.title == "SmolLM2-135M-Instruct.Q4_1, n = 16");
     CHECK(panel.subtitle
           == "Spearman \u22120.87 [\u22120.93, \u22120.71], Kendall \u22120.70 [\u22120.80, \u22120.50]");
-    CHECK(panel.xLabel == "predicted: lost non-sink mass");
+    CHECK(panel.xLabel == "lost non-sink mass");
+    CHECK(!panel.logX);
     REQUIRE(panel.series.size() == 3);
     for (std::size_t i = 0; i < check.points.size(); ++i) {
         const plot::CurveSeries& series = panel.series[i / 8];
@@ -158,6 +96,27 @@ TEST_CASE("Predictions are points by task in percent, with the curve and how wel
     }
     CHECK(curve.y[0] == Approx(-2));
     CHECK(curve.y[4] == Approx(-20));
+}
+
+TEST_CASE("Predictions over decades have a logarithmic axis, and nothing is expected to lose more than all", "[views]")
+{
+    Json json = checkJson("predicted divergence");
+    double divergence = 1e-4;
+    for (Json& point : json["points"]) {
+        point["predicted"] = divergence;
+        divergence *= 2;
+    }
+    json["residual_low"] = -0.95;
+    const auto figure = plot::predictionFigure({written(json)}, {}, {0, 0});
+    const plot::CurvePanel& panel = curvesOf(figure).panels.front();
+    CHECK(panel.logX);
+    CHECK(panel.xLow > 0);
+    CHECK(panel.xLow < 1e-4);
+    const auto& low = panel.series.back().low;
+    CHECK(*std::min_element(low.begin(), low.end()) == -100);
+    json["points"][0]["predicted"] = 0.0; // has no place on such an axis
+    const auto linear = plot::predictionFigure({written(json)}, {}, {0, 0});
+    CHECK(!curvesOf(linear).panels.front().logX);
 }
 
 TEST_CASE("Several predictors are panels on one measured axis, a task in one colour", "[views]")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-#include "views/prediction_check.hpp"
+#include "core/io/prediction_file.hpp"
 
 #include "core/error.hpp"
 
@@ -11,15 +11,13 @@
 #include <cmath>
 #include <fstream>
 
-namespace kvviz::plot {
+namespace kvviz::io {
 
 namespace {
 
 using core::Error;
 using core::ErrorCode;
 using Json = nlohmann::json;
-
-constexpr const char* kFormat = "kvviz-prediction-check";
 
 /// An object of the file with the name it has in messages.
 class Entry {
@@ -46,6 +44,16 @@ public:
         for (const Json& value : list(key))
             values.push_back(asNumber(value, key));
         return values;
+    }
+    /// 0 for null and for a key that is missing.
+    [[nodiscard]] std::int64_t count(const char* key) const
+    {
+        if (!has(key))
+            return 0;
+        const Json& value = m_json[key];
+        if (!value.is_number_integer() || value.get<std::int64_t>() < 0)
+            fail(key, "a whole number from 0 on");
+        return value.get<std::int64_t>();
     }
     [[nodiscard]] const Json& list(const char* key) const
     {
@@ -104,7 +112,7 @@ PredictionAgreement readAgreement(const Entry& check, const char* key)
     return {entry.number("value"), entry.number("low"), entry.number("high")};
 }
 
-void readCurve(const Entry& check, PredictionCheck& result)
+void readCurve(const Entry& check, PredictionFile& result)
 {
     if (!check.has("curve"))
         return;
@@ -121,20 +129,24 @@ void readCurve(const Entry& check, PredictionCheck& result)
 
 } // namespace
 
-PredictionCheck readPredictionCheck(const std::filesystem::path& path)
+PredictionFile readPredictionFile(const std::filesystem::path& path)
 {
     std::ifstream in(path, std::ios::binary);
     if (!in || std::filesystem::is_directory(path))
         throw Error(ErrorCode::badInput, fmt::format("'{}' cannot be read", path.string()));
     const Json json = Json::parse(in, nullptr, false);
-    if (!json.is_object() || json.value("format", Json()) != kFormat)
+    if (!json.is_object() || json.value("format", Json()) != kPredictionFormat)
         throw Error(ErrorCode::badInput, fmt::format("'{}' is no check of predictions (a JSON object with \"format\": "
                                                      "\"{}\"); make one with `kvviz calibrate`",
-                                                     path.string(), kFormat));
+                                                     path.string(), kPredictionFormat));
     const Entry check(json, path.string());
-    PredictionCheck result;
+    PredictionFile result;
     result.predictor = check.text("predictor");
+    if (check.has("predictor_name"))
+        result.predictorName = check.text("predictor_name");
     result.model = check.text("model");
+    result.tasks = check.count("tasks_learned_from");
+    result.prompts = check.count("prompts_learned_from");
     std::size_t index = 0;
     for (const Json& point : check.list("points"))
         result.points.push_back(readPoint(Entry(point, fmt::format("{}.points[{}]", path.string(), index++))));
@@ -146,4 +158,4 @@ PredictionCheck readPredictionCheck(const std::filesystem::path& path)
     return result;
 }
 
-} // namespace kvviz::plot
+} // namespace kvviz::io

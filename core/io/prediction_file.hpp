@@ -4,13 +4,15 @@
 // monotone curve from one to the other. JSON, format "kvviz-prediction-check".
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
 
-namespace kvviz::plot {
+namespace kvviz::io {
 
+inline constexpr const char* kPredictionFormat = "kvviz-prediction-check";
 inline constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 /// One task, method and ratio. Changes are fractions of the full cache's score, NaN where the file has null.
@@ -26,8 +28,11 @@ struct PredictionAgreement {
     double value = kNoNumber, low = kNoNumber, high = kNoNumber;
 };
 
-struct PredictionCheck {
-    std::string predictor, model;
+struct PredictionFile {
+    std::string predictor;     ///< for people
+    std::string predictorName; ///< as --predictor takes it; may be empty
+    std::string model;
+    std::int64_t tasks = 0, prompts = 0; ///< learned from: tasks, and prompts evaluated in them together
     std::vector<PredictionPoint> points;
     PredictionAgreement spearman, kendall;
     std::vector<double> curveX, curveY; ///< ascending x; both empty: no curve
@@ -35,6 +40,6 @@ struct PredictionCheck {
 };
 
 /// Throws Error(badInput) when the file cannot be read, and naming the entry that is not as it should be.
-[[nodiscard]] PredictionCheck readPredictionCheck(const std::filesystem::path& path);
+[[nodiscard]] PredictionFile readPredictionFile(const std::filesystem::path& path);
 
-} // namespace kvviz::plot
+} // namespace kvviz::io
