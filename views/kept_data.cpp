@@ -51,10 +51,10 @@ std::string labelOf(const LayerPlan& plan, const KeptRequest& request, const std
     MethodName name;
     name.method = method->info().name;
     name.variant = method->params().variant();
-    const std::string title = methodLabel(name);
-    const std::string budget = request.budget.tokens
-                                   ? fmt::format("{} tokens", *request.budget.tokens)
-                                   : fmt::format("ratio {:.3g}", request.budget.ratio);
+    std::string called = methodLabel(name);
+    if (method->budgetUse() == compress::BudgetUse::follows)
+        called += request.budget.tokens ? fmt::format(", {} tokens", *request.budget.tokens)
+                                        : fmt::format(", ratio {:.3g}", request.budget.ratio);
     std::int64_t kept = 0, there = 0;
     for (const KeptRow& row : rows) {
         kept += std::count(row.keys.begin(), row.keys.end(), KeyState::kept);
@@ -63,10 +63,10 @@ std::string labelOf(const LayerPlan& plan, const KeptRequest& request, const std
     }
     const std::string when = request.step < 0 ? "" : fmt::format(" at decode step {}", request.step + 1);
     if (kept == there && plan.changed)
-        return fmt::format("{}, {}: changes keys or values, evicts none{}", title, budget, when);
+        return fmt::format("{}: changes keys or values, evicts none{}", called, when);
     if (kvHeads.size() == 1)
-        return fmt::format("{}, {}: {} of {} keys kept{}", title, budget, kept, there, when);
-    return fmt::format("{}, {}: {:.1f} % of the keys of {} KV heads kept{}", title, budget,
+        return fmt::format("{}: {} of {} keys kept{}", called, kept, there, when);
+    return fmt::format("{}: {:.1f} % of the keys of {} KV heads kept{}", called,
                        100.0 * static_cast<double>(kept) / static_cast<double>(std::max<std::int64_t>(1, there)),
                        kvHeads.size(), when);
 }

@@ -21,7 +21,8 @@ void MapView::updateKept()
 {
     const SelectionState now = state();
     const std::shared_ptr<const LiveLayer> live = m_context.live ? m_context.live->layer() : nullptr;
-    const bool shownHere = live && now.overlay && live->capture == now.capture && live->plan.layer == now.layer;
+    const bool shownHere = live && now.overlay && live->capture == now.capture
+                           && live->reader->info().layers.at(static_cast<std::size_t>(live->slot)) == now.layer;
     if (!shownHere) {
         m_keptTask.run([this]() -> BackgroundTask::Finish { return [this] { showKept({}); }; });
         return;
