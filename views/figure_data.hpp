@@ -38,6 +38,32 @@ struct SegmentMark {
     core::Span span;
 };
 
+/// Of one key: not in the cache any more, in it, or not there yet.
+enum class KeyState : std::uint8_t { evicted, kept, absent };
+
+/// What one KV head has of the keys.
+struct KeptRow {
+    std::string name; ///< "KV 2"
+    std::vector<KeyState> keys; // [T]
+};
+
+/// What a method leaves of the keys, in a strip below a map and as a veil on it.
+struct KeptMarks {
+    std::string label;                    ///< method, budget and when, for people
+    std::vector<KeptRow> rows;            ///< empty: no strip
+    std::vector<KeyState> together;       // [T] evicted only where every row says so: the veil
+    std::int64_t steps = 0;               ///< t of `decode`
+    std::vector<KeyState> decode;         // [t, T] the same for each decode query; empty: as `together`
+};
+
+/// A place of interest on a map; nothing where a number is negative.
+struct MapMarks {
+    std::int64_t query = -1, key = -1;
+    std::string queryText, keyText; ///< of the tokens, for the axes
+    core::Span measured;            ///< keys of the row; empty: none
+    std::string measuredText;
+};
+
 /// One attention map: prompt rows above, decode rows below, keys shared.
 struct MapPanel {
     std::string letter, title;
@@ -48,10 +74,14 @@ struct MapPanel {
     core::Span decodeQueries;
     std::int64_t sinkTokens = 0;
     std::vector<SegmentMark> segments;
-    std::vector<std::string> tokenTexts; ///< of every token when axes show text, else empty
+    std::vector<std::string> tokenTexts; ///< [T], of visible tokens at least, when axes show text; else empty
     std::vector<std::string> notes;      ///< small print: layer and head, pooling, source, sinks
     int layer = 0;
     std::vector<int> heads; ///< averaged
+    bool difference = false; ///< of two captures, A - B
+    bool hatchSinks = false; ///< the sink columns do not count for the colours
+    KeptMarks kept;
+    MapMarks marks;
 };
 
 struct HeatmapFigure {
