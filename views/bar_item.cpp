@@ -221,23 +221,43 @@ void BarItem::paintLabels(QPainter& painter) const
                      elided(QString::fromStdString(m_panel.xLabel), m_plot.width(), 1.0, m_style));
 }
 
+/// Letter and title; returns their height.
+double BarItem::paintTitle(QPainter& painter) const
+{
+    if (m_panel.title.empty() && m_panel.letter.empty())
+        return 0;
+    const QString letter =
+        m_panel.letter.empty() ? QString() : QStringLiteral("(%1) ").arg(QString::fromStdString(m_panel.letter));
+    const auto draw = [&](double left, const QString& text, bool bold) {
+        painter.setFont(m_style.font(1.0, bold));
+        painter.drawText(QRectF(left, m_rect.top(), 1, m_style.lineHeight()),
+                         Qt::AlignLeft | Qt::AlignVCenter | Qt::TextDontClip, text);
+    };
+    painter.setPen(m_style.text);
+    draw(m_rect.left(), letter, true);
+    draw(m_rect.left() + m_style.textWidth(letter, 1.0, true), QString::fromStdString(m_panel.title), false);
+    return m_style.lineHeight() + m_style.units(kPaddingPt);
+}
+
+void BarItem::paintSample(QPainter& painter, const Entry& entry, const QRectF& box) const
+{
+    using Kind = Entry::Kind;
+    const QColor color = seriesColor(entry.color, m_style);
+    const Qt::PenStyle line = entry.kind == Kind::dashes ? Qt::DashLine : Qt::SolidLine;
+    painter.setBrush(entry.kind == Kind::bar ? QBrush(color) : QBrush(Qt::NoBrush));
+    painter.setPen(entry.kind == Kind::bar ? QPen(Qt::NoPen) : m_style.pen(color, 1, line));
+    if (entry.kind == Kind::mark)
+        paintMark(painter, box.center(), box.height() * 0.4);
+    else if (entry.kind == Kind::bar || entry.kind == Kind::outline)
+        painter.drawRect(box);
+    else
+        painter.drawLine(QPointF(box.left(), box.center().y()), QPointF(box.right(), box.center().y()));
+}
+
 void BarItem::paintLegend(QPainter& painter) const
 {
     const double line = m_style.lineHeight(kLabelScale) * 1.15, sample = m_style.units(kSamplePt);
-    double top = m_rect.top(), x = m_rect.left();
-    const bool titled = !m_panel.title.empty() || !m_panel.letter.empty();
-    if (titled) {
-        const QString letter =
-            m_panel.letter.empty() ? QString() : QStringLiteral("(%1) ").arg(QString::fromStdString(m_panel.letter));
-        painter.setPen(m_style.text);
-        painter.setFont(m_style.font(1.0, true));
-        painter.drawText(QRectF(x, top, 1, m_style.lineHeight()), Qt::AlignLeft | Qt::AlignVCenter | Qt::TextDontClip,
-                         letter);
-        painter.setFont(m_style.font());
-        painter.drawText(QRectF(x + m_style.textWidth(letter, 1.0, true), top, 1, m_style.lineHeight()),
-                         Qt::AlignLeft | Qt::AlignVCenter | Qt::TextDontClip, QString::fromStdString(m_panel.title));
-        top += m_style.lineHeight() + m_style.units(kPaddingPt);
-    }
+    double top = m_rect.top() + paintTitle(painter), x = m_rect.left();
     painter.setFont(m_style.font(kLabelScale));
     for (const Entry& entry : legend()) {
         const double text = m_style.textWidth(entry.text, kLabelScale);
@@ -245,19 +265,7 @@ void BarItem::paintLegend(QPainter& painter) const
             x = m_rect.left();
             top += line;
         }
-        const QColor color = seriesColor(entry.color, m_style);
-        const QRectF box(x, top + line * 0.2, sample, line * 0.6);
-        using Kind = Entry::Kind;
-        painter.setBrush(entry.kind == Kind::bar ? QBrush(color) : QBrush(Qt::NoBrush));
-        painter.setPen(entry.kind == Kind::bar
-                           ? QPen(Qt::NoPen)
-                           : m_style.pen(color, 1, entry.kind == Kind::dashes ? Qt::DashLine : Qt::SolidLine));
-        if (entry.kind == Kind::mark)
-            paintMark(painter, box.center(), box.height() * 0.4);
-        else if (entry.kind == Kind::bar || entry.kind == Kind::outline)
-            painter.drawRect(box);
-        else
-            painter.drawLine(QPointF(box.left(), box.center().y()), QPointF(box.right(), box.center().y()));
+        paintSample(painter, entry, QRectF(x, top + line * 0.2, sample, line * 0.6));
         painter.setPen(m_style.text);
         painter.drawText(QRectF(x + sample + m_style.units(kPaddingPt), top, text, line),
                          Qt::AlignLeft | Qt::AlignVCenter | Qt::TextDontClip, entry.text);

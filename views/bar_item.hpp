@@ -35,6 +35,8 @@ private:
     void paintBars(QPainter& painter) const;
     void paintMark(QPainter& painter, QPointF center, double size) const;
     void paintLabels(QPainter& painter) const;
+    double paintTitle(QPainter& painter) const;
+    void paintSample(QPainter& painter, const Entry& entry, const QRectF& box) const;
     void paintLegend(QPainter& painter) const;
 
     BarPanel m_panel;

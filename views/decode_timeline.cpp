@@ -56,7 +56,7 @@ DecodeTimeline::DecodeTimeline(const ViewContext& context, QWidget* parent)
     setAccessibleName(tr("Decode timeline"));
     setFocusPolicy(Qt::ClickFocus);
     m_area->setAccessibleName(tr("Text of the continuation, token by token"));
-    buildControls();
+    buildPage();
     m_stack->showNotice(tr("Reading the continuation\u2026"));
     connect(&m_timer, &QTimer::timeout, this, &DecodeTimeline::advance);
     connect(m_area, &TokenArea::tokenChosen, this, [this](qint64 step) { setStep(step); });
@@ -84,27 +84,32 @@ DecodeTimeline::~DecodeTimeline()
         m_context.live->want(this, 0);
 }
 
-void DecodeTimeline::buildControls()
+QToolButton* DecodeTimeline::addButton(QHBoxLayout* row, QStyle::StandardPixmap icon, const QString& name)
 {
-    auto* controls = new QHBoxLayout;
-    controls->setContentsMargins(6, 4, 6, 4);
-    const auto button = [&](QStyle::StandardPixmap icon, const QString& name, auto&& slot) {
-        auto* made = new QToolButton;
-        made->setIcon(style()->standardIcon(icon));
-        made->setAccessibleName(name);
-        made->setToolTip(name);
-        made->setMinimumSize(kTarget, kTarget);
-        made->setFocusPolicy(Qt::StrongFocus);
-        connect(made, &QToolButton::clicked, this, slot);
-        controls->addWidget(made);
-        return made;
-    };
-    button(QStyle::SP_MediaSkipBackward, tr("Previous step"), [this] { stepBack(); });
-    m_play = button(QStyle::SP_MediaPlay, tr("Play (Space)"), [this] { togglePlay(); });
-    button(QStyle::SP_MediaSkipForward, tr("Next step"), [this] { stepForward(); });
-    auto* all = button(QStyle::SP_MediaStop, tr("All steps together"), [this] { showAll(); });
+    auto* button = new QToolButton;
+    button->setIcon(style()->standardIcon(icon));
+    button->setAccessibleName(name);
+    button->setToolTip(name);
+    button->setMinimumSize(kTarget, kTarget);
+    button->setFocusPolicy(Qt::StrongFocus);
+    row->addWidget(button);
+    return button;
+}
+
+QHBoxLayout* DecodeTimeline::buildControls()
+{
+    auto* row = new QHBoxLayout;
+    row->setContentsMargins(6, 4, 6, 4);
+    const auto* back = addButton(row, QStyle::SP_MediaSkipBackward, tr("Previous step"));
+    m_play = addButton(row, QStyle::SP_MediaPlay, tr("Play (Space)"));
+    const auto* forward = addButton(row, QStyle::SP_MediaSkipForward, tr("Next step"));
+    auto* all = addButton(row, QStyle::SP_MediaStop, tr("All steps together"));
     all->setText(tr("All"));
     all->setToolButtonStyle(Qt::ToolButtonTextOnly);
+    connect(back, &QToolButton::clicked, this, &DecodeTimeline::stepBack);
+    connect(m_play, &QToolButton::clicked, this, &DecodeTimeline::togglePlay);
+    connect(forward, &QToolButton::clicked, this, &DecodeTimeline::stepForward);
+    connect(all, &QToolButton::clicked, this, &DecodeTimeline::showAll);
     m_speed->setRange(0.25, 50);
     m_speed->setValue(kStepsPerSecond);
     m_speed->setSuffix(tr(" steps/s"));
@@ -112,24 +117,29 @@ void DecodeTimeline::buildControls()
     m_speed->setStepType(QAbstractSpinBox::AdaptiveDecimalStepType);
     m_speed->setAccessibleName(tr("Steps a second"));
     m_speed->setMinimumHeight(kTarget);
-    controls->addWidget(m_speed);
-    controls->addStretch(1);
     connect(m_speed, &QDoubleSpinBox::valueChanged, this, &DecodeTimeline::setSpeed);
+    row->addWidget(m_speed);
+    row->addStretch(1);
+    return row;
+}
+
+void DecodeTimeline::buildPage()
+{
     for (QLabel* label : {m_summary, m_missing}) {
         label->setWordWrap(true);
         label->setContentsMargins(8, 0, 8, 2);
     }
+    m_area->setMinimumHeight(52);
     auto* splitter = new QSplitter(Qt::Vertical);
     splitter->addWidget(m_area);
     splitter->addWidget(m_plot);
     splitter->setStretchFactor(0, 1);
     splitter->setStretchFactor(1, 3);
     splitter->setSizes({80, 300});
-    m_area->setMinimumHeight(52);
     auto* page = new QVBoxLayout(m_page);
     page->setContentsMargins(0, 0, 0, 0);
     page->setSpacing(0);
-    page->addLayout(controls);
+    page->addLayout(buildControls());
     page->addWidget(m_summary);
     page->addWidget(m_missing);
     page->addWidget(splitter, 1);
@@ -150,13 +160,15 @@ void DecodeTimeline::connectLive()
 
 void DecodeTimeline::load()
 {
-    m_capture = state().capture;
-    m_loaded = false;
-    m_values = {};
-    m_steps = 0;
-    m_reason.clear();
-    m_hasReadout = false;
-    setPlaying(false);
+    if (m_capture != state().capture) {
+        m_capture = state().capture;
+        m_loaded = false;
+        m_values = {};
+        m_steps = 0;
+        m_reason.clear();
+        m_hasReadout = false;
+        setPlaying(false);
+    }
     m_task.run([this, captures = m_context.captures, index = m_capture, look = m_style]() -> BackgroundTask::Finish {
         const auto reader = captures->reader(index);
         const core::CaptureInfo& info = reader->info();

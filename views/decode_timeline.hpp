@@ -8,9 +8,11 @@
 #include "views/token_area.hpp"
 #include "views/view.hpp"
 
+#include <QStyle>
 #include <QTimer>
 
 class QDoubleSpinBox;
+class QHBoxLayout;
 class QLabel;
 class QToolButton;
 
@@ -59,7 +61,9 @@ protected:
     void keyPressEvent(QKeyEvent* event) override;
 
 private:
-    void buildControls();
+    void buildPage();
+    [[nodiscard]] QHBoxLayout* buildControls();
+    QToolButton* addButton(QHBoxLayout* row, QStyle::StandardPixmap icon, const QString& name);
     void connectLive();
     void load();
     void liveLayerChanged();

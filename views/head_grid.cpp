@@ -51,7 +51,7 @@ HeadGrid::HeadGrid(const ViewContext& context, QWidget* parent)
     setAccessibleName(tr("Layers and heads"));
     m_canvas->setAccessibleName(tr("Grid of layers and query heads"));
     buildControls();
-    m_stack->showContent(m_canvas);
+    m_stack->showNotice(tr("Reading the statistics of all layers\u2026"));
     connect(m_canvas, &MatrixCanvas::hovered, this, &HeadGrid::hovered);
     connect(m_canvas, &MatrixCanvas::chosen, this, &HeadGrid::choose);
     connect(m_tableView, &HeadTableView::chosen, this, &HeadGrid::choose);
@@ -275,7 +275,8 @@ void HeadGrid::refresh()
     updateWants();
     if (m_table.layers.empty())
         return; // being read, or a notice says why not
-    m_tableView->setValues(m_table, state().withoutSinks);
+    if (sorted())
+        m_tableView->setValues(m_table, state().withoutSinks);
     markCurrent();
     if (sorted()) {
         m_stack->showContent(m_tableView);
@@ -302,7 +303,8 @@ void HeadGrid::markCurrent()
     const int row = slotOf(m_table.layers, state().layer);
     const int column = state().head < 0 ? -1 : slotOf(m_table.heads, state().head);
     m_canvas->mark(row, column);
-    m_tableView->showHead(row, column);
+    if (sorted())
+        m_tableView->showHead(row, column);
 }
 
 void HeadGrid::choose(int row, int column)

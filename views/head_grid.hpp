@@ -23,6 +23,7 @@ public:
     explicit HeadGrid(const ViewContext& context, QWidget* parent = nullptr);
     ~HeadGrid() override;
 
+    [[nodiscard]] bool busy() const override { return m_task.busy() || m_tileTask.busy(); }
     [[nodiscard]] std::optional<plot::Figure> figure() const override;
 
     [[nodiscard]] plot::HeadMeasure measure() const { return m_measure; }

@@ -250,27 +250,32 @@ void MatrixItem::paintColumns(QPainter& painter) const
         painter.drawText(QRectF(cell.center().x() - width, top, 2 * width, line), Qt::AlignHCenter | Qt::AlignBottom,
                          QString::fromStdString(m_panel.columns[static_cast<std::size_t>(column)]));
     }
-    if (!m_panel.groups.empty()) {
-        top -= padding;
-        for (int first = 0; first < columns();) {
-            int last = first;
-            while (last + 1 < columns() && gapsBefore(last + 1) == gapsBefore(first))
-                ++last;
-            const double left = cellRect(0, first).left(), right = cellRect(0, last).right() - 1;
-            const auto group = static_cast<std::size_t>(m_panel.groupOf[static_cast<std::size_t>(first)]);
-            painter.setPen(m_style.pen(m_style.axis, 0.6));
-            painter.drawLine(QPointF(left, top + padding / 2), QPointF(right, top + padding / 2));
-            painter.setPen(m_style.text);
-            painter.drawText(QRectF(left, top - line, right - left, line), Qt::AlignCenter,
-                             elided(QString::fromStdString(m_panel.groups[group]), right - left, kLabelScale, m_style));
-            first = last + 1;
-        }
-        top -= line;
-    }
+    if (!m_panel.groups.empty())
+        top = paintGroups(painter, top - padding);
     const QString label = QString::fromStdString(
         m_panel.groupLabel.empty() ? m_panel.columnLabel : m_panel.groupLabel + ", " + m_panel.columnLabel);
     painter.drawText(QRectF(cells.left(), top - line, std::max(cells.width(), 1.0), line),
                      Qt::AlignLeft | Qt::AlignVCenter | Qt::TextDontClip, label);
+}
+
+/// Names and rules of the groups above `bottom`; returns the upper end.
+double MatrixItem::paintGroups(QPainter& painter, double bottom) const
+{
+    const double line = m_style.lineHeight(kLabelScale), padding = m_style.units(kPaddingPt);
+    for (int first = 0; first < columns();) {
+        int last = first;
+        while (last + 1 < columns() && gapsBefore(last + 1) == gapsBefore(first))
+            ++last;
+        const double left = cellRect(0, first).left(), right = cellRect(0, last).right() - 1;
+        const auto group = static_cast<std::size_t>(m_panel.groupOf[static_cast<std::size_t>(first)]);
+        painter.setPen(m_style.pen(m_style.axis, 0.6));
+        painter.drawLine(QPointF(left, bottom + padding / 2), QPointF(right, bottom + padding / 2));
+        painter.setPen(m_style.text);
+        painter.drawText(QRectF(left, bottom - line, right - left, line), Qt::AlignCenter,
+                         elided(QString::fromStdString(m_panel.groups[group]), right - left, kLabelScale, m_style));
+        first = last + 1;
+    }
+    return bottom - line;
 }
 
 void MatrixItem::paintMeans(QPainter& painter) const

@@ -52,6 +52,7 @@ private:
     void paintNumber(QPainter& painter, const QRectF& cell, double value, const QColor& color) const;
     void paintRows(QPainter& painter) const;
     void paintColumns(QPainter& painter) const;
+    double paintGroups(QPainter& painter, double bottom) const;
     void paintMeans(QPainter& painter) const;
 
     MatrixPanel m_panel;

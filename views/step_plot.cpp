@@ -42,15 +42,15 @@ void StepPlot::setFigure(const plot::CurveFigure& figure, const plot::PlotStyle&
 {
     m_style = style;
     m_plot->setBackground(QBrush(style.background));
-    if (figure.panels.size() != m_panels) {
-        for (const auto& item : m_items)
-            item->setPanel({}, style); // takes its curves out of the plot
-        for (const auto& item : m_items)
-            m_layout->remove(item->axisRect());
-        m_items.clear();
-        for (std::size_t i = 0; i < figure.panels.size(); ++i)
-            m_items.push_back(std::make_unique<plot::CurveItem>(m_plot, m_layout));
-        m_panels = figure.panels.size();
+    m_panels = figure.panels.size();
+    while (m_items.size() < m_panels)
+        m_items.push_back(std::make_unique<plot::CurveItem>(m_plot, m_layout));
+    for (std::size_t i = 0; i < m_items.size(); ++i) {
+        m_items[i]->axisRect()->setVisible(i < m_panels);
+        if (i >= m_panels) // stays for later, without curves and title
+            m_items[i]->setPanel({}, style);
+        for (QCPAxis* axis : m_items[i]->axisRect()->axes())
+            axis->setVisible(i < m_panels);
     }
     m_steps = 0;
     for (std::size_t i = 0; i < m_panels; ++i) {
@@ -72,25 +72,27 @@ void StepPlot::setStep(std::int64_t step)
 
 void StepPlot::arrange()
 {
-    if (m_items.empty())
+    if (m_panels == 0)
         return;
     const QSizeF canvas = m_plot->size();
     const double edge = m_style.units(5), width = canvas.width() - 2 * edge;
     const double legend = m_legend->heightForWidth(width) + m_style.units(2);
     double left = 0, fixed = 2 * edge + legend;
-    for (std::size_t i = 0; i < m_items.size(); ++i) {
+    for (std::size_t i = 0; i < m_panels; ++i) {
         left = std::max(left, m_items[i]->leftMargin());
-        fixed += m_items[i]->topMargin() + m_items[i]->bottomMargin(i + 1 == m_items.size());
+        fixed += m_items[i]->topMargin() + m_items[i]->bottomMargin(i + 1 == m_panels);
     }
-    const double height = std::max(8.0, (canvas.height() - fixed) / static_cast<double>(m_items.size()));
+    const double height = std::max(8.0, (canvas.height() - fixed) / static_cast<double>(m_panels));
     double top = edge;
-    for (std::size_t i = 0; i < m_items.size(); ++i) {
+    for (std::size_t i = 0; i < m_panels; ++i) {
         plot::CurveItem& item = *m_items[i];
-        const bool last = i + 1 == m_items.size();
+        const bool last = i + 1 == m_panels;
         top += item.topMargin();
         item.placeAxes(QRectF(edge + left, top, width - left - item.rightMargin(), height), canvas, true, last);
         top += height + item.bottomMargin(last);
     }
+    for (std::size_t i = m_panels; i < m_items.size(); ++i)
+        m_items[i]->placeAxes(QRectF(0, 0, 1, 1), canvas, false, false);
     m_legend->place(QRectF(edge, top + m_style.units(2), width, legend));
 }
 
@@ -103,8 +105,8 @@ void StepPlot::resizeEvent(QResizeEvent* event)
 
 std::int64_t StepPlot::stepAt(QPointF position) const
 {
-    for (const auto& item : m_items) {
-        const QCPAxisRect* rect = item->axisRect();
+    for (std::size_t i = 0; i < m_panels; ++i) {
+        const QCPAxisRect* rect = m_items[i]->axisRect();
         if (position.x() < rect->left() || position.x() > rect->right())
             return -1;
         const double step = rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
@@ -118,8 +120,8 @@ void StepPlot::paintStep(QPainter& painter) const
     if (m_step < 0)
         return;
     painter.setPen(m_style.pen(m_style.sink, 1.2));
-    for (const auto& item : m_items) {
-        const QCPAxisRect* rect = item->axisRect();
+    for (std::size_t i = 0; i < m_panels; ++i) {
+        const QCPAxisRect* rect = m_items[i]->axisRect();
         const double x = rect->axis(QCPAxis::atBottom)->coordToPixel(static_cast<double>(m_step));
         painter.drawLine(QPointF(x, rect->top()), QPointF(x, rect->bottom()));
     }

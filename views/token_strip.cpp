@@ -53,6 +53,7 @@ TokenStrip::TokenStrip(const ViewContext& context, QWidget* parent)
     setAccessibleName(tr("Tokens"));
     m_area->setAccessibleName(tr("Text of the prompt, token by token"));
     buildControls();
+    connectControls();
     m_stack->showNotice(tr("Reading the tokens\u2026"));
     connect(m_area, &TokenArea::tokenHovered, this, [this](qint64 token) { Q_EMIT hovered(describe(token)); });
     connect(m_area, &TokenArea::tokenChosen, this, [this](qint64 token) {
@@ -114,6 +115,10 @@ void TokenStrip::buildControls()
     layout->addLayout(controls);
     layout->addWidget(m_legend);
     layout->addWidget(m_stack, 1);
+}
+
+void TokenStrip::connectControls()
+{
     connect(m_colorBox, &QComboBox::currentIndexChanged, this, [this] {
         const auto color = static_cast<TokenColor>(m_colorBox->currentData().toInt());
         m_context.selection->change([color](SelectionState& next) { next.tokenColor = color; });

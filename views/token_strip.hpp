@@ -51,6 +51,7 @@ protected:
 
 private:
     void buildControls();
+    void connectControls();
     void connectLive();
     void selectionChanged(Selection::Parts parts);
     void loadTexts();
