@@ -73,6 +73,8 @@ void BudgetMap::load()
     });
 }
 
+void BudgetMap::reload() { load(); }
+
 void BudgetMap::liveChanged()
 {
     const auto survey = m_context.live->survey();

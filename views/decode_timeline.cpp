@@ -200,6 +200,12 @@ void DecodeTimeline::load()
     });
 }
 
+void DecodeTimeline::reload()
+{
+    m_capture = -1;
+    load();
+}
+
 void DecodeTimeline::liveLayerChanged()
 {
     const auto layer = m_context.live->layer();

@@ -28,6 +28,8 @@ public:
     ~DecodeTimeline() override;
 
     [[nodiscard]] std::optional<plot::Figure> figure() const override;
+    /// Reads again what it shows: the files may have changed.
+    void reload();
 
     /// What the replay says of the steps (lostMass, kept) of the selected capture; empty lists: nothing known, `reason`
     /// says why. `name`: method and budget.

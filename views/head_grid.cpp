@@ -162,6 +162,12 @@ void HeadGrid::load()
     liveChanged();
 }
 
+void HeadGrid::reload()
+{
+    m_capture = -1;
+    load();
+}
+
 /// Some layers at a time, so that a large model fills in from the top.
 void HeadGrid::loadLayers(std::int64_t first)
 {

@@ -116,6 +116,8 @@ void ShotBars::load()
     });
 }
 
+void ShotBars::reload() { load(); }
+
 void ShotBars::liveChanged()
 {
     if (!m_context.live)

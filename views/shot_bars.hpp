@@ -22,6 +22,8 @@ public:
     ~ShotBars() override;
 
     [[nodiscard]] std::optional<plot::Figure> figure() const override;
+    /// Reads again what it shows: the files may have changed.
+    void reload();
 
     /// What is shown, of the selected capture; `where`: "layer 3".
     void setRetention(const plot::ShotRetention& retention, const std::string& where);

@@ -393,10 +393,12 @@ void TokenStrip::goToMatch(int match)
     Q_EMIT hovered(describe(token));
 }
 
-void TokenStrip::styleChanged()
+void TokenStrip::reload()
 {
-    loadTexts(); // the widths are those of the font
+    loadTexts();
     loadValues();
 }
+
+void TokenStrip::styleChanged() { reload(); } // the widths are those of the font
 
 } // namespace kvviz::views
