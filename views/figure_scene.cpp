@@ -58,6 +58,10 @@ FigureScene::FigureScene(const Figure& figure, const PlotStyle& style, double wi
     m_texts = new TextBlock(m_plot.get());
     if (const auto* maps = std::get_if<HeatmapFigure>(&figure.content))
         buildMaps(*maps, height, rasterDpi);
+    else if (const auto* matrices = std::get_if<MatrixFigure>(&figure.content))
+        buildMatrices(*matrices, height);
+    else if (const auto* bars = std::get_if<BarFigure>(&figure.content))
+        buildBars(*bars, height);
     else if (const auto& curves = std::get<CurveFigure>(figure.content); curves.shared)
         buildGrid(curves, height);
     else

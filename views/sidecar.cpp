@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/sidecar.hpp"
 
+#include "views/sidecar_blocks.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -104,6 +106,18 @@ Json panelJson(const CurvePanel& panel)
     return json;
 }
 
+Json panelJson(const MatrixPanel& panel) { return matrixJson(panel); }
+Json panelJson(const BarPanel& panel) { return barsJson(panel); }
+
+Json scaleJson(const ColorScale& scale)
+{
+    return Json{{"map", core::colorMapName(scale.map)},
+                {"scale", scale.logarithmic ? "log" : "linear"},
+                {"low", scale.low},
+                {"high", scale.high},
+                {"label", scale.label}};
+}
+
 Json sourceJson(const Provenance& source)
 {
     return Json{{"kind", source.kind},
@@ -137,14 +151,14 @@ std::string sidecarJson(const Figure& figure, const std::string& creator, const 
     root["sources"] = Json::array();
     for (const Provenance& source : figure.sources)
         root["sources"].push_back(sourceJson(source));
-    if (const auto* maps = std::get_if<HeatmapFigure>(&figure.content))
-        root["color_scale"] = Json{{"map", core::colorMapName(maps->scale.map)},
-                                   {"scale", maps->scale.logarithmic ? "log" : "linear"},
-                                   {"low", maps->scale.low},
-                                   {"high", maps->scale.high},
-                                   {"label", maps->scale.label}};
-    else
-        root["notes"] = std::get<CurveFigure>(figure.content).notes;
+    std::visit(
+        [&](const auto& content) {
+            if constexpr (requires { content.scale; })
+                root["color_scale"] = scaleJson(content.scale);
+            if constexpr (requires { content.notes; })
+                root["notes"] = content.notes;
+        },
+        figure.content);
     if (!figure.leftOut.empty()) {
         root["left_out"] = Json::array();
         for (const LeftOut& left : figure.leftOut)
