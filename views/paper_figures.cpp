@@ -196,6 +196,11 @@ const PaperFigure* findPaperFigure(const std::string& name)
     return nullptr;
 }
 
+std::pair<std::string, std::string> paperParameter(const PaperFigure& figure)
+{
+    return {"paper", fmt::format("{} of arXiv 2502.01941v4: {}", figure.name, figure.title)};
+}
+
 Figure paperFigure(const PaperFigure& figure, const Records& records, const std::vector<Provenance>& sources,
                    DeltaRequest request)
 {
@@ -209,8 +214,7 @@ Figure paperFigure(const PaperFigure& figure, const Records& records, const std:
     Figure drawn = figure.by.empty() ? sensitivityFigure(chosen, sources, request)
                                      : deltaFigure(chosen, sources, request);
     drawn.name = figure.name;
-    drawn.parameters.insert(drawn.parameters.begin(),
-                            {"paper", fmt::format("{} of arXiv 2502.01941v4: {}", figure.name, figure.title)});
+    drawn.parameters.insert(drawn.parameters.begin(), paperParameter(figure));
     drawn.leftOut.insert(drawn.leftOut.begin(), leftOut.begin(), leftOut.end());
     return drawn;
 }

@@ -9,6 +9,7 @@
 #include "views/figure_data.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kvviz::plot {
@@ -28,6 +29,9 @@ struct PaperFigure {
 [[nodiscard]] const std::vector<PaperFigure>& paperFigures();
 /// Null if `name` is none of them.
 [[nodiscard]] const PaperFigure* findPaperFigure(const std::string& name);
+
+/// What the JSON file beside it says of its origin: name and value.
+[[nodiscard]] std::pair<std::string, std::string> paperParameter(const PaperFigure& figure);
 
 /// Those that are drawn from evaluations. `request`: methods, tasks, metric, range, seed and the source of printed
 /// numbers (which figures without any do not ask); its `by` does not count. Throws Error: badInput when the records are

@@ -172,6 +172,48 @@ std::vector<std::string> notesFor(const std::vector<CurvePanel>& panels, const E
     return notes;
 }
 
+/// Nothing to draw: a panel without series.
+CurvePanel modelPanel(const std::vector<EvalRecord>& records, const std::string& title, const EvalMetric& metric,
+                      bool tokens, const DeltaRequest& request, Collected& collected)
+{
+    CurvePanel panel;
+    panel.title = title;
+    panel.yLabel = metric.yLabel;
+    panel.xStep = tokens ? 0 : 0.2;
+    panel.xLabel = tokens ? "tokens kept per layer and KV head" : "ratio of the cache kept";
+    std::vector<DeltaLine> lines;
+    for (const DeltaPanel& task : deltaPanels(records, EvalLines::method, metric, tokens, collected.leftOut)) {
+        addTask(panel, task, metric, tokens, request, collected);
+        lines.insert(lines.end(), task.lines.begin(), task.lines.end());
+    }
+    if (const std::string count = countText(lines); !count.empty())
+        panel.title += ", " + count;
+    return panel;
+}
+
+std::vector<CurvePanel> modelPanels(const std::vector<std::pair<std::string, std::vector<EvalRecord>>>& models,
+                                    const EvalMetric& metric, bool tokens, const DeltaRequest& request,
+                                    Collected& collected)
+{
+    std::vector<CurvePanel> panels;
+    for (const auto& [model, records] : models) {
+        CurvePanel panel = modelPanel(records, models.size() > 1 ? labelText(model) : "mean of the methods", metric,
+                                      tokens, request, collected);
+        if (!panel.series.empty())
+            panels.push_back(std::move(panel));
+    }
+    if (panels.empty())
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("the results hold no methods with values of '{}' at common ratios; evaluate some "
+                                      "with 'kvviz eval --methods'",
+                                      metric.name));
+    for (std::size_t i = 0; panels.size() > 1 && i < panels.size(); ++i)
+        panels[i].letter = panelLetter(i);
+    setDeltaRanges(panels, metric, request.yRange);
+    setIntervals(panels);
+    return panels;
+}
+
 } // namespace
 
 Figure sensitivityFigure(const std::vector<EvalRecord>& held, const std::vector<Provenance>& sources,
@@ -187,35 +229,11 @@ Figure sensitivityFigure(const std::vector<EvalRecord>& held, const std::vector<
     const auto models = byModel(records);
     CurveFigure curves;
     curves.shared = curves.oneLegend = true;
-    for (const auto& [model, part] : models) {
-        CurvePanel panel;
-        const auto tasks = deltaPanels(part, EvalLines::method, metric, tokens, collected.leftOut);
-        panel.title = models.size() > 1 ? labelText(model) : "mean of the methods";
-        panel.yLabel = metric.yLabel;
-        panel.xStep = tokens ? 0 : 0.2;
-        panel.xLabel = tokens ? "tokens kept per layer and KV head" : "ratio of the cache kept";
-        std::vector<DeltaLine> lines;
-        for (const DeltaPanel& task : tasks) {
-            addTask(panel, task, metric, tokens, request, collected);
-            lines.insert(lines.end(), task.lines.begin(), task.lines.end());
-        }
-        if (const std::string count = countText(lines); !count.empty())
-            panel.title += ", " + count;
-        if (!panel.series.empty())
-            curves.panels.push_back(std::move(panel));
-    }
-    if (curves.panels.empty())
-        throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("the results hold no methods with values of '{}' at common ratios; evaluate some "
-                                      "with 'kvviz eval --methods'",
-                                      metric.name));
-    for (std::size_t i = 0; curves.panels.size() > 1 && i < curves.panels.size(); ++i)
-        curves.panels[i].letter = panelLetter(i);
-    setDeltaRanges(curves.panels, metric, request.yRange);
-    setIntervals(curves.panels);
+    curves.panels = modelPanels(models, metric, tokens, request, collected);
     if (!collected.published.models.empty())
         curves.legendNotes = {{fmt::format("published, {}", joined(collected.published.models)), true, true}};
-    curves.notes = notesFor(curves.panels, metric, collected, models.size() == 1 ? labelText(models.front().first) : "");
+    curves.notes = notesFor(curves.panels, metric, collected,
+                            models.size() == 1 ? labelText(models.front().first) : "");
     Figure figure;
     figure.name = "sensitivity";
     figure.content = std::move(curves);
