@@ -21,8 +21,8 @@ function short(value) {
   if (value === null || value === undefined) return '\u2013';
   const size = Math.abs(value);
   if (size === 0) return '0';
-  const text = size >= 1000 ? value.toFixed(0) : size >= 0.001 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
-  return text.replace('-', '\u2212');
+  const text = size >= 1000 ? value.toFixed(0) : size >= 0.001 ? String(Number(value.toPrecision(3))) : value.toExponential(1).replace('.0e', 'e');
+  return text.replaceAll('-', '\u2212');
 }
 
 function colorOf(series) {
@@ -207,8 +207,8 @@ function numbersTable(panels) {
 // A figure: its panels, one legend whose entries switch lines, small print.
 function drawFigure(parent, figure, withSinks) {
   const panels = figure.panels.map(panel => {
-    const series = panel.series.filter(one => withSinks || !panel.sinks || one.dashed);
-    return { ...panel, series };
+    if (withSinks || !panel.sinks) return panel;
+    return { ...panel, series: panel.series.filter(one => one.dashed).map(one => ({ ...one, key: one.name })) };
   });
   const grid = element('div', { class: panels.length === 1 ? 'panels single' : 'panels' });
   const charts = panels.map(panel => new Chart(panel));

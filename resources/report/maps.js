@@ -104,7 +104,7 @@ class MapView {
 
   draw() {
     const width = Math.min(this.canvas.parentElement.clientWidth, 860), ratio = devicePixelRatio || 1;
-    const side = width - 58 - 74, prompt = this.tiles[0], decode = this.tiles[1];
+    const side = width - 58 - 80, prompt = this.tiles[0], decode = this.tiles[1];
     const strip = decode ? Math.max(40, Math.min(120, side * decode.rows / prompt.rows)) : 0;
     const tall = Math.min(1, (prompt.queryEnd - prompt.queryBegin) / (prompt.keyEnd - prompt.keyBegin));
     const body = Math.max(90, side * tall);
