@@ -16,6 +16,7 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <utility>
 
 namespace kvviz::plot {
 

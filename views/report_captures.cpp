@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/report_captures.hpp"
 
+#include "core/text.hpp"
 #include "views/capture_choice.hpp"
 #include "views/label_text.hpp"
 #include "views/map_data.hpp"
@@ -89,7 +90,8 @@ ReportJson budgetsJson(const Survivals& one, const std::map<double, std::vector<
         ReportJson shown = ReportJson::array();
         for (std::size_t i = 0; i < values.size(); ++i)
             if (one.isShown(i))
-                shown.push_back(std::isfinite(values[i]) ? ReportJson(std::round(values[i] * 1000) / 1000) : nullptr);
+                shown.push_back(std::isfinite(values[i]) ? ReportJson(std::round(values[i] * 1000) / 1000)
+                                                        : ReportJson(nullptr));
         list.push_back({{"kept", reportNumber(fraction)}, {"values", std::move(shown)}});
     }
     return list;

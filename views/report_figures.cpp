@@ -179,10 +179,15 @@ std::vector<ReportJson> evalSections(const std::vector<io::EvalRecord>& records,
             const Figure figure = deltaFigure(records, {}, request);
             for (const LeftOut& left : figure.leftOut)
                 leftOut.push_back(left);
-            return {section("accuracy", "Change of score",
-                            "What the model's answers lose with a compressed cache, measured. Intervals are of 95 % "
-                            "over prompts. Dashed: what arXiv 2502.01941 printed, for other models and data.",
-                            figure)};
+            std::vector<ReportJson> sections;
+            sections.push_back(section("accuracy", metric == std::string("delta") ? "Change of score" : "Score",
+                                       std::string("What the model's answers lose with a compressed cache, measured. "
+                                                   "Intervals are of 95 % over prompts.")
+                                           + (published ? " Dashed: what arXiv 2502.01941 printed, for other models "
+                                                          "and data."
+                                                        : ""),
+                                       figure));
+            return sections;
         } catch (const core::Error& error) { // tasks that the full cache never solves have scores only
             leftOut.push_back({std::string("curves of ") + metric, error.what()});
         }

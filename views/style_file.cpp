@@ -11,6 +11,7 @@
 
 #include <QFontDatabase>
 
+#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <iterator>
