@@ -43,6 +43,7 @@ private:
 
     PlotStyle m_style;
     QString m_titleText;
+    std::string m_sinkNote; ///< for the small print; empty: it is there already, or nothing depends on sinks
     std::unique_ptr<QCustomPlot> m_plot;
     QCPLayoutInset* m_layout = nullptr; // owned by the plot
     TextBlock* m_texts = nullptr;

@@ -5,8 +5,10 @@
 #include "core/error.hpp"
 #include "views/capture_browser.hpp"
 #include "views/curve_view.hpp"
+#include "views/delta_data.hpp"
 #include "views/figure_view.hpp"
 #include "views/map_view.hpp"
+#include "views/method_data.hpp"
 #include "views/result_figures.hpp"
 #include "views/selection_bar.hpp"
 
@@ -203,10 +205,12 @@ void MainWindow::showResults()
             request.by = "method";
             request.published = m_published;
             m_accuracy->setBuild(sorted.evaluations.empty() ? FigureView::Build() : [files = sorted.evaluations, request] {
-                return plot::deltaFigureOf(files, request);
+                const plot::Evaluations all = plot::readEvaluations(files, false);
+                return plot::deltaFigure(all.records, all.sources, request);
             });
             m_replays->setBuild(sorted.replays.empty() ? FigureView::Build() : [files = sorted.replays] {
-                return plot::methodsFigureOf(files, {});
+                const plot::Replays all = plot::readReplays(files);
+                return plot::methodsFigure(all.records, all.sources, {});
             });
             if (!sorted.evaluations.empty())
                 m_panels->dock(QStringLiteral("accuracy"))->show();

@@ -26,31 +26,28 @@ Provenance resultsSource(const std::filesystem::path& file, const std::vector<Re
     return source;
 }
 
-} // namespace
-
-Figure deltaFigureOf(const Files& files, const DeltaRequest& request)
+template <typename Joined, typename Read>
+Joined joined(const Files& files, Read&& read)
 {
-    const bool arrays = !request.metric.empty() && request.metric != "delta"; // their intervals come from the prompts
-    std::vector<io::EvalRecord> records;
-    std::vector<Provenance> sources;
+    Joined all;
     for (const std::filesystem::path& file : files) {
-        const auto part = io::readEvalResults(file, arrays);
-        sources.push_back(resultsSource(file, part));
-        records.insert(records.end(), part.begin(), part.end());
+        const auto part = read(file);
+        all.sources.push_back(resultsSource(file, part));
+        all.records.insert(all.records.end(), part.begin(), part.end());
     }
-    return deltaFigure(records, sources, request);
+    return all;
 }
 
-Figure methodsFigureOf(const Files& files, const MethodRequest& request)
+} // namespace
+
+Evaluations readEvaluations(const Files& files, bool arrays)
 {
-    std::vector<io::ReplayRecord> records;
-    std::vector<Provenance> sources;
-    for (const std::filesystem::path& file : files) {
-        const auto part = io::readReplayResults(file, false);
-        sources.push_back(resultsSource(file, part));
-        records.insert(records.end(), part.begin(), part.end());
-    }
-    return methodsFigure(records, sources, request);
+    return joined<Evaluations>(files, [&](const auto& file) { return io::readEvalResults(file, arrays); });
+}
+
+Replays readReplays(const Files& files)
+{
+    return joined<Replays>(files, [](const auto& file) { return io::readReplayResults(file, false); });
 }
 
 Figure predictionFigureOf(const Files& files, std::pair<double, double> yRange)

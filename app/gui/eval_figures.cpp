@@ -5,6 +5,7 @@
 #include "app/console.hpp"
 #include "app/gui/published_source.hpp"
 #include "core/error.hpp"
+#include "views/delta_data.hpp"
 #include "views/result_figures.hpp"
 
 #include <fmt/format.h>
@@ -35,27 +36,49 @@ void refuseFolders(const FigureOptions& options, const char* expected)
                                                       options.name, expected));
 }
 
-} // namespace
-
-plot::Figure deltaFigure(const FigureOptions& options)
+/// `command` makes what is missing.
+plot::Evaluations readEvaluations(const FigureOptions& options, const std::string& command)
 {
     refuseFolders(options, "the results files (*.kvres.h5) that 'kvviz eval' wrote");
+    const bool arrays = !options.metric.empty() && options.metric != "delta"; // their intervals come from the prompts
+    for (const std::string& file : options.files)
+        if (file.ends_with(".kvh5"))
+            throw Error(ErrorCode::usage,
+                        fmt::format("'{}' is a capture; the figure '{}' is drawn from evaluations: make them with "
+                                    "'{}' and name the *.kvres.h5 file",
+                                    file, options.name, command));
+    return plot::readEvaluations({options.files.begin(), options.files.end()}, arrays);
+}
+
+plot::DeltaRequest deltaRequest(const FigureOptions& options, bool published)
+{
     plot::DeltaRequest request;
     request.by = options.by;
     request.metric = options.metric;
     request.tasks = options.tasks;
-    if (options.published)
+    if (published)
         request.published = publishedSource();
     request.yRange = yRange(options);
     if (!options.methods.empty())
         request.methods = splitMethods(options.methods);
-    for (const std::string& file : options.files)
-        if (file.ends_with(".kvh5"))
-            throw Error(ErrorCode::usage,
-                        fmt::format("'{}' is a capture; the figure 'delta' is drawn from evaluations: make them with "
-                                    "'kvviz eval' and name the *.kvres.h5 file",
-                                    file));
-    return plot::deltaFigureOf({options.files.begin(), options.files.end()}, request);
+    return request;
+}
+
+} // namespace
+
+plot::Figure deltaFigure(const FigureOptions& options)
+{
+    const plot::DeltaRequest request = deltaRequest(options, options.published);
+    const plot::Evaluations all = readEvaluations(options, "kvviz eval");
+    return plot::deltaFigure(all.records, all.sources, request);
+}
+
+plot::Figure paperFigure(const plot::PaperFigure& figure, const FigureOptions& options)
+{
+    // The paper prints no log-probabilities.
+    const plot::DeltaRequest request = deltaRequest(options, !options.noPublished && options.metric != "gold");
+    const plot::Evaluations all = readEvaluations(options, figure.command);
+    return plot::paperFigure(figure, all.records, all.sources, request);
 }
 
 plot::Figure predictedFigure(const FigureOptions& options)

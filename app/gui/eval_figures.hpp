@@ -5,6 +5,7 @@
 
 #include "app/options.hpp"
 #include "views/figure_data.hpp"
+#include "views/paper_figures.hpp"
 
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@ namespace kvviz::app {
 
 /// Throw Error: usage for files and options that do not go together, else as the readers and builders do.
 [[nodiscard]] plot::Figure deltaFigure(const FigureOptions& options);
+[[nodiscard]] plot::Figure paperFigure(const plot::PaperFigure& figure, const FigureOptions& options);
 [[nodiscard]] plot::Figure predictedFigure(const FigureOptions& options);
 
 } // namespace kvviz::app
