@@ -34,9 +34,9 @@ std::vector<std::filesystem::path> unpacked(const QString& pattern)
     for (const QString& name : QDir(QStringLiteral(":/demo")).entryList({pattern}, QDir::Files, QDir::Name)) {
         const QString target = demoFolder().filePath(name);
         if (!QFile::exists(target) && !QFile::copy(QStringLiteral(":/demo/") + name, target))
-            throw core::Error(core::ErrorCode::failure,
-                              fmt::format("'{}' cannot be written; is there room in the temporary folder?",
-                                          target.toStdString()));
+            throw core::Error(
+                core::ErrorCode::failure,
+                fmt::format("'{}' cannot be written; is there room in the temporary folder?", target.toStdString()));
         files.push_back(toPath(target));
     }
     return files;

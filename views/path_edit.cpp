@@ -9,12 +9,20 @@
 
 namespace kvviz::views {
 
-QString toText(const std::filesystem::path& path) { return QFile::decodeName(QByteArray::fromStdString(path.string())); }
+QString toText(const std::filesystem::path& path)
+{
+    return QFile::decodeName(QByteArray::fromStdString(path.string()));
+}
 
 std::filesystem::path toPath(const QString& text) { return QFile::encodeName(text).toStdString(); }
 
 PathEdit::PathEdit(Kind kind, const QString& name, const QString& filter, QWidget* parent)
-    : QWidget(parent), m_kind(kind), m_name(name), m_filter(filter), m_line(new QLineEdit), m_button(new QToolButton)
+    : QWidget(parent),
+      m_kind(kind),
+      m_name(name),
+      m_filter(filter),
+      m_line(new QLineEdit),
+      m_button(new QToolButton)
 {
     auto* layout = new QHBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -54,12 +62,17 @@ void PathEdit::browse()
     const QString start = toText(path());
     QString chosen;
     switch (m_kind) {
-    case Kind::openFile: chosen = QFileDialog::getOpenFileName(this, m_name, start, m_filter); break;
+    case Kind::openFile:
+        chosen = QFileDialog::getOpenFileName(this, m_name, start, m_filter);
+        break;
     // What happens to a file that is there is asked in the form, once.
     case Kind::saveFile:
-        chosen = QFileDialog::getSaveFileName(this, m_name, start, m_filter, nullptr, QFileDialog::DontConfirmOverwrite);
+        chosen =
+            QFileDialog::getSaveFileName(this, m_name, start, m_filter, nullptr, QFileDialog::DontConfirmOverwrite);
         break;
-    case Kind::folder: chosen = QFileDialog::getExistingDirectory(this, m_name, start); break;
+    case Kind::folder:
+        chosen = QFileDialog::getExistingDirectory(this, m_name, start);
+        break;
     }
     if (!chosen.isEmpty())
         m_line->setText(chosen);

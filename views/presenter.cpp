@@ -47,7 +47,8 @@ void Presenter::setScale(double scale)
 
 void Presenter::step()
 {
-    const auto* next = std::find_if(std::begin(kScales), std::end(kScales), [&](double s) { return s > m_scale + 0.01; });
+    const auto* next =
+        std::find_if(std::begin(kScales), std::end(kScales), [&](double s) { return s > m_scale + 0.01; });
     setScale(next == std::end(kScales) ? 1.0 : *next);
 }
 

@@ -20,9 +20,9 @@ struct RunChoices {
     std::vector<RunTask> tasks;
     std::filesystem::path defaultModel;        ///< shown by its name; empty: kvviz has none
     std::vector<std::filesystem::path> models; ///< further model files
-    std::vector<std::string> methods; ///< lists to offer, as `--methods` takes them
-    std::string ratios;               ///< as `--ratios` takes them
-    std::filesystem::path folder;     ///< where outputs go unless something else is said
+    std::vector<std::string> methods;          ///< lists to offer, as `--methods` takes them
+    std::string ratios;                        ///< as `--ratios` takes them
+    std::filesystem::path folder;              ///< where outputs go unless something else is said
 };
 
 } // namespace kvviz::views

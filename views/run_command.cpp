@@ -64,9 +64,15 @@ std::vector<std::string> argumentsFor(const CaptureRun& run)
 {
     Words words("capture");
     switch (run.source) {
-    case CaptureRun::Source::text: words.add("--text", run.text); break;
-    case CaptureRun::Source::textFile: words.add("--text-file", run.textFile); break;
-    case CaptureRun::Source::task: words.add(run.prompts); break;
+    case CaptureRun::Source::text:
+        words.add("--text", run.text);
+        break;
+    case CaptureRun::Source::textFile:
+        words.add("--text-file", run.textFile);
+        break;
+    case CaptureRun::Source::task:
+        words.add(run.prompts);
+        break;
     }
     words.add("--tier", run.tier);
     words.add("--generate", run.generate);

@@ -19,18 +19,18 @@ enum class WhenThere : std::uint8_t { refuse, resume, overwrite };
 /// Prompts of one task.
 struct TaskPrompts {
     std::string task;
-    std::optional<int> shots;     ///< none: the task's own number
-    std::int64_t limit = 1;       ///< prompts
+    std::optional<int> shots;      ///< none: the task's own number
+    std::int64_t limit = 1;        ///< prompts
     std::filesystem::path dataDir; ///< of the public data files; empty: the task needs none
 };
 
 struct CaptureRun {
     enum class Source : std::uint8_t { text, textFile, task };
     Source source = Source::task;
-    std::string text;                ///< of Source::text
-    std::filesystem::path textFile;  ///< of Source::textFile
-    TaskPrompts prompts;             ///< of Source::task
-    std::filesystem::path model;     ///< empty: the default
+    std::string text;               ///< of Source::text
+    std::filesystem::path textFile; ///< of Source::textFile
+    TaskPrompts prompts;            ///< of Source::task
+    std::filesystem::path model;    ///< empty: the default
     std::string tier = "cache";
     std::int64_t generate = 64;
     std::filesystem::path output; ///< a file for one prompt, a folder for several
@@ -41,8 +41,8 @@ struct ReplayRun {
     std::vector<std::filesystem::path> captures;
     std::string methods, ratios;
     std::string depth = "output";
-    std::filesystem::path model;  ///< of depth decode; empty: the default
-    std::filesystem::path output; ///< results file
+    std::filesystem::path model;             ///< of depth decode; empty: the default
+    std::filesystem::path output;            ///< results file
     WhenThere whenThere = WhenThere::refuse; ///< a replay has nothing to resume
 };
 

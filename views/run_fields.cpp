@@ -5,6 +5,7 @@
 #include <QComboBox>
 #include <QFileDialog>
 #include <QFormLayout>
+#include <QHBoxLayout>
 #include <QLineEdit>
 #include <QSpinBox>
 #include <QToolButton>
@@ -74,13 +75,16 @@ QComboBox* makeWhenThereBox(RunForm* form, bool resumable)
 WhenThere whenThere(const QComboBox* box) { return static_cast<WhenThere>(box->currentData().toInt()); }
 
 TaskRows::TaskRows(RunForm* form, QFormLayout* layout, const RunChoices& choices, std::int64_t limit)
-    : m_layout(layout), m_tasks(choices.tasks), m_task(makeBox(form, RunForm::tr("Task"))),
+    : m_layout(layout),
+      m_tasks(choices.tasks),
+      m_task(makeBox(form, RunForm::tr("Task"))),
       m_limit(makeSpin(form, RunForm::tr("Number of prompts"), 1, 100'000, int(limit))),
       m_shots(makeSpin(form, RunForm::tr("Examples in each prompt"), kOwnShots, 1000, kOwnShots)),
       m_dataDir(new PathEdit(PathEdit::Kind::folder, RunForm::tr("Folder of the public data files"), {}))
 {
     for (const RunTask& task : m_tasks)
-        addEntry(m_task, RunForm::tr("%1 (%2)").arg(QString::fromStdString(task.name), QString::fromStdString(task.category)),
+        addEntry(m_task,
+                 RunForm::tr("%1 (%2)").arg(QString::fromStdString(task.name), QString::fromStdString(task.category)),
                  QString::fromStdString(task.name), QString::fromStdString(task.description));
     m_dataDir->setHint(RunForm::tr("where the task's public files lie"));
     layout->addRow(RunForm::tr("&Task"), m_task);
@@ -129,11 +133,6 @@ void TaskRows::setVisible(bool visible)
     taskChosen();
 }
 
-void TaskRows::setTask(const std::string& name)
-{
-    m_task->setCurrentIndex(m_task->findData(QString::fromStdString(name)));
-}
-
 ModelBox::ModelBox(const RunChoices& choices, QWidget* parent) : QWidget(parent), m_box(new QComboBox)
 {
     auto* layout = new QHBoxLayout(this);
@@ -178,7 +177,8 @@ void ModelBox::browse()
 }
 
 MethodRows::MethodRows(RunForm* form, QFormLayout* layout, const RunChoices& choices)
-    : m_methods(makeBox(form, RunForm::tr("Methods"))), m_ratios(new QLineEdit(QString::fromStdString(choices.ratios)))
+    : m_methods(makeBox(form, RunForm::tr("Methods"))),
+      m_ratios(new QLineEdit(QString::fromStdString(choices.ratios)))
 {
     m_methods->setEditable(true);
     m_methods->setInsertPolicy(QComboBox::NoInsert);
@@ -204,10 +204,10 @@ void MethodRows::setSelected(const std::string& method)
 {
     const bool followed = m_methods->currentText() == m_methods->itemText(0);
     m_methods->setItemText(0, QString::fromStdString(method));
-    if (followed)
-        m_methods->setCurrentIndex(0);
-    if (followed)
-        m_methods->setEditText(QString::fromStdString(method));
+    if (!followed)
+        return;
+    m_methods->setCurrentIndex(0);
+    m_methods->setEditText(QString::fromStdString(method));
 }
 
 } // namespace kvviz::views

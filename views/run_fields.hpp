@@ -35,7 +35,6 @@ public:
     TaskRows(RunForm* form, QFormLayout* layout, const RunChoices& choices, std::int64_t limit);
     [[nodiscard]] TaskPrompts prompts() const;
     void setVisible(bool visible);
-    void setTask(const std::string& name);
 
 private:
     [[nodiscard]] const RunTask* task() const;

@@ -29,7 +29,10 @@ PathEdit* addOutput(RunForm* form, QFormLayout* layout, const QString& name, con
 } // namespace
 
 CaptureForm::CaptureForm(const RunChoices& choices, QWidget* parent)
-    : RunForm(parent), m_choices(choices), m_layout(makeFormLayout(this)), m_source(makeBox(this, tr("Prompt"))),
+    : RunForm(parent),
+      m_choices(choices),
+      m_layout(makeFormLayout(this)),
+      m_source(makeBox(this, tr("Prompt"))),
       m_text(new QPlainTextEdit),
       m_file(new PathEdit(PathEdit::Kind::openFile, tr("Text file"), tr("Text (*.txt *.md);;All files (*)")))
 {
@@ -40,7 +43,8 @@ CaptureForm::CaptureForm(const RunChoices& choices, QWidget* parent)
              tr("A line '@@ shot' opens a shot, likewise '@@ instruction', '@@ question'"));
     m_layout->addRow(tr("&Prompt"), m_source);
     m_text->setAccessibleName(tr("Text of the prompt"));
-    m_text->setPlaceholderText(tr("Text that the model reads. Lines such as @@ shot or @@ question mark what follows."));
+    m_text->setPlaceholderText(
+        tr("Text that the model reads. Lines such as @@ shot or @@ question mark what follows."));
     m_text->setTabChangesFocus(true);
     m_text->setMinimumHeight(90);
     m_layout->addRow(tr("Te&xt"), m_text);
@@ -112,7 +116,10 @@ Run CaptureForm::run() const
 }
 
 ReplayForm::ReplayForm(const RunChoices& choices, QWidget* parent)
-    : RunForm(parent), m_choices(choices), m_layout(makeFormLayout(this)), m_which(makeBox(this, tr("Captures")))
+    : RunForm(parent),
+      m_choices(choices),
+      m_layout(makeFormLayout(this)),
+      m_which(makeBox(this, tr("Captures")))
 {
     m_layout->addRow(tr("&Captures"), m_which);
     m_methods = std::make_unique<MethodRows>(this, m_layout, choices);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Forms that are filled in to start a run: one each for capture, replay and evaluation. They build values, nothing else.
+// Forms that are filled in to start a run: one each for capture, replay and evaluation. They build values, nothing
+// else.
 #pragma once
 
 #include "views/run_fields.hpp"

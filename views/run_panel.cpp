@@ -45,8 +45,13 @@ QPushButton* makeButton(const QString& text, const QString& tip)
 } // namespace
 
 RunPanel::RunPanel(const ViewContext& context, const RunChoices& choices, QWidget* parent)
-    : View(context, parent), m_choices(choices), m_capture(new CaptureForm(choices)), m_replay(new ReplayForm(choices)),
-      m_eval(new EvalForm(choices)), m_pages(new QTabWidget), m_obstacle(new QLabel)
+    : View(context, parent),
+      m_choices(choices),
+      m_capture(new CaptureForm(choices)),
+      m_replay(new ReplayForm(choices)),
+      m_eval(new EvalForm(choices)),
+      m_pages(new QTabWidget),
+      m_obstacle(new QLabel)
 {
     setAccessibleName(tr("Run"));
     auto* layout = new QVBoxLayout(this);
@@ -59,7 +64,8 @@ RunPanel::RunPanel(const ViewContext& context, const RunChoices& choices, QWidge
     layout->addWidget(m_pages, 1);
     buildButtons(layout);
     buildLog(layout);
-    for (RunForm* form : {static_cast<RunForm*>(m_capture), static_cast<RunForm*>(m_replay), static_cast<RunForm*>(m_eval)})
+    for (RunForm* form :
+         {static_cast<RunForm*>(m_capture), static_cast<RunForm*>(m_replay), static_cast<RunForm*>(m_eval)})
         connect(form, &RunForm::changed, this, &RunPanel::refresh);
     connect(m_pages, &QTabWidget::currentChanged, this, &RunPanel::refresh);
     connect(m_context.selection, &Selection::changed, this, [this](Selection::Parts parts) {
@@ -81,7 +87,7 @@ RunPanel::RunPanel(const ViewContext& context, const RunChoices& choices, QWidge
     refresh();
 }
 
-void RunPanel::buildButtons(QLayout* layout)
+void RunPanel::buildButtons(QVBoxLayout* layout)
 {
     m_obstacle->setWordWrap(true);
     layout->addWidget(m_obstacle);
@@ -93,13 +99,13 @@ void RunPanel::buildButtons(QLayout* layout)
     row->addWidget(m_cancel);
     row->addStretch(1);
     row->addWidget(m_copy);
-    static_cast<QVBoxLayout*>(layout)->addLayout(row);
+    layout->addLayout(row);
     connect(m_start, &QPushButton::clicked, this, &RunPanel::start);
     connect(m_cancel, &QPushButton::clicked, this, &RunPanel::cancel);
     connect(m_copy, &QPushButton::clicked, this, &RunPanel::copyCommand);
 }
 
-void RunPanel::buildLog(QLayout* layout)
+void RunPanel::buildLog(QVBoxLayout* layout)
 {
     m_bar = new QProgressBar;
     m_bar->setAccessibleName(tr("Progress"));
@@ -130,7 +136,7 @@ void RunPanel::buildLog(QLayout* layout)
     row->addStretch(1);
     layout->addWidget(m_bar);
     layout->addWidget(m_status);
-    static_cast<QVBoxLayout*>(layout)->addLayout(row);
+    layout->addLayout(row);
     layout->addWidget(m_log);
     connect(m_details, &QToolButton::toggled, this, &RunPanel::showLog);
     connect(m_copyLog, &QToolButton::clicked, this,

@@ -14,6 +14,7 @@ class QProgressBar;
 class QPushButton;
 class QTabWidget;
 class QToolButton;
+class QVBoxLayout;
 
 namespace kvviz::views {
 
@@ -49,8 +50,8 @@ protected:
     void changeEvent(QEvent* event) override;
 
 private:
-    void buildButtons(QLayout* layout);
-    void buildLog(QLayout* layout);
+    void buildButtons(QVBoxLayout* layout);
+    void buildLog(QVBoxLayout* layout);
     [[nodiscard]] RunForm* front() const;
     [[nodiscard]] QString obstacle() const;
     void refresh();

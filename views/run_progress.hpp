@@ -17,8 +17,9 @@ public:
     bool take(std::string_view line, double seconds);
 
     [[nodiscard]] const std::string& phase() const { return m_phase; } ///< "prefill"
-    [[nodiscard]] std::int64_t job() const { return m_job; }   ///< number of the prompt or capture at work, from 1; 0: one only
-    [[nodiscard]] std::int64_t jobs() const { return m_jobs; } ///< in all; 0: one only
+    /// Number of the prompt or capture at work, from 1, and how many there are; 0 where there is one only.
+    [[nodiscard]] std::int64_t job() const { return m_job; }
+    [[nodiscard]] std::int64_t jobs() const { return m_jobs; }
     /// Part that is done: of the jobs where there are several, else of the phase; nothing while it is not known.
     [[nodiscard]] std::optional<double> share() const;
     /// Seconds that are left if it goes on as it did, at `seconds` since the start.

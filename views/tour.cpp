@@ -180,10 +180,9 @@ TourStep stepFrom(const Json& json, std::size_t number, const std::string& sourc
     if (!json.is_object())
         fault(place, "expected an object");
     TourStep step;
-    const std::map<std::string, std::string*> texts{{"id", &step.id},           {"title", &step.title},
-                                                    {"text", &step.text},       {"formula", &step.formula},
-                                                    {"try", &step.attempt},     {"panel", &step.panel},
-                                                    {"task", &step.task}};
+    const std::map<std::string, std::string*> texts{
+        {"id", &step.id},       {"title", &step.title}, {"text", &step.text}, {"formula", &step.formula},
+        {"try", &step.attempt}, {"panel", &step.panel}, {"task", &step.task}};
     std::vector<std::string> names{"set"};
     for (const auto& [name, target] : texts) {
         names.push_back(name);

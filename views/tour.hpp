@@ -13,19 +13,19 @@
 namespace kvviz::views {
 
 /// Panels that a step may bring to the front; the window knows which of its panels each is.
-inline constexpr std::string_view kTourPanels[] = {"map",     "curves",  "heads",  "tokens",   "shots",   "budgets",
-                                                   "methods", "ratios",  "decode", "accuracy", "predicted"};
+inline constexpr std::string_view kTourPanels[] = {"map",     "curves", "heads",  "tokens",   "shots",    "budgets",
+                                                   "methods", "ratios", "decode", "accuracy", "predicted"};
 
 /// Texts are simple HTML (b, i, sub, sup, br). In text and attempt, {name} stands for a fact of the capture shown, see
 /// tourFactNames().
 struct TourStep {
-    std::string id;      ///< for links and messages
+    std::string id; ///< for links and messages
     std::string title;
-    std::string text;    ///< two to four sentences
+    std::string text; ///< two to four sentences
     std::string formula;
-    std::string attempt; ///< one thing to try
-    std::string panel;   ///< one of kTourPanels
-    std::string task;    ///< of the capture to show
+    std::string attempt;  ///< one thing to try
+    std::string panel;    ///< one of kTourPanels
+    std::string task;     ///< of the capture to show
     SelectionState state; ///< everything but `capture`, which follows from the task
 };
 

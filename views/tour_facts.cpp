@@ -53,9 +53,10 @@ void scan(std::string_view text, OnText&& onText, OnName&& onName)
 
 const std::vector<std::string>& tourFactNames()
 {
-    static const std::vector<std::string> names{
-        "prompt",      "generated",  "layers",     "heads",      "kv_heads",   "head_dim",  "shots",
-        "cache_bytes", "long_bytes", "sink_share", "sink_tokens", "top_key",   "top_share", "keys90", "keys90_all", "kept", "ratio"};
+    static const std::vector<std::string> names{"prompt",      "generated", "layers",      "heads",      "kv_heads",
+                                                "head_dim",    "shots",     "cache_bytes", "long_bytes", "sink_share",
+                                                "sink_tokens", "top_key",   "top_share",   "keys90",     "keys90_all",
+                                                "kept",        "ratio"};
     return names;
 }
 
@@ -108,7 +109,8 @@ std::string withFacts(std::string_view text, const TourFacts& facts)
 std::vector<std::string> factsIn(std::string_view text)
 {
     std::vector<std::string> names;
-    scan(text, [](std::string_view) {}, [&](std::string_view name) { names.emplace_back(name); });
+    scan(
+        text, [](std::string_view) {}, [&](std::string_view name) { names.emplace_back(name); });
     return names;
 }
 

@@ -71,7 +71,8 @@ QString html(const std::string& text, const TourFacts& facts) { return QString::
 TourPanel::TourPanel(const ViewContext& context, QWidget* parent) : TourPanel(context, bundledTour(), parent) {}
 
 TourPanel::TourPanel(const ViewContext& context, Tour tour, QWidget* parent)
-    : View(context, parent), m_tour(std::move(tour))
+    : View(context, parent),
+      m_tour(std::move(tour))
 {
     build();
     showTexts();
@@ -111,7 +112,7 @@ void TourPanel::build()
     connect(m_open, &QPushButton::clicked, this, &TourPanel::demoWanted);
 }
 
-void TourPanel::buildButtons(QLayout* layout)
+void TourPanel::buildButtons(QVBoxLayout* layout)
 {
     m_formulaBox = new QCheckBox(tr("Show the &formula"));
     m_formulaBox->setChecked(true);
@@ -134,8 +135,8 @@ void TourPanel::buildButtons(QLayout* layout)
     steps->addWidget(m_next);
     for (QPushButton* button : {m_again, m_back, m_next})
         button->setMinimumHeight(28);
-    static_cast<QVBoxLayout*>(layout)->addLayout(options);
-    static_cast<QVBoxLayout*>(layout)->addLayout(steps);
+    layout->addLayout(options);
+    layout->addLayout(steps);
     connect(m_formulaBox, &QCheckBox::toggled, this, &TourPanel::setFormulaShown);
     connect(m_again, &QPushButton::clicked, this, &TourPanel::showAgain);
     connect(m_back, &QPushButton::clicked, this, &TourPanel::back);

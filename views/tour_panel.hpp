@@ -11,6 +11,7 @@
 class QCheckBox;
 class QLabel;
 class QPushButton;
+class QVBoxLayout;
 
 namespace kvviz::views {
 
@@ -49,7 +50,7 @@ protected:
 
 private:
     void build();
-    void buildButtons(QLayout* layout);
+    void buildButtons(QVBoxLayout* layout);
     void showTexts();
     void arrived(int capture, const TourFacts& facts);
     void missing(const std::string& task);

@@ -20,8 +20,8 @@ namespace fs = std::filesystem;
 /// Model files in the folders where kvviz-engine looks for its default one.
 std::vector<fs::path> modelFiles()
 {
-    std::vector<fs::path> folders{
-        views::toPath(QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation)) / "kvviz/models"};
+    std::vector<fs::path> folders{views::toPath(QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation))
+                                  / "kvviz/models"};
     if (const char* deps = std::getenv("KVVIZ_DEPS"))
         folders.push_back(fs::path(deps) / "models");
     std::vector<fs::path> models;

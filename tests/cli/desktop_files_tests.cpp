@@ -114,8 +114,8 @@ TEST_CASE("Captures and results are file types of their own, kinds of HDF5", "[c
     requireValid(fmt::format("update-mime-database -V '{}'", mime.string()));
     CHECK(fs::exists(mime / "application/x-kvviz-capture.xml"));
     CHECK(fs::exists(mime / "application/x-kvviz-results.xml"));
-    CHECK_THAT(content(mime / "globs2"),
-               Contains("60:application/x-kvviz-capture:*.kvh5") && Contains("60:application/x-kvviz-results:*.kvres.h5"));
+    CHECK_THAT(content(mime / "globs2"), Contains("60:application/x-kvviz-capture:*.kvh5")
+                                             && Contains("60:application/x-kvviz-results:*.kvres.h5"));
     CHECK_THAT(content(mime / "subclasses"), Contains("application/x-kvviz-capture application/x-hdf5")
                                                  && Contains("application/x-kvviz-results application/x-hdf5"));
 }

@@ -22,9 +22,26 @@ app::Invocation parsed(const views::Run& run)
 }
 
 /// Words that a careless command line would lose, split or misread.
-const std::vector<std::string> kNasty{"plain",      "two words",     "--output",   "-x",       "it's",    "a\"b",
-                                      "$HOME `id`", "line\nbreak",   "tab\there",  "[a,b]",    "{}",      "a;b&c|d>e",
-                                      "\xc3\xa9t\xc3\xa9 \xe2\x86\x92", "back\\slash", "!bang", "#hash", "~home", "=equals", "*", "100%"};
+const std::vector<std::string> kNasty{"plain",
+                                      "two words",
+                                      "--output",
+                                      "-x",
+                                      "it's",
+                                      "a\"b",
+                                      "$HOME `id`",
+                                      "line\nbreak",
+                                      "tab\there",
+                                      "[a,b]",
+                                      "{}",
+                                      "a;b&c|d>e",
+                                      "\xc3\xa9t\xc3\xa9 \xe2\x86\x92",
+                                      "back\\slash",
+                                      "!bang",
+                                      "#hash",
+                                      "~home",
+                                      "=equals",
+                                      "*",
+                                      "100%"};
 
 views::CaptureRun taskRun()
 {
@@ -100,7 +117,8 @@ TEST_CASE("File names are never taken for options or commands", "[views][unit]")
     for (const std::string& name : kNasty) {
         INFO(name);
         const std::filesystem::path absolute = std::filesystem::path("/data") / name;
-        for (const std::filesystem::path& file : {std::filesystem::path(name), absolute, "info" / absolute.relative_path()}) {
+        for (const std::filesystem::path& file :
+             {std::filesystem::path(name), absolute, "info" / absolute.relative_path()}) {
             views::CaptureRun capture = taskRun();
             capture.source = views::CaptureRun::Source::textFile;
             capture.textFile = file;
@@ -108,7 +126,8 @@ TEST_CASE("File names are never taken for options or commands", "[views][unit]")
             const app::CaptureOptions options = parsed(capture).capture;
             CHECK(std::filesystem::path(options.textFile).lexically_normal() == file);
             CHECK(std::filesystem::path(options.output).lexically_normal() == file);
-            const views::ReplayRun replay{{file, "/data/b.kvh5"}, "all", "0.5", "mass", "/m.gguf", file, WhenThere::refuse};
+            const views::ReplayRun replay{{file, "/data/b.kvh5"}, "all", "0.5", "mass", "/m.gguf", file,
+                                          WhenThere::refuse};
             const app::ReplayOptions read = parsed(replay).replay;
             REQUIRE(read.captures.size() == 2);
             CHECK(std::filesystem::path(read.captures[0]).lexically_normal() == file);

@@ -14,6 +14,7 @@
 #include <QProgressBar>
 #include <QPushButton>
 #include <QSpinBox>
+#include <QTabBar>
 #include <QTabWidget>
 #include <QToolButton>
 
@@ -89,7 +90,8 @@ TEST_CASE("Progress lines give phase, share and remaining time", "[views][unit]"
     CHECK(progress.text(3) == "prefill, about 0:04 left");
     CHECK(progress.take("@progress 0 0 figures", 4));
     CHECK_FALSE(progress.share());
-    for (const char* broken : {"@progress", "@progress 1", "@progress x 2 a", "@progress 1 2", "@progress -1 2 a", "[0/3] a", "[4/3] a"})
+    for (const char* broken :
+         {"@progress", "@progress 1", "@progress x 2 a", "@progress 1 2", "@progress -1 2 a", "[0/3] a", "[4/3] a"})
         CHECK_FALSE(progress.take(broken, 5));
     CHECK(progress.jobs() == 0);
 }
@@ -296,11 +298,12 @@ TEST_CASE("Everything in the run panel can be reached, hit and named", "[views]"
             const bool control = qobject_cast<const QComboBox*>(widget) || qobject_cast<const QAbstractSpinBox*>(widget)
                                  || qobject_cast<const QPushButton*>(widget);
             const bool named = control || qobject_cast<const QToolButton*>(widget);
-            if (!named || !widget->isVisibleTo(stage.panel.get()) || widget->objectName().startsWith(QStringLiteral("qt_")))
+            const bool ofTabs = qobject_cast<const QTabBar*>(widget->parentWidget()) != nullptr; // Qt's own arrows
+            if (!named || ofTabs || !widget->isVisibleTo(stage.panel.get()))
                 continue;
             INFO(widget->metaObject()->className() << " " << widget->accessibleName().toStdString());
             const auto* button = qobject_cast<const QAbstractButton*>(widget);
-            CHECK((!widget->accessibleName().isEmpty() || (button && !button->text().isEmpty()) || button));
+            CHECK((!widget->accessibleName().isEmpty() || (button && !button->text().isEmpty())));
             if (control) {
                 CHECK(widget->height() >= 24);
                 CHECK(widget->focusPolicy() != Qt::NoFocus);
