@@ -111,6 +111,8 @@ std::string commonSections()
     return result
         + ".SH ENVIRONMENT\n"
           ".TP\n.B KVVIZ_MODEL\nmodel file for commands that run a model, when \\-\\-model is not given\n"
+          ".TP\n.B KVVIZ_PROGRESS\nif 'lines', progress on standard error is lines '@progress DONE TOTAL PHASE' for "
+          "programs that start kvviz\n"
           ".TP\n.B NO_COLOR\nif set and not empty, no colours unless \\-\\-color=always\n";
 }
 
