@@ -90,6 +90,35 @@ std::string csvOf(const HeatmapFigure& maps)
     return csv;
 }
 
+std::string csvOf(const MatrixFigure& matrices)
+{
+    std::string csv = std::string("panel,title,row,column,group,value") + kEnd;
+    for (const MatrixPanel& panel : matrices.panels)
+        for (std::size_t row = 0; row < panel.rows.size(); ++row)
+            for (std::size_t column = 0; column < panel.columns.size(); ++column) {
+                const double value = panel.values[row * panel.columns.size() + column];
+                const std::string group =
+                    panel.groups.empty() ? "" : panel.groups.at(static_cast<std::size_t>(panel.groupOf.at(column)));
+                if (std::isfinite(value))
+                    csv += panelFields(panel)
+                           + fmt::format("{},{},{},{}{}", field(panel.rows[row]), field(panel.columns[column]),
+                                         field(group), number(value), kEnd);
+            }
+    return csv;
+}
+
+std::string csvOf(const BarFigure& bars)
+{
+    std::string csv = std::string("panel,title,series,category,value,mark") + kEnd;
+    for (const BarPanel& panel : bars.panels)
+        for (const BarSeries& series : panel.series)
+            for (std::size_t i = 0; i < panel.categories.size(); ++i)
+                csv += panelFields(panel)
+                       + fmt::format("{},{},{},{}{}", field(series.name), field(panel.categories[i]),
+                                     numberAt(series.values, i), numberAt(series.marks, i), kEnd);
+    return csv;
+}
+
 } // namespace
 
 std::string figureCsv(const Figure& figure)

@@ -176,7 +176,7 @@ void ModelBox::browse()
         setModel(toPath(chosen));
 }
 
-MethodRows::MethodRows(RunForm* form, QFormLayout* layout, const RunChoices& choices)
+MethodFields::MethodFields(RunForm* form, QFormLayout* layout, const RunChoices& choices)
     : m_methods(makeBox(form, RunForm::tr("Methods"))),
       m_ratios(new QLineEdit(QString::fromStdString(choices.ratios)))
 {
@@ -196,11 +196,11 @@ MethodRows::MethodRows(RunForm* form, QFormLayout* layout, const RunChoices& cho
     QObject::connect(m_ratios, &QLineEdit::textChanged, form, &RunForm::changed);
 }
 
-std::string MethodRows::methods() const { return m_methods->currentText().trimmed().toStdString(); }
+std::string MethodFields::methods() const { return m_methods->currentText().trimmed().toStdString(); }
 
-std::string MethodRows::ratios() const { return m_ratios->text().trimmed().toStdString(); }
+std::string MethodFields::ratios() const { return m_ratios->text().trimmed().toStdString(); }
 
-void MethodRows::setSelected(const std::string& method)
+void MethodFields::setSelected(const std::string& method)
 {
     const bool followed = m_methods->currentText() == m_methods->itemText(0);
     m_methods->setItemText(0, QString::fromStdString(method));

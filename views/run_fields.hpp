@@ -68,9 +68,9 @@ private:
 };
 
 /// Which methods at which ratios; the selected method is offered first.
-class MethodRows {
+class MethodFields {
 public:
-    MethodRows(RunForm* form, QFormLayout* layout, const RunChoices& choices);
+    MethodFields(RunForm* form, QFormLayout* layout, const RunChoices& choices);
     [[nodiscard]] std::string methods() const;
     [[nodiscard]] std::string ratios() const;
     void setSelected(const std::string& method);

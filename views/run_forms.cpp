@@ -122,7 +122,7 @@ ReplayForm::ReplayForm(const RunChoices& choices, QWidget* parent)
       m_which(makeBox(this, tr("Captures")))
 {
     m_layout->addRow(tr("&Captures"), m_which);
-    m_methods = std::make_unique<MethodRows>(this, m_layout, choices);
+    m_methods = std::make_unique<MethodFields>(this, m_layout, choices);
     m_depth = makeBox(this, tr("Depth"));
     addEntry(m_depth, tr("mass: attention lost"), QStringLiteral("mass"), tr("Needs attention rows only"));
     addEntry(m_depth, tr("output: error of heads"), QStringLiteral("output"), tr("Needs captured values"));
@@ -187,7 +187,7 @@ EvalForm::EvalForm(const RunChoices& choices, QWidget* parent) : RunForm(parent)
 {
     QFormLayout* layout = makeFormLayout(this);
     m_task = std::make_unique<TaskRows>(this, layout, choices, 20);
-    m_methods = std::make_unique<MethodRows>(this, layout, choices);
+    m_methods = std::make_unique<MethodFields>(this, layout, choices);
     m_model = new ModelBox(choices);
     layout->addRow(tr("Mo&del"), m_model);
     m_output = addOutput(this, layout, tr("Results file"), tr("Results (%1)").arg(kResultsFilter));

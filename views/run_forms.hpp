@@ -54,7 +54,7 @@ private:
     std::vector<std::filesystem::path> m_files;
     int m_current = 0;
     QComboBox* m_which;
-    std::unique_ptr<MethodRows> m_methods;
+    std::unique_ptr<MethodFields> m_methods;
     QComboBox* m_depth;
     ModelBox* m_model;
     PathEdit* m_output;
@@ -74,7 +74,7 @@ private:
 
     RunChoices m_choices;
     std::unique_ptr<TaskRows> m_task;
-    std::unique_ptr<MethodRows> m_methods;
+    std::unique_ptr<MethodFields> m_methods;
     ModelBox* m_model;
     PathEdit* m_output;
     QComboBox* m_whenThere;
