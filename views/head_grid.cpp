@@ -42,9 +42,7 @@ HeadGrid::HeadGrid(const ViewContext& context, QWidget* parent)
     : View(context, parent),
       m_stack(new NoticeStack),
       m_canvas(new MatrixCanvas([this](int row, int column) { return describe(row, column); })),
-      m_tableView(new QTableView),
-      m_model(new HeadTableModel(this)),
-      m_order(new NumberOrder(this)),
+      m_tableView(new HeadTableView),
       m_measureBox(new QComboBox),
       m_sortedBox(new QCheckBox(tr("Sorted &list")))
 {
