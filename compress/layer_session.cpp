@@ -33,7 +33,7 @@ LayerMetrics mergeDraws(std::vector<LayerMetrics> draws)
     if (draws.size() < 2)
         return merged;
     for (const auto array : {&LayerMetrics::lostMass, &LayerMetrics::lostNonSink, &LayerMetrics::lostGenerated,
-                             &LayerMetrics::outputError, &LayerMetrics::survival}) {
+                             &LayerMetrics::outputError, &LayerMetrics::survival, &LayerMetrics::intact}) {
         for (std::size_t i = 1; i < draws.size(); ++i)
             for (std::size_t at = 0; at < (merged.*array).size(); ++at)
                 (merged.*array)[at] += (draws[i].*array)[at];

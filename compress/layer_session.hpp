@@ -75,7 +75,7 @@ struct LayerSummary {
 
 struct LayerOutcome {
     LayerPlan plan;       ///< random methods: of the first draw
-    LayerMetrics metrics; ///< means over draws; intact and squares of the first one
+    LayerMetrics metrics; ///< means over draws; squares and logit changes of the first one
     Depth depth = Depth::mass;
     LayerSummary summary;
 };

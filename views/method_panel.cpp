@@ -271,11 +271,11 @@ void MethodPanel::showState()
 void MethodPanel::showBudget()
 {
     const SelectionState& now = state();
-    compress::Budget budget{now.ratio, {}};
+    compress::Budget budget{std::clamp(now.ratio, kLeastRatio, 1.0), {}};
     if (now.budgetTokens > 0)
         budget.tokens = now.budgetTokens;
     const bool known = m_promptTokens > 0;
-    const double ratio = known && budget.tokens ? budget.nominalRatio(m_promptTokens) : now.ratio;
+    const double ratio = known && budget.tokens ? budget.nominalRatio(m_promptTokens) : budget.ratio;
     const QSignalBlocker slider(m_slider), spin(m_ratio), tokens(m_tokens);
     if (!m_slider->isSliderDown()) // a finger knows better
         m_slider->setValue(static_cast<int>(std::lround(std::clamp(ratio, kLeastRatio, 1.0) * kSteps)));

@@ -16,6 +16,7 @@ class QLabel;
 class QPushButton;
 class QSlider;
 class QSpinBox;
+class QVBoxLayout;
 
 namespace kvviz::compress {
 struct MethodPart;
@@ -40,8 +41,8 @@ protected:
     void styleChanged() override;
 
 private:
-    void buildBudget(class QVBoxLayout* page);
-    void buildParameters(class QVBoxLayout* page);
+    void buildBudget(QVBoxLayout* page);
+    void buildParameters(QVBoxLayout* page);
     void buildMethods();
     void readCapture();
     void showObstacles(const std::map<std::string, std::string>& obstacles);

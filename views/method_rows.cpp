@@ -12,6 +12,15 @@
 
 namespace kvviz::views {
 
+namespace {
+
+QVariant alignmentOf(int column)
+{
+    return static_cast<int>(Qt::AlignVCenter) | static_cast<int>(column == 0 ? Qt::AlignLeft : Qt::AlignRight);
+}
+
+} // namespace
+
 QString shortNumber(double value)
 {
     if (!std::isfinite(value))
@@ -52,10 +61,10 @@ void MethodRows::setStyle(const plot::PlotStyle& style)
         Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columns - 1));
 }
 
-int MethodRows::rowOf(const std::string& method) const
+int MethodRows::rowOf(const std::string& specification) const
 {
     const auto found = std::find_if(m_rows->begin(), m_rows->end(),
-                                    [&](const LiveRow& row) { return row.method == method; });
+                                    [&](const LiveRow& row) { return row.method == specification; });
     return found == m_rows->end() ? -1 : static_cast<int>(found - m_rows->begin());
 }
 
@@ -112,7 +121,7 @@ QVariant MethodRows::data(const QModelIndex& index, int role) const
         return index.column() == method && selected ? QStringLiteral("\u25b8 ") + textOf(row, method)
                                                     : textOf(row, index.column());
     case Qt::TextAlignmentRole:
-        return QVariant(index.column() == method ? Qt::AlignLeft | Qt::AlignVCenter : Qt::AlignRight | Qt::AlignVCenter);
+        return alignmentOf(index.column());
     case Qt::ToolTipRole:
         if (!row.obstacle.empty())
             return tr("<p><b>%1</b></p><p>Cannot be replayed on this capture: %2</p>")
@@ -126,7 +135,7 @@ QVariant MethodRows::data(const QModelIndex& index, int role) const
         return font;
     }
     case Qt::ForegroundRole:
-        return !row.obstacle.empty() || (row.pending && index.column() != method) ? QVariant(m_style.subtle) : QVariant();
+        return !row.obstacle.empty() || (row.pending && index.column() != method) ? QVariant::fromValue(m_style.subtle) : QVariant();
     case Qt::DecorationRole:
         if (index.column() == method && row.obstacle.empty())
             return plot::sampleOf(plot::liveSeries(row.method, row.title, m_methods), m_style, QSize(22, 14), 2);
@@ -171,7 +180,7 @@ QVariant MethodRows::headerData(int section, Qt::Orientation orientation, int ro
     case Qt::ToolTipRole:
         return QStringLiteral("<p>%1</p>").arg(head.tip.toHtmlEscaped());
     case Qt::TextAlignmentRole:
-        return QVariant(section == method ? Qt::AlignLeft | Qt::AlignVCenter : Qt::AlignRight | Qt::AlignVCenter);
+        return alignmentOf(section);
     default:
         return {};
     }

@@ -30,7 +30,7 @@ public:
                  const std::string& selected, int sinkTokens);
     void setStyle(const plot::PlotStyle& style);
     /// -1: not among the rows.
-    [[nodiscard]] int rowOf(const std::string& method) const;
+    [[nodiscard]] int rowOf(const std::string& specification) const;
 
     [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
     [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;

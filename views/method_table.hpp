@@ -7,6 +7,7 @@
 #include "views/method_rows.hpp"
 #include "views/view.hpp"
 
+class QHBoxLayout;
 class QLabel;
 class QMenu;
 class QTableView;
@@ -31,7 +32,7 @@ protected:
     void hideEvent(QHideEvent* event) override;
 
 private:
-    void buildBar(class QHBoxLayout* bar);
+    void buildBar(QHBoxLayout* bar);
     void buildTable();
     void fillMenu();
     void showRows();

@@ -62,6 +62,39 @@ void checkLayer(const LiveFixture& fixture, std::int64_t slot)
     CHECK(layer->keptRatio == Approx(layer->summary.keptTokens / whole));
 }
 
+/// A capture of a whole model with a readout of two candidates a step.
+void writeWithReadout(const test::SyntheticCapture& capture, const std::filesystem::path& path)
+{
+    const core::CaptureInfo& info = capture.info();
+    const std::int64_t t = info.nGenerated(), candidates = 2;
+    std::vector<std::int32_t> ids;
+    std::vector<float> logprob;
+    for (std::int64_t step = 0; step < t; ++step) {
+        const bool last = step + 1 == t;
+        ids.insert(ids.end(), {last ? -1 : info.tokens.ids[static_cast<std::size_t>(info.nPrompt() + step + 1)], 1});
+        logprob.insert(logprob.end(), {last ? std::nanf("") : -1.0f, -1.5f});
+    }
+    std::mt19937 random(3);
+    std::normal_distribution<float> normal(0, 0.5f);
+    std::vector<float> gradient(static_cast<std::size_t>(std::ssize(info.heads) * t * candidates * info.model.headDim));
+    std::vector<float> written(static_cast<std::size_t>(std::ssize(info.heads) * t), 0.1f);
+    for (float& value : gradient)
+        value = normal(random);
+    io::CaptureWriter writer(path, info, {});
+    for (std::int64_t slot = 0; slot < std::ssize(info.layers); ++slot)
+        writer.writeLayer(slot, test::arraysOf(capture.layer(slot)));
+    writer.writeReadout(ids, logprob, candidates);
+    for (std::int64_t slot = 0; slot < std::ssize(info.layers); ++slot) {
+        io::LayerArrays views;
+        views.readout = gradient;
+        views.written = written;
+        views.nGenerated = t;
+        writer.writeLayer(slot, views);
+    }
+    writer.writeLogits(std::vector<float>(static_cast<std::size_t>(info.nTokens()), -1.0f), {}, {}, 0);
+    writer.finish(info);
+}
+
 } // namespace
 
 TEST_CASE("The selected layer is told as a replay says it, off the GUI thread", "[views][io]")
@@ -239,6 +272,38 @@ TEST_CASE("The survey fills layer by layer and ends as the replay of the whole c
     for (const std::int64_t tokens : survey->keptTokens)
         kept += tokens;
     CHECK(kept == result.keptTokens);
+}
+
+TEST_CASE("What a survey predicts of log-probabilities comes into the method's row", "[views][io]")
+{
+    const test::ScratchFolder folder;
+    test::SyntheticCapture capture(SyntheticOptions{.layers = 3});
+    capture.mutableInfo().tier = core::Tier::cache;
+    writeWithReadout(capture, folder / "a.kvh5");
+    views::Selection selection;
+    selection.change([](SelectionState& s) { s.ratio = 0.3; });
+    views::CaptureList captures({{folder / "a.kvh5", "/"}});
+    LiveReplay live(&selection, &captures);
+    live.setCompared({"h2o"});
+    const QObject wanter;
+    live.want(&wanter, LiveReplay::wantRows | LiveReplay::wantSurvey);
+    REQUIRE(waitUntil([&] { return !live.busy(); }));
+    const compress::ReplayReport report = replayed(folder / "a.kvh5", "snapkv", {0.3, {}});
+    REQUIRE(live.survey());
+    const std::vector<float>& delta = live.survey()->predictedDelta;
+    REQUIRE(delta.size() == 5);
+    for (std::size_t step = 0; step + 1 < delta.size(); ++step)
+        CHECK(delta[step] == report.results[0].predictedDelta[step]);
+    CHECK(std::isnan(delta.back()));
+    REQUIRE(live.rows()->size() == 2);
+    CHECK(std::isnan((*live.rows())[0].predictedDelta)); // h2o was not surveyed
+    CHECK((*live.rows())[1].predictedDelta == report.results[0].meanPredictedDelta);
+    selection.change([](SelectionState& s) { s.method = "h2o"; });
+    REQUIRE(waitUntil([&] { return !live.busy(); }));
+    selection.change([](SelectionState& s) { s.method = "snapkv"; });
+    REQUIRE(waitUntil([&] { return !live.busy(); }));
+    CHECK(std::isfinite((*live.rows())[0].predictedDelta)); // known from before
+    CHECK(std::isfinite((*live.rows())[1].predictedDelta));
 }
 
 TEST_CASE("A half done survey says which layers it has", "[views][io]")

@@ -8,6 +8,7 @@
 #include "views/method_params.hpp"
 
 #include <QAbstractItemModel>
+#include <QAbstractSpinBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QKeyEvent>

@@ -166,7 +166,7 @@ TEST_CASE("Methods are added from the menu and removed with the keyboard", "[vie
                         return one;
         return static_cast<QAction*>(nullptr);
     };
-    QAction* tova = find(menu, QStringLiteral("TOVA"));
+    QAction* tova = find(menu, QStringLiteral("TOVA (prefill end)"));
     REQUIRE(tova);
     tova->trigger();
     CHECK(fixture.live->compared().back() == "tova");

@@ -6,6 +6,7 @@
 #include "tests/views/live_fixture.hpp"
 #include "views/figure_exporter.hpp"
 
+#include <QKeyEvent>
 #include <QMouseEvent>
 
 #include <cmath>
