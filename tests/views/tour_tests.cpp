@@ -27,6 +27,9 @@
 #include <QPushButton>
 
 #include <cmath>
+#include <fstream>
+#include <functional>
+#include <map>
 #include <set>
 
 using namespace kvviz;
@@ -173,6 +176,16 @@ TEST_CASE("A tour that is wrong is refused with the step and the field", "[views
     CHECK_THROWS_AS(views::parseTour("", "t"), core::Error);
     CHECK_THROWS_AS(views::parseTour("[1", "t"), core::Error);
     CHECK_THROWS_AS(views::parseTour("[]", "t"), core::Error);
+}
+
+TEST_CASE("The tour in the documentation is one", "[views][unit]")
+{
+    std::ifstream stream(std::filesystem::path(KVVIZ_SOURCE_DIR) / "docs/teaching.md");
+    std::string json;
+    for (std::string line; std::getline(stream, line);)
+        if (line.starts_with("    "))
+            json += line + "\n";
+    CHECK(views::parseTour(json, "docs/teaching.md").steps.size() == 1);
 }
 
 TEST_CASE("The bundled captures are small, sound, and of the tour's tasks", "[views][io]")
