@@ -215,6 +215,7 @@ struct ViewOptions {
     int layer = 0, head = 0;
     std::string screenshot; ///< --screenshot FILE.png: draw once, save, leave
     bool fresh = false;     ///< --fresh: neither read nor write settings
+    bool demo = false;      ///< --demo: the guided tour
 };
 
 /// The whole command line.

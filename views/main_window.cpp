@@ -4,12 +4,13 @@
 
 #include "core/error.hpp"
 #include "views/capture_browser.hpp"
-#include "views/curve_view.hpp"
 #include "views/delta_data.hpp"
 #include "views/figure_view.hpp"
+#include "views/live_replay.hpp"
 #include "views/map_view.hpp"
 #include "views/method_data.hpp"
 #include "views/result_figures.hpp"
+#include "views/run_panel.hpp"
 #include "views/selection_bar.hpp"
 
 #include <fmt/format.h>
@@ -36,17 +37,20 @@ MainWindow::MainWindow(const WindowStart& start)
     : m_captures(std::make_unique<CaptureList>(start.session.captures)), m_settings(start.fresh),
       m_selection(new Selection(this)), m_history(nullptr), m_actions(new WindowActions(this)),
       m_panels(new PanelSet(this, m_actions)), m_messages(new MessageBar(this)), m_readout(new QLabel),
-      m_about(new QLabel), m_published(start.published), m_results(start.session.results), m_checks(start.checks),
-      m_unknown(start.session.unknown), m_fontPt(font().pointSizeF())
+      m_about(new QLabel), m_presenter(new Presenter(this)), m_published(start.published), m_results(start.session.results),
+      m_checks(start.checks), m_unknown(start.session.unknown)
 {
     setWindowTitle(QStringLiteral("kvviz"));
     setAcceptDrops(true);
     resize(1280, 800);
     m_selection->setState(start.session.selection);
-    const ViewContext context{m_selection, m_captures.get(), nullptr};
+    m_live = new LiveReplay(m_selection, m_captures.get(), this);
+    connect(m_live, &LiveReplay::failed, m_messages, &MessageBar::add);
+    const ViewContext context{m_selection, m_captures.get(), m_live};
     buildPage(context);
     buildCommands();
     buildPanels(context);
+    buildWorkPanels(context, start);
     m_panels->rememberLayout();
     m_history = new History(m_selection, this);
     connect(m_selection, &Selection::changed, this, &MainWindow::selectionChanged);
@@ -59,8 +63,11 @@ MainWindow::MainWindow(const WindowStart& start)
         m_messages->add(text(fault));
     restoreGeometry(start.session.geometry.isEmpty() ? m_settings.geometry() : start.session.geometry);
     restoreState(start.session.layout.isEmpty() ? m_settings.layout() : start.session.layout);
-    scaleFonts(start.session.fontScale);
+    m_presenter->setScale(start.session.fontScale);
     showResults();
+    filesChanged();
+    if (start.demo)
+        startTour();
 }
 
 MainWindow::~MainWindow()
@@ -69,6 +76,7 @@ MainWindow::~MainWindow()
     m_panels->clear();
     delete m_page;
     delete m_bar;
+    delete m_live;
 }
 
 View* MainWindow::addView(View* view)
@@ -105,32 +113,9 @@ void MainWindow::buildPage(const ViewContext& context)
     statusBar()->addPermanentWidget(m_about);
 }
 
-void MainWindow::buildPanels(const ViewContext& context)
-{
-    m_browser = new CaptureBrowser(context);
-    m_curve = new CurveView(context);
-    m_accuracy = new FigureView(context, tr("Accuracy"),
-                                tr("Open results of 'kvviz eval' (*.kvres.h5) to see what compression costs."));
-    m_replays = new FigureView(context, tr("Replayed methods"),
-                               tr("Open results of 'kvviz replay' (*.kvres.h5) to compare methods over prompts."));
-    m_predicted = new FigureView(context, tr("Predicted against measured"),
-                                 tr("Open a check of 'kvviz calibrate' (*.json) to see how well replays predict."));
-    const auto panel = [&](const char* id, const QString& title, View* view, const char* key, const PanelPlace& place) {
-        m_panels->add(id, title, addView(view), QKeySequence(QLatin1String(key)), place);
-    };
-    panel("captures", tr("Captures"), m_browser, "Ctrl+1", {Qt::LeftDockWidgetArea, nullptr, m_captures->size() > 1});
-    panel("curves", tr("Cumulative attention"), m_curve, "Ctrl+2", {Qt::RightDockWidgetArea});
-    panel("accuracy", tr("Accuracy"), m_accuracy, "Ctrl+3", {Qt::RightDockWidgetArea, "curves", !m_results.empty()});
-    panel("replays", tr("Replayed methods"), m_replays, "Ctrl+4", {Qt::RightDockWidgetArea, "curves", false});
-    panel("predicted", tr("Predicted against measured"), m_predicted, "Ctrl+5",
-          {Qt::RightDockWidgetArea, "curves", !m_checks.empty()});
-    m_panels->dock(QStringLiteral("curves"))->raise();
-    resizeDocks({m_panels->dock(QStringLiteral("curves"))}, {480}, Qt::Horizontal);
-}
-
 bool MainWindow::settled() const
 {
-    return !m_opening.busy() && !m_sorting.busy() && !m_bar->busy()
+    return !m_opening.busy() && !m_sorting.busy() && !m_bar->busy() && !m_live->busy()
            && std::none_of(m_views.begin(), m_views.end(), [](const View* view) { return view->busy(); });
 }
 
@@ -171,8 +156,7 @@ void MainWindow::opened(const OpenedFiles& files)
     addTo(m_checks, files.checks);
     if (!files.captures.empty()) {
         const int first = m_captures->add(files.captures);
-        m_bar->refill();
-        m_browser->refresh();
+        filesChanged();
         m_selection->setCapture(first);
         m_settings.addCapture(text(files.captures.front().file.string()));
         if (m_captures->size() > 1)
@@ -220,12 +204,24 @@ void MainWindow::showResults()
     });
 }
 
+void MainWindow::filesChanged()
+{
+    m_bar->refill();
+    m_browser->refresh();
+    if (!m_run)
+        return;
+    std::vector<std::filesystem::path> files;
+    for (const io::CaptureRef& ref : m_captures->refs())
+        files.push_back(ref.file);
+    m_run->setCaptures(files);
+}
+
 void MainWindow::reload()
 {
     m_messages->clear();
     m_captures->reload();
-    m_bar->refill();
-    m_browser->refresh();
+    m_live->reload();
+    filesChanged();
     for (View* view : m_views)
         view->reload();
     showResults();
@@ -240,7 +236,7 @@ Session MainWindow::session() const
     session.selection = m_selection->state();
     session.geometry = saveGeometry();
     session.layout = saveState();
-    session.fontScale = m_fontScale;
+    session.fontScale = m_presenter->scale();
     session.unknown = m_unknown;
     return session;
 }
@@ -257,15 +253,15 @@ void MainWindow::apply(const Session& session)
     const int last = std::max(0, m_captures->size() - 1);
     state.capture = std::min(state.capture, last);
     state.other = std::min(state.other, last);
-    m_bar->refill();
-    m_browser->refresh();
+    m_live->reload();
+    filesChanged();
     m_selection->setState(state);
     m_history->clear();
     for (View* view : m_views)
         view->reload();
     restoreGeometry(session.geometry);
     restoreState(session.layout);
-    scaleFonts(session.fontScale);
+    m_presenter->setScale(session.fontScale);
     showResults();
 }
 

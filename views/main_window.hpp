@@ -8,24 +8,34 @@
 #include "views/message_bar.hpp"
 #include "views/opened_files.hpp"
 #include "views/panel_set.hpp"
+#include "views/presenter.hpp"
 #include "views/published_series.hpp"
+#include "views/run_choices.hpp"
 #include "views/session.hpp"
 #include "views/window_actions.hpp"
 #include "views/window_settings.hpp"
 
 #include <QMainWindow>
 
+#include <functional>
 #include <memory>
 
+class QDockWidget;
 class QLabel;
 
 namespace kvviz::views {
 
 class CaptureBrowser;
 class CurveView;
+class DecodeTimeline;
+class ExportPanel;
 class FigureView;
+class LiveReplay;
 class MapView;
+class RunPanel;
 class SelectionBar;
+class TokenStrip;
+class TourPanel;
 
 /// What a window starts with.
 struct WindowStart {
@@ -34,6 +44,9 @@ struct WindowStart {
     std::vector<std::string> faults;        ///< told at once
     plot::PublishedSource published;        ///< the paper's numbers; may be none
     bool fresh = true;                      ///< settings are neither read nor written
+    bool demo = false;                      ///< the guided tour, on the captures that come with the program
+    std::function<RunChoices()> runChoices; ///< what runs can be started with; none: the panel is not there
+    std::string creator, commandLine;       ///< for exports
 };
 
 class MainWindow : public QMainWindow {
@@ -49,6 +62,9 @@ public:
     [[nodiscard]] MapView* mapView() const { return m_map; }
     [[nodiscard]] CurveView* curveView() const { return m_curve; }
     [[nodiscard]] CaptureBrowser* browser() const { return m_browser; }
+    [[nodiscard]] LiveReplay* live() const { return m_live; }
+    [[nodiscard]] TourPanel* tour() const { return m_tour; }
+    [[nodiscard]] RunPanel* runs() const { return m_run; }
     [[nodiscard]] WindowActions* windowActions() const { return m_actions; }
     [[nodiscard]] PanelSet* panels() const { return m_panels; }
     /// Nothing is being read or computed: what is on screen is final.
@@ -73,6 +89,11 @@ protected:
 private:
     void buildPage(const ViewContext& context);
     void buildPanels(const ViewContext& context);
+    void buildMethodPanels(const ViewContext& context);
+    void buildPromptPanels(const ViewContext& context);
+    void buildResultPanels(const ViewContext& context);
+    void buildWorkPanels(const ViewContext& context, const WindowStart& start);
+    QDockWidget* addPanel(const char* id, const QString& title, View* view, const char* key, const PanelPlace& place);
     View* addView(View* view); ///< connects what every view tells
     void buildCommands();
     void buildFileCommands();
@@ -85,8 +106,10 @@ private:
     void askForFiles(bool folder);
     void saveSessionAs();
     void toggleDifference();
-    void scaleFonts(double factor);
     void showKeys();
+    void startTour();
+    void filesChanged();
+    [[nodiscard]] std::vector<std::pair<QString, plot::Figure>> figures() const;
 
     std::unique_ptr<CaptureList> m_captures;
     WindowSettings m_settings;
@@ -100,7 +123,13 @@ private:
     QLabel* m_about;
     QWidget* m_page = nullptr;
     std::vector<View*> m_views;
+    LiveReplay* m_live = nullptr;
     MapView* m_map = nullptr;
+    TokenStrip* m_tokens = nullptr;
+    DecodeTimeline* m_decode = nullptr;
+    ExportPanel* m_export = nullptr;
+    RunPanel* m_run = nullptr;
+    TourPanel* m_tour = nullptr;
     CurveView* m_curve = nullptr;
     CaptureBrowser* m_browser = nullptr;
     FigureView *m_accuracy = nullptr, *m_replays = nullptr, *m_predicted = nullptr;
@@ -108,8 +137,7 @@ private:
     std::vector<std::filesystem::path> m_results, m_checks;
     std::filesystem::path m_sessionFile;
     std::string m_unknown = "{}"; ///< of the session: entries of a newer version
-    double m_fontScale = 1.0;
-    double m_fontPt = 0;
+    Presenter* m_presenter;
     BackgroundTask m_opening, m_sorting;
 };
 

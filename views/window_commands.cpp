@@ -2,9 +2,12 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // The actions of the window: their menus, keys and what they do.
 #include "core/error.hpp"
+#include "views/decode_timeline.hpp"
+#include "views/export_panel.hpp"
 #include "views/main_window.hpp"
 #include "views/map_view.hpp"
 #include "views/selection_bar.hpp"
+#include "views/token_strip.hpp"
 
 #include <QApplication>
 #include <QDialog>
@@ -41,6 +44,7 @@ void MainWindow::buildCommands()
     buildGoCommands();
     buildViewCommands();
     (void)m_actions->menu(tr("&Panels"));
+    m_actions->add(tr("&Help"), "tour", tr("Guided &tour"), keys({"Shift+F1"}), [this] { startTour(); });
     m_actions->add(tr("&Help"), "keys", tr("&Keys"), keys({"?", "F1"}), [this] { showKeys(); });
 }
 
@@ -65,6 +69,11 @@ void MainWindow::buildFileCommands()
     });
     m_actions->add(file, "save_session_as", tr("Save session &as..."), keys({"Ctrl+Shift+S"}),
                    [this] { saveSessionAs(); });
+    m_actions->add(file, "copy_picture", tr("&Copy the picture of all views"), keys({"Ctrl+Shift+C"}), [this] {
+        m_export->refresh();
+        m_export->choose({});
+        m_export->copy();
+    });
     m_actions->addSeparator(file);
     m_actions->add(file, "quit", tr("&Quit"), keys({"Ctrl+Q"}), [this] { close(); });
     fillRecent();
@@ -86,6 +95,16 @@ void MainWindow::buildGoCommands()
     m_actions->add(go, "next_capture", tr("Next &capture"), keys({"Ctrl+PgDown"}), [this] { m_bar->stepCapture(1); });
     m_actions->add(go, "previous_capture", tr("Previous capture"), keys({"Ctrl+PgUp"}),
                    [this] { m_bar->stepCapture(-1); });
+    m_actions->addSeparator(go);
+    m_actions->add(go, "find", tr("Find &token, position or shot"), keys({"Ctrl+F", "F"}), [this] {
+        m_panels->raise(QStringLiteral("tokens"));
+        m_tokens->startFind();
+    });
+    m_actions->add(go, "find_next", tr("Find next"), keys({"F3"}), [this] { m_tokens->findNext(); });
+    m_actions->add(go, "find_previous", tr("Find previous"), keys({"Shift+F3"}), [this] { m_tokens->findPrevious(); });
+    m_actions->add(go, "play", tr("&Play or stop the continuation"), keys({"Space"}), [this] { m_decode->togglePlay(); });
+    m_actions->add(go, "next_step", tr("Next decode step"), keys({"N"}), [this] { m_decode->stepForward(); });
+    m_actions->add(go, "previous_step", tr("Previous decode step"), keys({"Shift+N"}), [this] { m_decode->stepBack(); });
     m_actions->addSeparator(go);
     m_actions->add(go, "less", tr("Keep less"), keys({","}), [this] {
         m_selection->change([](SelectionState& s) {
@@ -119,6 +138,11 @@ void MainWindow::buildViewCommands()
     m_actions->add(view, "difference", tr("&Difference to the next capture"), keys({"D"}),
                    [this] { toggleDifference(); });
     m_actions->addSeparator(view);
+    m_actions->add(view, "lock_colors", tr("Loc&k the colour range, or let it follow"), keys({"K"}), [this] {
+        m_map->lockColors(m_selection->state().colorRange != ColorRange::fixed);
+    });
+    m_actions->add(view, "zoom_in", tr("Zoom &in"), keys({"+"}), [this] { m_map->zoomIn(); });
+    m_actions->add(view, "zoom_out", tr("Zoom o&ut"), keys({"-"}), [this] { m_map->zoomOut(); });
     m_actions->add(view, "everything", tr("Show &everything"), keys({"Home"}),
                    [this] { m_selection->setVisible({}, {}); });
     m_actions->add(view, "reset", tr("No crosshair, no difference"), keys({"Esc"}), flip([](SelectionState& s) {
@@ -128,10 +152,10 @@ void MainWindow::buildViewCommands()
                    }));
     m_actions->addSeparator(view);
     m_actions->add(view, "larger_text", tr("Larger &text (presenting)"), keys({"Ctrl++", "Ctrl+="}),
-                   [this] { scaleFonts(std::min(3.0, m_fontScale * kFontStep)); });
+                   [this] { m_presenter->setScale(std::min(3.0, m_presenter->scale() * kFontStep)); });
     m_actions->add(view, "smaller_text", tr("Smaller text"), keys({"Ctrl+-"}),
-                   [this] { scaleFonts(std::max(0.7, m_fontScale / kFontStep)); });
-    m_actions->add(view, "normal_text", tr("Normal text"), keys({"Ctrl+0"}), [this] { scaleFonts(1.0); });
+                   [this] { m_presenter->setScale(std::max(0.7, m_presenter->scale() / kFontStep)); });
+    m_actions->add(view, "normal_text", tr("Normal text"), keys({"Ctrl+0"}), [this] { m_presenter->setScale(1.0); });
     m_actions->add(view, "full_screen", tr("&Full screen"), keys({"F11"}),
                    [this] { isFullScreen() ? showNormal() : showFullScreen(); });
     m_actions->add(view, "reset_layout", tr("Panels as at first"), keys({"Ctrl+Shift+0"}),
@@ -203,14 +227,6 @@ void MainWindow::toggleDifference()
     });
 }
 
-void MainWindow::scaleFonts(double factor)
-{
-    m_fontScale = factor;
-    QFont scaled = font();
-    scaled.setPointSizeF(m_fontPt * factor);
-    setFont(scaled);
-}
-
 void MainWindow::showKeys()
 {
     auto* sheet = new QDialog(this);
@@ -218,8 +234,9 @@ void MainWindow::showKeys()
     sheet->setObjectName(QStringLiteral("keys"));
     sheet->setWindowTitle(tr("Keys"));
     auto* label = new QLabel(m_actions->sheet()
-                             + tr("<h3>Map</h3><p>Wheel: zoom (Ctrl: finer). Drag: move. Double click: show "
-                                  "everything.</p>"));
+                             + tr("<h3>Map</h3><p>Wheel: zoom (Ctrl: finer). Drag: move (Shift: zoom to a rectangle). "
+                                  "Click: crosshair (Shift: measure from it), arrows move it.<br>Hold B: the captures "
+                                  "of a difference in turn.</p>"));
     label->setTextFormat(Qt::RichText);
     label->setMargin(16);
     label->setTextInteractionFlags(Qt::TextSelectableByMouse);

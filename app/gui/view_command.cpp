@@ -4,6 +4,8 @@
 #include "app/commands.hpp"
 #include "app/console.hpp"
 #include "app/gui/published_source.hpp"
+#include "app/gui/run_choices.hpp"
+#include "app/output.hpp"
 #include "core/error.hpp"
 #include "views/application.hpp"
 #include "views/capture_choice.hpp"
@@ -90,8 +92,12 @@ int runView(const ViewOptions& options, const CommonOptions& common)
     start.checks = files.checks;
     start.faults = files.faults;
     start.published = publishedSource();
+    start.runChoices = runChoices;
+    start.creator = creatorName();
+    start.commandLine = common.commandLine;
+    start.demo = options.demo;
     start.fresh = options.fresh || !options.screenshot.empty();
-    if (captures.empty() && results.empty() && files.checks.empty())
+    if (captures.empty() && results.empty() && files.checks.empty() && !options.demo)
         throw Error(files.faults.empty() ? ErrorCode::usage : ErrorCode::badInput,
                     files.faults.empty() ? "name at least one capture (*.kvh5) or a folder of them"
                                          : files.faults.front());
