@@ -149,6 +149,7 @@ void HeadGrid::load()
 {
     if (m_capture != state().capture) {
         m_tiles.clear();
+        m_noTiles.clear();
         m_lostName.clear();
         m_table = {};
     }

@@ -101,13 +101,9 @@ TEST_CASE("Measures of heads agree with sums over the rows of their maps", "[vie
 
 TEST_CASE("Colour ranges of measures are round and hold every value", "[views][unit]")
 {
-    for (const auto& values : {std::vector<double>{0.31, 2.9},
-                               {0.971, 0.979},
-                               {5, 5},
-                               {-7.3, -0.2},
-                               {0, 0},
-                               {1e-5, 3e-5},
-                               {std::nan(""), 4, 90}}) {
+    const std::vector<std::vector<double>> lists{{0.31, 2.9},  {0.971, 0.979},       {5, 5}, {-7.3, -0.2}, {0, 0},
+                                                 {1e-5, 3e-5}, {std::nan(""), 4, 90}};
+    for (const std::vector<double>& values : lists) {
         const auto [low, high] = plot::roundRange(values);
         CHECK(low < high);
         for (const double value : values)
