@@ -28,7 +28,7 @@ namespace kvviz::views {
 
 namespace {
 
-constexpr int kSideWidth = 430, kStripHeight = 210; // pixels at first
+constexpr int kSideWidth = 430, kStripHeight = 210, kMethodHeight = 230; // pixels at first
 
 } // namespace
 
@@ -41,6 +41,9 @@ QDockWidget* MainWindow::addPanel(const char* id, const QString& title, View* vi
 
 void MainWindow::buildPanels(const ViewContext& context)
 {
+    // The columns at the sides reach down to the bottom: what stands in them needs height, the strip below width.
+    setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+    setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
     m_browser = new CaptureBrowser(context);
     addPanel("captures", tr("Captures"), m_browser, "Ctrl+1", {Qt::LeftDockWidgetArea, nullptr, m_captures->size() > 1});
     buildMethodPanels(context);
@@ -50,6 +53,8 @@ void MainWindow::buildPanels(const ViewContext& context)
     m_panels->dock(QStringLiteral("tokens"))->raise();
     resizeDocks({m_panels->dock(QStringLiteral("curves"))}, {kSideWidth}, Qt::Horizontal);
     resizeDocks({m_panels->dock(QStringLiteral("tokens"))}, {kStripHeight}, Qt::Vertical);
+    resizeDocks({m_panels->dock(QStringLiteral("method")), m_panels->dock(QStringLiteral("curves"))},
+                {kMethodHeight, 2 * kMethodHeight}, Qt::Vertical);
 }
 
 void MainWindow::buildMethodPanels(const ViewContext& context)
