@@ -167,12 +167,14 @@ std::pair<double, double> usableRange(std::pair<double, double> range, bool loga
     return range;
 }
 
+std::string firstKeys(std::int64_t count) { return count == 1 ? "first key" : fmt::format("first {} keys", count); }
+
 std::string rangeNote(const MapRequest& request)
 {
     if (request.range)
         return fmt::format("colours: fixed, {:.3g} to {:.3g}", request.range->first, request.range->second);
     const std::string beside = request.rangeWithoutSinks
-                                   ? fmt::format("the first {} keys left out (hatched)", request.sinkTokens)
+                                   ? fmt::format("{} left out (hatched)", firstKeys(request.sinkTokens))
                                    : std::string();
     if (request.rangePercentile)
         return "colours: 1st to 99th percentile of what is visible" + (beside.empty() ? "" : ", " + beside);

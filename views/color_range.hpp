@@ -20,4 +20,7 @@ namespace kvviz::plot {
 /// "colours: 1st to 99th percentile of what is visible"; empty for the range of all values.
 [[nodiscard]] std::string rangeNote(const MapRequest& request);
 
+/// "first 4 keys", "first key"
+[[nodiscard]] std::string firstKeys(std::int64_t count);
+
 } // namespace kvviz::plot

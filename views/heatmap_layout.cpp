@@ -55,11 +55,11 @@ double HeatmapPanel::decodeHeight(double mapHeight) const
     return std::clamp(mapHeight * share, std::min(least, mapHeight / 2), std::max(least, mapHeight * 0.3));
 }
 
-double HeatmapPanel::keptHeight(double mapHeight) const
+double HeatmapPanel::keptHeight(double mapHeight, double mapWidth) const
 {
     if (m_panel.kept.rows.empty())
         return 0;
-    return m_style.units(kKeptGapPt) + m_kept->captionHeight() + m_kept->stripHeight(mapHeight * kKeptShare);
+    return m_style.units(kKeptGapPt) + m_kept->captionHeight(mapWidth) + m_kept->stripHeight(mapHeight * kKeptShare);
 }
 
 double HeatmapPanel::sideWidth() const
@@ -76,20 +76,20 @@ double HeatmapPanel::heightForWidth(double width) const
                          / static_cast<double>(std::max<std::int64_t>(1, m_panel.keys.size()));
     const double map = side * std::clamp(shape, 0.3, 1.0);
     const double decode = decodeHeight(map);
-    return m.top + map + (decode > 0 ? decode + m_style.units(kStripGapPt) : 0) + keptHeight(map) + m.bottom;
+    return m.top + map + (decode > 0 ? decode + m_style.units(kStripGapPt) : 0) + keptHeight(map, side) + m.bottom;
 }
 
 void HeatmapPanel::place(const QRectF& rect, QSizeF canvas)
 {
     const Margins m = margins();
+    const double width = std::max(10.0, rect.width() - m.left - m.right);
     const double all = std::max(10.0, rect.height() - m.top - m.bottom);
-    const double room = std::max(10.0, all - keptHeight(all));
+    const double room = std::max(10.0, all - keptHeight(all, width));
     double decode = decodeHeight(room);
     const double gap = decode > 0 ? m_style.units(kStripGapPt) : 0;
     if (decode > 0) { // the strip is a share of the map above it, not of the whole room
         decode = decodeHeight(room - gap - decode);
     }
-    const double width = std::max(10.0, rect.width() - m.left - m.right);
     m_mapRect = QRectF(rect.left() + m.left, rect.top() + m.top, width, std::max(5.0, room - gap - decode));
     placeElement(m_layout, m_promptRect, m_mapRect, canvas);
     const QRectF strip(m_mapRect.left(), m_mapRect.bottom() + gap, width, std::max(1.0, decode));

@@ -65,8 +65,8 @@ private:
     };
     [[nodiscard]] Margins margins() const;
     [[nodiscard]] double decodeHeight(double mapHeight) const;
-    /// Of the strip of kept keys with the line above it, below a map of this height.
-    [[nodiscard]] double keptHeight(double mapHeight) const;
+    /// Of the strip of kept keys with what is said above it, below a map of this size.
+    [[nodiscard]] double keptHeight(double mapHeight, double mapWidth) const;
     [[nodiscard]] double longestToken(core::Span tokens) const;
     [[nodiscard]] QCPAxisRect* lowestRect() const;
     void setUpAxes(QCPAxisRect* rect, core::Span queries);

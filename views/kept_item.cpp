@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace kvviz::plot {
 
@@ -17,6 +18,9 @@ constexpr double kRowPt = 4;         // of several
 constexpr double kLeastRowPt = 1.9;
 constexpr double kTextScale = 0.85;
 constexpr double kSwatchPt = 6;
+constexpr double kHatchPt = 2.6; // between diagonals
+constexpr std::pair<KeptShare, const char*> kLegend[] = {
+    {KeptShare::all, "kept"}, {KeptShare::some, "some"}, {KeptShare::none, "evicted"}};
 
 struct KeptColors {
     QRgb kept, some, ground, hatch;
@@ -67,7 +71,33 @@ void KeptItem::setMarks(const KeptMarks& marks, const PlotStyle& style)
 
 double KeptItem::leastRow() const { return std::max(2.0, m_style.units(kLeastRowPt)); }
 
-double KeptItem::captionHeight() const { return m_style.lineHeight(kTextScale) + m_style.units(1.5); }
+QString KeptItem::label(std::size_t shown) const
+{
+    const QString label = QString::fromStdString(m_marks.label);
+    return shown >= m_marks.rows.size()
+               ? label
+               : label + QStringLiteral(" (first %1 of %2 KV heads)").arg(shown).arg(m_marks.rows.size());
+}
+
+double KeptItem::legendWidth() const
+{
+    double width = 0;
+    for (const auto& [share, name] : kLegend)
+        width += m_style.units(1.6 * kSwatchPt + 2.5 + 6) + m_style.textWidth(QString::fromLatin1(name), kTextScale);
+    return width;
+}
+
+bool KeptItem::oneLine(double width) const
+{
+    // With room for what may have to be said of rows that were left out.
+    const std::size_t shown = m_marks.rows.size() > 12 ? 12 : m_marks.rows.size();
+    return legendWidth() + m_style.textWidth(label(shown), kTextScale) <= width;
+}
+
+double KeptItem::captionHeight(double width) const
+{
+    return (oneLine(width) ? 1 : 2) * m_style.lineHeight(kTextScale) + m_style.units(1.5);
+}
 
 double KeptItem::stripHeight(double room) const
 {
@@ -95,7 +125,7 @@ QImage KeptItem::render(QSize pixels) const
     image.fill(colors.ground);
     const QCPRange keys = m_rect->axis(QCPAxis::atBottom)->range();
     const double pixelsPerUnit = static_cast<double>(image.width()) / std::max(1, m_rect->width());
-    const int period = std::max(3, static_cast<int>(std::lround(m_style.units(2.6) * pixelsPerUnit)));
+    const int period = std::max(3, static_cast<int>(std::lround(m_style.units(kHatchPt) * pixelsPerUnit)));
     const std::size_t rows = shownRows();
     for (std::size_t i = 0; i < rows; ++i) {
         const auto border = [&](std::size_t row) {
@@ -143,40 +173,44 @@ void KeptItem::drawNames(QCPPainter* painter) const
 void KeptItem::drawCaption(QCPPainter* painter) const
 {
     const QRectF rect = m_rect->rect();
+    const bool together = oneLine(rect.width());
+    const double height = m_style.lineHeight(kTextScale), top = rect.top() - m_style.units(1.5) - height;
+    drawLegend(painter, top);
+    const double room = rect.width() - (together ? legendWidth() : 0);
+    const QString text = label(shownRows());
+    const double scale = fittingScale(text, room, kTextScale, m_style);
+    painter->setFont(m_style.font(scale));
+    painter->setPen(m_style.text);
+    const QRectF place(rect.right() - room, together ? top : top - height, room, height);
+    painter->drawText(place, (together ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter | Qt::TextDontClip,
+                      elided(text, room, scale, m_style));
+}
+
+void KeptItem::drawLegend(QCPPainter* painter, double top) const
+{
     const KeptColors colors = colorsOf(m_style);
     const double height = m_style.lineHeight(kTextScale), side = m_style.units(kSwatchPt);
-    const double top = rect.top() - m_style.units(1.5) - height;
-    double x = rect.left();
-    const std::pair<KeptShare, QString> legend[] = {{KeptShare::all, QStringLiteral("kept")},
-                                                    {KeptShare::some, QStringLiteral("some")},
-                                                    {KeptShare::none, QStringLiteral("evicted")}};
+    double x = m_rect->rect().left();
     painter->setFont(m_style.font(kTextScale));
-    for (const auto& [share, name] : legend) {
-        const QRectF swatch(x, top + (height - side) / 2, side * 1.6, side);
-        drawPixelExact(painter, swatch.toRect(), m_pixelsPerUnit, [&, share = share](QSizeF size) {
+    for (const auto& [share, name] : kLegend) {
+        const QRect swatch = QRectF(x, top + (height - side) / 2, side * 1.6, side).toRect();
+        drawPixelExact(painter, swatch, m_pixelsPerUnit, [&, kind = share](QSizeF size) {
             QImage image(size.toSize().expandedTo(QSize(1, 1)), QImage::Format_RGB32);
             image.fill(colors.ground);
-            const double scale = image.width() / std::max(1.0, swatch.width());
+            const double scale = image.width() / std::max(1.0, static_cast<double>(swatch.width()));
             paintRow(image, 0, image.height(),
-                     std::vector<KeptShare>(static_cast<std::size_t>(image.width()), share), colors,
-                     std::max(3, static_cast<int>(std::lround(m_style.units(2.6) * scale))));
+                     std::vector<KeptShare>(static_cast<std::size_t>(image.width()), kind), colors,
+                     std::max(3, static_cast<int>(std::lround(m_style.units(kHatchPt) * scale))));
             return image;
         });
-        drawFrame(painter, swatch.toRect(), m_style);
-        x += swatch.width() + m_style.units(2.5);
-        const double width = m_style.textWidth(name, kTextScale);
+        drawFrame(painter, swatch, m_style);
+        x += side * 1.6 + m_style.units(2.5);
+        const QString text = QString::fromLatin1(name);
+        const double width = m_style.textWidth(text, kTextScale);
         painter->setPen(m_style.text);
-        painter->drawText(QRectF(x, top, width + 2, height), Qt::AlignLeft | Qt::AlignVCenter | Qt::TextDontClip, name);
+        painter->drawText(QRectF(x, top, width + 2, height), Qt::AlignLeft | Qt::AlignVCenter | Qt::TextDontClip, text);
         x += width + m_style.units(6);
     }
-    QString label = QString::fromStdString(m_marks.label);
-    if (shownRows() < m_marks.rows.size())
-        label += QStringLiteral(" (first %1 of %2 KV heads)").arg(shownRows()).arg(m_marks.rows.size());
-    const double room = rect.right() - x;
-    const double scale = fittingScale(label, room, kTextScale, m_style);
-    painter->setFont(m_style.font(scale));
-    painter->drawText(QRectF(x, top, room, height), Qt::AlignRight | Qt::AlignVCenter,
-                      elided(label, room, scale, m_style));
 }
 
 QString KeptItem::readout(double y, std::int64_t key) const

@@ -20,8 +20,8 @@ public:
     void setVectorResolution(double pixelsPerUnit) { m_pixelsPerUnit = pixelsPerUnit; }
     /// Height of the rows, of at most `room`; rows that do not fit are left out, and the line above says so.
     [[nodiscard]] double stripHeight(double room) const;
-    /// Height of the line above the rows.
-    [[nodiscard]] double captionHeight() const;
+    /// Height of what is said above rows of this width: one line, or two where it is narrow.
+    [[nodiscard]] double captionHeight(double width) const;
     /// Text for a point on the strip, without the token: "KV 2: kept"; empty where there is nothing to say.
     [[nodiscard]] QString readout(double y, std::int64_t key) const;
 
@@ -37,6 +37,10 @@ private:
     [[nodiscard]] QImage render(QSize pixels) const;
     void drawNames(QCPPainter* painter) const;
     void drawCaption(QCPPainter* painter) const;
+    void drawLegend(QCPPainter* painter, double top) const;
+    [[nodiscard]] QString label(std::size_t shown) const;
+    [[nodiscard]] double legendWidth() const;
+    [[nodiscard]] bool oneLine(double width) const;
 
     QPointer<QCPAxisRect> m_rect;
     KeptMarks m_marks;

@@ -206,7 +206,7 @@ void addNotes(MapPanel& panel, const core::CaptureInfo& info, const PanelChoice&
         panel.notes.push_back(fmt::format("strip: {} decode step{}", panel.decodeQueries.size(),
                                           panel.decodeQueries.size() == 1 ? "" : "s"));
     if (panel.sinkTokens > 0)
-        panel.notes.push_back(fmt::format("\u25bc first {} keys: sinks", panel.sinkTokens));
+        panel.notes.push_back(fmt::format("\u25bc {}: sinks", firstKeys(panel.sinkTokens)));
     if (const std::string colors = rangeNote(request); !colors.empty())
         panel.notes.push_back(colors);
     panel.notes.push_back("grey: masked");

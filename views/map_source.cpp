@@ -100,7 +100,7 @@ Span MapSource::queries() const
 {
     const core::CaptureInfo& info = reader->info();
     const bool onlyWindow = !reader->hasFullMap() && reader->mapLevels() == 0;
-    return {onlyWindow ? std::min(tokens, info.nPrompt() - info.window) : 0, tokens};
+    return {onlyWindow ? info.nPrompt() - info.window : 0, tokens};
 }
 
 std::int64_t MapSource::unit() const

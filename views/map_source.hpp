@@ -29,7 +29,7 @@ struct MapSource {
     io::Pooling pooling = io::Pooling::max;
     std::int64_t tokens = 0; ///< of the prompt that are looked at: all, or fewer to match another capture
 
-    /// Queries that have rows: all, or those of the window.
+    /// Queries that have rows: all, or those of the window; empty when none of them is looked at.
     [[nodiscard]] core::Span queries() const;
     /// Tokens of the smallest cell: 1 where there are exact rows.
     [[nodiscard]] std::int64_t unit() const;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 namespace kvviz::views {
 
@@ -101,19 +102,22 @@ void MapView::selectionChanged(Selection::Parts parts)
         updateMarks();
 }
 
-void MapView::applyVisible()
+std::pair<Span, Span> MapView::visible() const
 {
-    if (!m_map)
-        return;
-    const SelectionState& now = state();
     const auto part = [](Span wanted, Span all) {
         const Span both{std::max(wanted.begin, all.begin), std::min(wanted.end, all.end)};
         return both.empty() ? all : both;
     };
-    const Span queries = part(now.queries, m_map->allQueries), keys = part(now.keys, m_map->allKeys);
-    const bool texts = !panel().tokenTexts.empty();
-    if (texts && std::max(queries.size(), keys.size()) > m_map->request.tokenTextLimit)
-        refresh(); // the texts of so many tokens would overlap
+    return {part(state().queries, m_map->allQueries), part(state().keys, m_map->allKeys)};
+}
+
+void MapView::applyVisible()
+{
+    if (!m_map)
+        return;
+    const auto [queries, keys] = visible();
+    if (!panel().tokenTexts.empty() && std::max(queries.size(), keys.size()) > m_map->request.tokenTextLimit)
+        return refresh(); // the texts of so many tokens would overlap
     m_heatmap->setVisible(queries, keys);
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
@@ -154,9 +158,12 @@ void MapView::load()
     job.pixelsWide = m_pixels.width();
     job.pixelsHigh = m_pixels.height();
     const int index = state().capture, other = state().other < m_context.captures->size() ? state().other : -1;
-    job.name = m_context.captures->label(index).toStdString();
-    if (other >= 0)
-        job.otherName = m_context.captures->label(other).toStdString();
+    const auto nameOf = [this](int capture) {
+        const bool there = capture >= 0 && capture < m_context.captures->size();
+        return there ? m_context.captures->label(capture).toStdString() : std::string();
+    };
+    job.name = nameOf(index);
+    job.otherName = nameOf(other);
     const quint64 number = ++*m_newest;
     m_task.run([this, job, index, other, number, newest = m_newest, loader = m_loader,
                 captures = m_context.captures]() mutable -> BackgroundTask::Finish {
@@ -169,19 +176,19 @@ void MapView::load()
                 this,
                 [this, coarse = std::move(coarse), stopped] {
                     if (!stopped())
-                        show(coarse);
+                        setMap(coarse);
                 },
                 Qt::QueuedConnection);
         };
         auto map = loader->load(job, stopped, early);
         return [this, map = std::move(map)] {
             if (map)
-                show(map);
+                setMap(map);
         };
     });
 }
 
-void MapView::show(std::shared_ptr<const plot::LoadedMap> map)
+void MapView::setMap(std::shared_ptr<const plot::LoadedMap> map)
 {
     m_map = std::move(map);
     m_controls->setMap(m_map);
@@ -199,6 +206,9 @@ void MapView::refresh()
         return;
     const plot::MapCells& cells = shownCells();
     plot::MapPanel panel = m_map->panel;
+    std::tie(panel.queries, panel.keys) = visible();
+    if (std::max(panel.queries.size(), panel.keys.size()) > m_map->request.tokenTextLimit)
+        panel.tokenTexts.clear();
     panel.kept = m_kept;
     panel.marks = m_marks;
     panel.difference = m_map->other && m_shown == Shown::difference;

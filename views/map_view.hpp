@@ -69,10 +69,12 @@ private:
     void selectionChanged(Selection::Parts parts);
     void load();
     [[nodiscard]] plot::MapRequest request() const;
-    void show(std::shared_ptr<const plot::LoadedMap> map);
+    void setMap(std::shared_ptr<const plot::LoadedMap> map);
     void refresh();
     void arrange();
     void applyVisible();
+    /// Queries and keys in sight, by the selection and what there is.
+    [[nodiscard]] std::pair<core::Span, core::Span> visible() const;
     void updateKept();
     void showKept(plot::KeptMarks kept);
     void updateMarks();

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -56,25 +57,49 @@ Json tileJson(const io::MapTile& tile)
                 {"values", std::move(rows)}};
 }
 
+/// The keys that each KV head has lost, as ranges.
+Json keptJson(const KeptMarks& kept)
+{
+    Json rows = Json::array();
+    for (const KeptRow& row : kept.rows) {
+        Json ranges = Json::array();
+        for (auto from = row.keys.begin();;) {
+            from = std::find(from, row.keys.end(), KeyState::evicted);
+            if (from == row.keys.end())
+                break;
+            const auto to = std::find_if(from, row.keys.end(), [](KeyState s) { return s != KeyState::evicted; });
+            ranges.push_back(span({from - row.keys.begin(), to - row.keys.begin()}));
+            from = to;
+        }
+        rows.push_back({{"kv_head", row.name}, {"evicted", std::move(ranges)}});
+    }
+    return Json{{"label", kept.label}, {"rows", std::move(rows)}};
+}
+
 Json panelJson(const MapPanel& panel)
 {
     Json segments = Json::array();
     for (const SegmentMark& mark : panel.segments)
         segments.push_back(
             {{"label", mark.label}, {"kind", core::segmentKindName(mark.kind)}, {"tokens", span(mark.span)}});
-    return Json{{"letter", panel.letter},
-                {"title", panel.title},
-                {"layer", panel.layer},
-                {"heads", panel.heads},
-                {"pooling", panel.pooling == io::Pooling::max ? "max" : "mean"},
-                {"sink_tokens", panel.sinkTokens},
-                {"keys", span(panel.keys)},
-                {"queries", span(panel.queries)},
-                {"decode_queries", span(panel.decodeQueries)},
-                {"segments", std::move(segments)},
-                {"notes", panel.notes},
-                {"map", tileJson(panel.prompt)},
-                {"decode", tileJson(panel.decode)}};
+    Json json{{"letter", panel.letter},
+              {"title", panel.title},
+              {"layer", panel.layer},
+              {"heads", panel.heads},
+              {"pooling", panel.pooling == io::Pooling::max ? "max" : "mean"},
+              {"sink_tokens", panel.sinkTokens},
+              {"keys", span(panel.keys)},
+              {"queries", span(panel.queries)},
+              {"decode_queries", span(panel.decodeQueries)},
+              {"segments", std::move(segments)},
+              {"notes", panel.notes},
+              {"map", tileJson(panel.prompt)},
+              {"decode", tileJson(panel.decode)}};
+    if (panel.difference)
+        json["difference"] = true;
+    if (!panel.kept.rows.empty())
+        json["kept"] = keptJson(panel.kept);
+    return json;
 }
 
 Json panelJson(const CurvePanel& panel)

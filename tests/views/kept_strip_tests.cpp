@@ -8,6 +8,7 @@
 #include "views/figure_exporter.hpp"
 #include "views/figure_scene.hpp"
 #include "views/kept_data.hpp"
+#include "views/sidecar.hpp"
 
 #include <random>
 #include <set>
@@ -270,4 +271,21 @@ TEST_CASE("Many KV heads get thin rows, as many as fit, and the strip says how m
     CHECK(text.contains(QStringLiteral("of 200 KV heads")) == (heads == 200));
     CHECK(test::misplaced(test::readSvg(svg)).empty());
     CHECK(plot::renderFigure(figure, options) == svg);
+}
+
+TEST_CASE("The sidecar has the keys that each KV head lost, as ranges", "[views]")
+{
+    plot::Figure figure = test::madeUpHeatmap({.n = 64, .t = 0, .cells = 16});
+    auto& panel = std::get<plot::HeatmapFigure>(figure.content).panels.front();
+    std::vector<KeyState> keys(64, KeyState::kept);
+    for (const std::size_t key : {5U, 6U, 7U, 63U})
+        keys[key] = KeyState::evicted;
+    keys[8] = KeyState::absent;
+    panel.kept.rows.push_back({"KV 2", keys});
+    panel.kept.label = "SnapKV, ratio 0.9: 59 of 64 keys kept";
+    std::string json = plot::sidecarJson(figure, "kvviz", "");
+    std::erase_if(json, [](char c) { return c == ' ' || c == '\n'; });
+    CHECK_THAT(json, Catch::Contains("\"kv_head\":\"KV2\",\"evicted\":[[5,8],[63,64]]"));
+    panel.kept.rows.clear();
+    CHECK_THAT(plot::sidecarJson(figure, "kvviz", ""), !Catch::Contains("\"kept\""));
 }

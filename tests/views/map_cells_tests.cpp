@@ -95,11 +95,11 @@ TEST_CASE("Neighbouring views read only what is new, and a full cache forgets th
     CHECK_FALSE(cache.holds(source, {2, 2}, {610, 720}, {530, 610}));
     CHECK_FALSE(cache.cells(source, {2, 2}, {0, 900}, {0, 900}, [] { return true; }));
 
-    plot::TileCache small(300 << 10); // one block of 256 KiB
+    plot::TileCache small(300U << 10U); // one block of 256 KiB
     for (const Span keys : {Span{0, 900}, {0, 200}, {300, 500}}) {
         const auto tile = small.cells(source, one, {512, 900}, keys);
         REQUIRE(tile);
-        CHECK(small.bytes() <= 300 << 10);
+        CHECK(small.bytes() <= (300U << 10U));
         checkTile(*tile, one, source, capture);
     }
 }

@@ -33,7 +33,8 @@ views::SelectionState differenceState(int head = 1)
 std::string notesOf(const MapWindow& window)
 {
     std::string text;
-    for (const std::string& note : std::get<plot::HeatmapFigure>(window.view->figure()->content).panels.front().notes)
+    const plot::Figure figure = window.view->figure().value();
+    for (const std::string& note : std::get<plot::HeatmapFigure>(figure.content).panels.front().notes)
         text += note + "\n";
     return text;
 }
