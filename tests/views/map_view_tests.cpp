@@ -4,6 +4,7 @@
 #include "tests/views/map_fixture.hpp"
 #include "views/figure_exporter.hpp"
 #include "views/map_image.hpp"
+#include "views/map_readout.hpp"
 #include "views/sidecar.hpp"
 
 #include <fstream>
