@@ -70,10 +70,9 @@ function strokeOf(series) {
 }
 
 class Chart {
-  constructor(panel, onPoint) {
+  constructor(panel) {
     this.panel = panel;
     this.hidden = new Set();
-    this.onPoint = onPoint;
     this.node = element('div', { class: 'panel' });
     this.svg = shape('svg', { viewBox: '0 0 460 320', role: 'img', tabindex: '0' });
     const heading = [panel.letter && '(' + panel.letter + ')', panel.title].filter(Boolean).join(' ');
@@ -204,7 +203,26 @@ function numbersTable(panels) {
   return details;
 }
 
-// A figure: its panels, one legend whose entries switch lines, small print.
+// Entries of the lines of some charts; each switches its line in all of them.
+function legendOf(charts) {
+  const legend = element('ul', { class: 'legend', 'aria-label': 'Lines' });
+  const seen = new Set();
+  for (const series of charts.flatMap(chart => chart.panel.series)) {
+    if (seen.has(series.key)) continue;
+    seen.add(series.key);
+    const button = element('button', { type: 'button', 'aria-pressed': 'true' });
+    button.append(sample(series.key === series.name ? series : { ...series, reference: true }), document.createTextNode(series.key));
+    button.addEventListener('click', () => {
+      const show = button.getAttribute('aria-pressed') === 'false';
+      button.setAttribute('aria-pressed', String(show));
+      for (const chart of charts) { show ? chart.hidden.delete(series.key) : chart.hidden.add(series.key); chart.draw(); }
+    });
+    legend.appendChild(element('li')).appendChild(button);
+  }
+  return legend;
+}
+
+// A figure: its panels, a legend for all or one for each, small print, the numbers.
 function drawFigure(parent, figure, withSinks) {
   const panels = figure.panels.map(panel => {
     if (withSinks || !panel.sinks) return panel;
@@ -212,25 +230,12 @@ function drawFigure(parent, figure, withSinks) {
   });
   const grid = element('div', { class: panels.length === 1 ? 'panels single' : 'panels' });
   const charts = panels.map(panel => new Chart(panel));
-  charts.forEach(chart => grid.appendChild(chart.node));
-  const legend = element('ul', { class: 'legend', 'aria-label': 'Lines' });
-  const seen = new Set();
-  for (const panel of panels)
-    for (const series of panel.series) {
-      if (seen.has(series.key)) continue;
-      seen.add(series.key);
-      const button = element('button', { type: 'button', 'aria-pressed': 'true' });
-      button.append(sample(series.key === series.name ? series : { ...series, reference: true }), document.createTextNode(series.key));
-      button.addEventListener('click', () => {
-        const show = button.getAttribute('aria-pressed') === 'false';
-        button.setAttribute('aria-pressed', String(show));
-        for (const chart of charts) { show ? chart.hidden.delete(series.key) : chart.hidden.add(series.key); chart.draw(); }
-      });
-      const item = element('li');
-      item.appendChild(button);
-      legend.appendChild(item);
-    }
-  parent.replaceChildren(grid, legend);
+  for (const chart of charts) {
+    grid.appendChild(chart.node);
+    if (figure.ownLegends) chart.node.appendChild(legendOf([chart]));
+  }
+  parent.replaceChildren(grid);
+  if (!figure.ownLegends) parent.appendChild(legendOf(charts));
   if (figure.notes.length) parent.appendChild(element('p', { class: 'quiet' }, figure.notes.join(' \u00b7 ')));
   parent.appendChild(numbersTable(panels));
 }
