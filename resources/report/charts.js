@@ -89,7 +89,7 @@ class Chart {
   }
 
   draw() {
-    const svg = this.svg, panel = this.panel, box = { left: 62, right: 448, top: 10, bottom: 272 };
+    const svg = this.svg, panel = this.panel, box = { left: 68, right: 448, top: 10, bottom: 266 };
     svg.replaceChildren();
     svg.setAttribute('aria-label', (panel.title ? panel.title + ': ' : '') + panel.yLabel + ' against ' + panel.xLabel +
       '. Lines: ' + panel.series.map(series => series.name).join(', ') + '. Arrow keys read the points.');
@@ -101,17 +101,17 @@ class Chart {
       shape('clipPath', { id: clip }, svg));
     for (const value of ticks(panel.xLow, panel.xHigh, panel.logX, 6)) {
       shape('line', { x1: x(value), x2: x(value), y1: box.top, y2: box.bottom, stroke: 'var(--grid)' }, svg);
-      shape('text', { x: x(value), y: box.bottom + 18, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 13 }, svg, short(value));
+      shape('text', { x: x(value), y: box.bottom + 18, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 15 }, svg, short(value));
     }
     for (const value of ticks(panel.yLow, panel.yHigh, panel.logY, 6)) {
       shape('line', { x1: box.left, x2: box.right, y1: y(value), y2: y(value), stroke: 'var(--grid)' }, svg);
-      shape('text', { x: box.left - 7, y: y(value) + 4, 'text-anchor': 'end', fill: 'var(--text)', 'font-size': 13 }, svg, short(value));
+      shape('text', { x: box.left - 7, y: y(value) + 4, 'text-anchor': 'end', fill: 'var(--text)', 'font-size': 15 }, svg, short(value));
     }
     if (panel.zeroLine)
       shape('line', { x1: box.left, x2: box.right, y1: y(0), y2: y(0), stroke: 'var(--axis)', 'stroke-width': 1.5 }, svg);
     shape('path', { d: `M${box.left},${box.top}V${box.bottom}H${box.right}`, stroke: 'var(--axis)', fill: 'none' }, svg);
-    shape('text', { x: (box.left + box.right) / 2, y: 308, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 14 }, svg, panel.xLabel);
-    shape('text', { transform: `translate(16 ${(box.top + box.bottom) / 2}) rotate(-90)`, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 14 }, svg, panel.yLabel);
+    shape('text', { x: (box.left + box.right) / 2, y: 308, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 16 }, svg, panel.xLabel);
+    shape('text', { transform: `translate(16 ${(box.top + box.bottom) / 2}) rotate(-90)`, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 16 }, svg, panel.yLabel);
     const body = shape('g', { 'clip-path': `url(#${clip})` }, svg);
     this.points = [];
     for (const series of this.visible()) this.drawSeries(series, x, y, body);
