@@ -115,7 +115,9 @@ ReportJson reportNumber(double value)
 
 ReportJson curvesJson(const CurveFigure& figure)
 {
-    ReportJson json{{"panels", ReportJson::array()}, {"notes", figure.notes}};
+    ReportJson json{{"panels", ReportJson::array()},
+                    {"notes", figure.notes},
+                    {"ownLegends", figure.shared && !figure.oneLegend}}; // colours begin anew in each panel
     for (const CurvePanel& panel : figure.panels)
         json["panels"].push_back(panelJson(panel));
     return json;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -58,6 +59,9 @@ CurveSeries measuredMean(const DeltaPanel& task, const std::vector<const CurveSe
     if (methods.size() > 1) {
         series.low = mean.low;
         series.high = mean.high;
+        for (std::size_t i = 0; i < series.x.size(); ++i)
+            if (series.x[i] >= 1 - 1 / kUnits) // the full cache: no method has a part in it
+                series.low[i] = series.high[i] = std::numeric_limits<double>::quiet_NaN();
     }
     for (const CurveSeries* method : methods)
         series.samples = series.samples == 0 ? method->samples : std::min(series.samples, method->samples);

@@ -70,10 +70,9 @@ function strokeOf(series) {
 }
 
 class Chart {
-  constructor(panel, onPoint) {
+  constructor(panel) {
     this.panel = panel;
     this.hidden = new Set();
-    this.onPoint = onPoint;
     this.node = element('div', { class: 'panel' });
     this.svg = shape('svg', { viewBox: '0 0 460 320', role: 'img', tabindex: '0' });
     const heading = [panel.letter && '(' + panel.letter + ')', panel.title].filter(Boolean).join(' ');
@@ -90,7 +89,7 @@ class Chart {
   }
 
   draw() {
-    const svg = this.svg, panel = this.panel, box = { left: 62, right: 448, top: 10, bottom: 272 };
+    const svg = this.svg, panel = this.panel, box = { left: 68, right: 448, top: 10, bottom: 266 };
     svg.replaceChildren();
     svg.setAttribute('aria-label', (panel.title ? panel.title + ': ' : '') + panel.yLabel + ' against ' + panel.xLabel +
       '. Lines: ' + panel.series.map(series => series.name).join(', ') + '. Arrow keys read the points.');
@@ -102,17 +101,17 @@ class Chart {
       shape('clipPath', { id: clip }, svg));
     for (const value of ticks(panel.xLow, panel.xHigh, panel.logX, 6)) {
       shape('line', { x1: x(value), x2: x(value), y1: box.top, y2: box.bottom, stroke: 'var(--grid)' }, svg);
-      shape('text', { x: x(value), y: box.bottom + 18, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 13 }, svg, short(value));
+      shape('text', { x: x(value), y: box.bottom + 18, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 15 }, svg, short(value));
     }
     for (const value of ticks(panel.yLow, panel.yHigh, panel.logY, 6)) {
       shape('line', { x1: box.left, x2: box.right, y1: y(value), y2: y(value), stroke: 'var(--grid)' }, svg);
-      shape('text', { x: box.left - 7, y: y(value) + 4, 'text-anchor': 'end', fill: 'var(--text)', 'font-size': 13 }, svg, short(value));
+      shape('text', { x: box.left - 7, y: y(value) + 4, 'text-anchor': 'end', fill: 'var(--text)', 'font-size': 15 }, svg, short(value));
     }
     if (panel.zeroLine)
       shape('line', { x1: box.left, x2: box.right, y1: y(0), y2: y(0), stroke: 'var(--axis)', 'stroke-width': 1.5 }, svg);
     shape('path', { d: `M${box.left},${box.top}V${box.bottom}H${box.right}`, stroke: 'var(--axis)', fill: 'none' }, svg);
-    shape('text', { x: (box.left + box.right) / 2, y: 308, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 14 }, svg, panel.xLabel);
-    shape('text', { transform: `translate(16 ${(box.top + box.bottom) / 2}) rotate(-90)`, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 14 }, svg, panel.yLabel);
+    shape('text', { x: (box.left + box.right) / 2, y: 308, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 16 }, svg, panel.xLabel);
+    shape('text', { transform: `translate(16 ${(box.top + box.bottom) / 2}) rotate(-90)`, 'text-anchor': 'middle', fill: 'var(--text)', 'font-size': 16 }, svg, panel.yLabel);
     const body = shape('g', { 'clip-path': `url(#${clip})` }, svg);
     this.points = [];
     for (const series of this.visible()) this.drawSeries(series, x, y, body);
@@ -204,7 +203,26 @@ function numbersTable(panels) {
   return details;
 }
 
-// A figure: its panels, one legend whose entries switch lines, small print.
+// Entries of the lines of some charts; each switches its line in all of them.
+function legendOf(charts) {
+  const legend = element('ul', { class: 'legend', 'aria-label': 'Lines' });
+  const seen = new Set();
+  for (const series of charts.flatMap(chart => chart.panel.series)) {
+    if (seen.has(series.key)) continue;
+    seen.add(series.key);
+    const button = element('button', { type: 'button', 'aria-pressed': 'true' });
+    button.append(sample(series.key === series.name ? series : { ...series, reference: true }), document.createTextNode(series.key));
+    button.addEventListener('click', () => {
+      const show = button.getAttribute('aria-pressed') === 'false';
+      button.setAttribute('aria-pressed', String(show));
+      for (const chart of charts) { show ? chart.hidden.delete(series.key) : chart.hidden.add(series.key); chart.draw(); }
+    });
+    legend.appendChild(element('li')).appendChild(button);
+  }
+  return legend;
+}
+
+// A figure: its panels, a legend for all or one for each, small print, the numbers.
 function drawFigure(parent, figure, withSinks) {
   const panels = figure.panels.map(panel => {
     if (withSinks || !panel.sinks) return panel;
@@ -212,25 +230,12 @@ function drawFigure(parent, figure, withSinks) {
   });
   const grid = element('div', { class: panels.length === 1 ? 'panels single' : 'panels' });
   const charts = panels.map(panel => new Chart(panel));
-  charts.forEach(chart => grid.appendChild(chart.node));
-  const legend = element('ul', { class: 'legend', 'aria-label': 'Lines' });
-  const seen = new Set();
-  for (const panel of panels)
-    for (const series of panel.series) {
-      if (seen.has(series.key)) continue;
-      seen.add(series.key);
-      const button = element('button', { type: 'button', 'aria-pressed': 'true' });
-      button.append(sample(series.key === series.name ? series : { ...series, reference: true }), document.createTextNode(series.key));
-      button.addEventListener('click', () => {
-        const show = button.getAttribute('aria-pressed') === 'false';
-        button.setAttribute('aria-pressed', String(show));
-        for (const chart of charts) { show ? chart.hidden.delete(series.key) : chart.hidden.add(series.key); chart.draw(); }
-      });
-      const item = element('li');
-      item.appendChild(button);
-      legend.appendChild(item);
-    }
-  parent.replaceChildren(grid, legend);
+  for (const chart of charts) {
+    grid.appendChild(chart.node);
+    if (figure.ownLegends) chart.node.appendChild(legendOf([chart]));
+  }
+  parent.replaceChildren(grid);
+  if (!figure.ownLegends) parent.appendChild(legendOf(charts));
   if (figure.notes.length) parent.appendChild(element('p', { class: 'quiet' }, figure.notes.join(' \u00b7 ')));
   parent.appendChild(numbersTable(panels));
 }
