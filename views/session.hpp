@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// A session: what is open, what is looked at, how the window is laid out. A small JSON file (docs/desktop.md) that
+// A session: what is open, what is looked at, how the window is laid out. A small JSON file (docs/window.md) that
 // stands beside the captures; files are written relative to it.
 #pragma once
 
