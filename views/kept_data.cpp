@@ -77,7 +77,8 @@ KeptMarks keptMarks(const LayerPlan& plan, const core::CaptureInfo& info, const 
 {
     const std::vector<int> numbers = info.kvHeads();
     const std::int64_t total = info.nTokens();
-    const std::int64_t step = std::min(request.step, request.t - 1);
+    KeptRequest possible = request;
+    possible.step = std::min(request.step, request.t - 1);
     std::vector<std::size_t> kvHeads;
     for (std::size_t g = 0; g < plan.kept.size(); ++g)
         if (!request.head || static_cast<std::size_t>(info.headMap().kvHeadOf(*request.head)) == g)
@@ -85,7 +86,7 @@ KeptMarks keptMarks(const LayerPlan& plan, const core::CaptureInfo& info, const 
     KeptMarks marks;
     marks.together.assign(static_cast<std::size_t>(total), KeyState::absent);
     for (const std::size_t g : kvHeads) {
-        marks.rows.push_back({fmt::format("KV {}", numbers.at(g)), keysOf(plan, request, g, step, total)});
+        marks.rows.push_back({fmt::format("KV {}", numbers.at(g)), keysOf(plan, request, g, possible.step, total)});
         joinInto(marks.together, marks.rows.back().keys);
     }
     const bool ownRows = info.nGenerated() > 0 && request.n == info.nPrompt(); // else the later queries are no strip
@@ -98,7 +99,7 @@ KeptMarks keptMarks(const LayerPlan& plan, const core::CaptureInfo& info, const 
             marks.decode.insert(marks.decode.end(), row.begin(), row.end());
         }
     }
-    marks.label = labelOf(plan, request, kvHeads, marks.rows);
+    marks.label = labelOf(plan, possible, kvHeads, marks.rows);
     return marks;
 }
 

@@ -28,8 +28,8 @@ QRgb veiled(QRgb color, QRgb ground, bool hatched)
 {
     const int grey = qGray(color);
     const auto mixed = [&](int channel, int toward) {
-        const double share = hatched ? 0.55 : 0.3;
-        return static_cast<int>(std::lround((1 - share) * (0.85 * grey + 0.15 * channel) + share * toward));
+        const double share = hatched ? 0.45 : 0.22;
+        return static_cast<int>(std::lround((1 - share) * (0.8 * grey + 0.2 * channel) + share * toward));
     };
     return qRgb(mixed(qRed(color), qRed(ground)), mixed(qGreen(color), qGreen(ground)),
                 mixed(qBlue(color), qBlue(ground)));

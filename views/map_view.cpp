@@ -46,6 +46,9 @@ MapView::MapView(const ViewContext& context, QWidget* parent)
     m_plot->setFocusPolicy(Qt::NoFocus); // the view itself has the keys
     m_plot->setMouseTracking(true);
     m_plot->installEventFilter(this);
+    QSizePolicy policy = m_plot->sizePolicy();
+    policy.setRetainSizeWhenHidden(true); // cells are asked for before the plot is shown
+    m_plot->setSizePolicy(policy);
     m_plot->hide();
     m_blinkTimer.setInterval(kBlinkMs);
     connectParts();
@@ -198,6 +201,7 @@ void MapView::setMap(std::shared_ptr<const plot::LoadedMap> map)
     }
     refresh();
     updateMarks();
+    plotResized(); // what stands around the map is known only now
 }
 
 void MapView::refresh()
@@ -257,14 +261,12 @@ void MapView::arrange()
     m_colorBar->place(m_layout, QRectF(canvas.width() - barWidth, block.top(), bar, block.height()), canvas);
 }
 
-void MapView::resizeEvent(QResizeEvent* event)
+void MapView::plotResized()
 {
-    QWidget::resizeEvent(event);
     arrange();
     const QSizeF pixels = devicePixels();
     if (pixels.width() > m_pixels.width() * 1.05 || pixels.height() > m_pixels.height() * 1.05)
         load(); // more pixels than cells were read for
-    update();
 }
 
 void MapView::styleChanged()

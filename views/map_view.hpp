@@ -61,7 +61,6 @@ protected:
     void keyReleaseEvent(QKeyEvent* event) override;
     void focusOutEvent(QFocusEvent* event) override;
     void paintEvent(QPaintEvent* event) override;
-    void resizeEvent(QResizeEvent* event) override;
     void styleChanged() override;
 
 private:
@@ -72,6 +71,7 @@ private:
     void setMap(std::shared_ptr<const plot::LoadedMap> map);
     void refresh();
     void arrange();
+    void plotResized();
     void applyVisible();
     /// Queries and keys in sight, by the selection and what there is.
     [[nodiscard]] std::pair<core::Span, core::Span> visible() const;

@@ -172,6 +172,8 @@ bool MapView::eventFilter(QObject* watched, QEvent* event)
 {
     if (watched == m_plot && event->type() == QEvent::Leave)
         Q_EMIT hovered({});
+    if (watched == m_plot && event->type() == QEvent::Resize)
+        plotResized();
     return View::eventFilter(watched, event);
 }
 

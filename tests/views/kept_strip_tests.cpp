@@ -82,9 +82,10 @@ DrawnStrip draw(const plot::MapPanel& panel, int side, bool dark = false)
     style.unitsPerPoint = 96.0 / 72.0;
     heatmap.setPanel(panel, {core::ColorMap::viridis, false, 0.0, 1.0, ""}, style);
     const double width = side + heatmap.sideWidth(), height = heatmap.heightForWidth(width);
-    heatmap.place(QRectF(5, 5, width, height), QSizeF(width + 20, height + 20));
+    const QSizeF canvasSize(std::ceil(width) + 20, std::ceil(height) + 20);
+    heatmap.place(QRectF(5, 5, width, height), canvasSize);
     DrawnStrip drawn;
-    drawn.image = QImage(static_cast<int>(width) + 20, static_cast<int>(height) + 20, QImage::Format_RGB32);
+    drawn.image = QImage(canvasSize.toSize(), QImage::Format_RGB32);
     drawn.image.fill(style.background);
     QCPPainter painter(&drawn.image);
     canvas.toPainter(&painter, drawn.image.width(), drawn.image.height());
@@ -107,7 +108,7 @@ double filled(const DrawnStrip& drawn, int x, QRgb kept)
 
 TEST_CASE("States of keys are those of the plan, for every KV head and step", "[views]")
 {
-    const std::string method = GENERATE("snapkv", "streamingllm", "h2o_online", "shotkv", "fullkv");
+    const std::string method = GENERATE("snapkv", "streaming", "h2o_online", "shotkv", "fullkv");
     INFO(method);
     Planned planned(method);
     const std::int64_t total = planned.capture.info().nTokens();

@@ -258,11 +258,12 @@ TEST_CASE("Lines of one column stay in sight wherever a map of 4096 tokens is pa
     panel.keys = panel.queries = {0, n};
     heatmap.setPanel(panel, {tile, nullptr, nullptr, nullptr}, scale, style);
     const double width = 600 + heatmap.sideWidth(), height = heatmap.heightForWidth(width);
-    heatmap.place(QRectF(5, 5, width, height), QSizeF(width + 20, height + 20));
+    const QSizeF canvasSize(std::ceil(width) + 20, std::ceil(height) + 20);
+    heatmap.place(QRectF(5, 5, width, height), canvasSize);
     for (const auto& [offset, size] : {std::pair<std::int64_t, std::int64_t>{0, 4096}, {1, 4000}, {7, 3999}, {96, 4000},
                                        {333, 2611}, {1000, 1501}, {2040, 600}, {2040, 599}, {3000, 900}}) {
         heatmap.setVisible({n - size, n}, {offset, offset + size});
-        QImage image(static_cast<int>(width) + 20, static_cast<int>(height) + 20, QImage::Format_RGB32);
+        QImage image(canvasSize.toSize(), QImage::Format_RGB32);
         QCPPainter painter(&image);
         canvas.toPainter(&painter, image.width(), image.height());
         painter.end();

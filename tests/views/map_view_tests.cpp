@@ -98,6 +98,26 @@ TEST_CASE("The view shows the cells of what is visible, at every zoom", "[views]
     checkCells(window, capture, 1, {0, 1});
 }
 
+TEST_CASE("Cells are as fine as the view has pixels, from the first picture on and when it grows", "[views][io]")
+{
+    test::CaptureFiles files;
+    test::CaptureShape shape;
+    shape.options.n = 600;
+    shape.options.heads = shape.options.kvHeads = 1;
+    files.add(shape);
+    MapWindow window(files.files(), headState(0));
+    CHECK(window.view->map()->cell == plot::CellSize{1, 1});
+    CHECK(window.view->heatmap().mapRect().width() > 600);
+    window.view->resize(380, 320);
+    window.settle();
+    window.selection.change([](auto& s) { s.layer = 1; }); // read for the small view
+    window.settle();
+    CHECK(window.view->map()->cell.query > 1);
+    window.view->resize(900, 700);
+    window.settle();
+    CHECK(window.view->map()->cell == plot::CellSize{1, 1});
+}
+
 TEST_CASE("While one pans there is no hole: coarse cells stand where finer ones are not read yet", "[views][io]")
 {
     test::CaptureFiles files;
