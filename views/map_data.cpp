@@ -200,7 +200,8 @@ void addTokenTexts(MapPanel& panel, const core::CaptureInfo& info, const MapRequ
 void addNotes(MapPanel& panel, const core::CaptureInfo& info, const PanelChoice& choice, const MapRequest& request)
 {
     panel.notes.push_back(fmt::format("layer {}, {}", panel.layer, headsText(info, choice.heads)));
-    panel.notes.push_back(panel.pooling == io::Pooling::max ? "cell: largest value" : "cell: mean value");
+    const std::string pooled = panel.pooling == io::Pooling::max ? "largest value" : "mean value";
+    panel.notes.push_back("cell: " + pooled + (panel.difference ? " of A minus that of B" : ""));
     panel.notes.push_back(sourceNote(info, panel.prompt.rows > 0 ? panel.prompt : panel.decode));
     if (panel.decode.rows > 0)
         panel.notes.push_back(fmt::format("strip: {} decode step{}", panel.decodeQueries.size(),

@@ -161,9 +161,13 @@ void MapView::showOnly(Shown shown)
 bool MapView::event(QEvent* event)
 {
     // Keys of the map go before shortcuts of the window, while the map has the focus.
-    if (event->type() == QEvent::ShortcutOverride && m_controls->takes(static_cast<QKeyEvent*>(event))) {
-        event->accept();
-        return true;
+    if (event->type() == QEvent::ShortcutOverride) {
+        const auto* key = static_cast<QKeyEvent*>(event);
+        const bool blinks = key->key() == Qt::Key_B && key->modifiers() == Qt::NoModifier && m_map && m_map->other;
+        if (blinks || m_controls->takes(key)) {
+            event->accept();
+            return true;
+        }
     }
     return View::event(event);
 }
