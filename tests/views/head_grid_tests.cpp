@@ -188,7 +188,8 @@ TEST_CASE("Lost mass is said to be missing until it is known, and fills in layer
     bench.selection.change([](auto& s) { s.withoutSinks = true; });
     CHECK(grid.canvas()->item().value(0, 2) == Approx(0.7));
     REQUIRE(grid.figure());
-    const auto& content = std::get<plot::MatrixFigure>(grid.figure()->content);
+    const plot::Figure figure = *grid.figure();
+    const auto& content = std::get<plot::MatrixFigure>(figure.content);
     CHECK(content.scale.label.find("SnapKV, 0.5 kept") != std::string::npos);
     CHECK(content.scale.label.find("without the first 4 tokens") != std::string::npos);
 }

@@ -165,7 +165,7 @@ TEST_CASE("A value that the method does not take is told beside it and selects n
 
 TEST_CASE("What stays can be quantized, behind evictions only", "[views][io]")
 {
-    PanelFixture fixture;
+    PanelFixture fixture({SyntheticOptions{.layers = 2, .n = 300}}); // more tokens than KIVI leaves as they are
     auto* then = fixture.named<QComboBox>(QStringLiteral("What is done to the tokens that stay"));
     REQUIRE(then);
     fixture.activate(then, QStringLiteral("kivi"));
@@ -182,7 +182,7 @@ TEST_CASE("What stays can be quantized, behind evictions only", "[views][io]")
         fixture.type(bitsLine, QStringLiteral("4"));
     }
     CHECK(fixture.method() == "snapkv+kivi:bits=4");
-    fixture.selection.change([](SelectionState& s) { s.ratio = 1; }); // more tokens than KIVI leaves as they are
+    fixture.selection.change([](SelectionState& s) { s.ratio = 1; });
     REQUIRE(fixture.settled());
     CHECK(fixture.panel.readout().contains(QStringLiteral("of the bytes")));
     fixture.activate(then, QString());

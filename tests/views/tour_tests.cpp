@@ -25,6 +25,7 @@
 #include <QKeyEvent>
 #include <QLabel>
 #include <QPushButton>
+#include <QRegularExpression>
 
 #include <cmath>
 #include <fstream>
@@ -357,7 +358,7 @@ TEST_CASE("The panel walks through the bundled tour and sets the views to each s
         CHECK(panels.size() == i + 1);
         CHECK(panels.back().toStdString() == step.panel);
         CHECK(panel.shownText().contains(QString::fromStdString(step.title)));
-        CHECK_FALSE(panel.shownText().contains(QLatin1Char('{')));
+        CHECK_FALSE(panel.shownText().contains(QRegularExpression(QStringLiteral("\\{[a-z]+\\}")))); // formulas have sets
         CHECK(panel.accessibleName().contains(QStringLiteral("step %1 of %2").arg(i + 1).arg(count)));
         panel.next();
     }
@@ -471,6 +472,7 @@ TEST_CASE("Presenter size goes up in steps and back, for all widgets", "[views]"
         QObject::connect(&presenter, &views::Presenter::scaleChanged, [&](double scale) { heard.push_back(scale); });
         for (const double scale : {1.4, 1.8, 1.0, 1.4}) {
             presenter.action()->trigger();
+            QApplication::processEvents(); // widgets hear of the font through the event loop
             CHECK(presenter.scale() == scale);
             CHECK(label.font().pointSizeF() == Approx(own.pointSizeF() * scale).margin(0.5));
             CHECK(presenter.action()->isChecked() == (scale > 1));
