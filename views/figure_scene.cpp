@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <variant>
+#include <type_traits>
 
 namespace kvviz::plot {
 
@@ -45,9 +47,14 @@ std::string missingSinkNote(const Figure& figure)
                                    [](const auto& parameter) { return parameter.first == "sink_rule"; });
     if (rule == figure.parameters.end())
         return {};
-    const auto* maps = std::get_if<HeatmapFigure>(&figure.content);
-    const bool said = maps ? mentionsSinks(joinedNotes(maps->panels))
-                           : mentionsSinks(std::get<CurveFigure>(figure.content).notes);
+    const bool said = std::visit(
+        [](const auto& content) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(content)>, HeatmapFigure>)
+                return mentionsSinks(joinedNotes(content.panels));
+            else
+                return mentionsSinks(content.notes);
+        },
+        figure.content);
     const std::string none = "first 0 tokens";
     return said ? std::string() : "sinks: " + (rule->second == none ? "none set apart" : rule->second);
 }

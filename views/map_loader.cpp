@@ -139,8 +139,9 @@ namespace {
 
 ColorScale scaleOf(const LoadedMap& map, const std::vector<const MapCells*>& shown, bool difference)
 {
-    // Colours that hold all values stay as they are while one pans: the whole counts, not only what is visible.
-    std::vector<MapPanel> panels;
+    // Colours that hold all values stay as they are while one pans: the whole decides. Only where finer cells reach
+    // higher (mean pooling) do they raise the upper end.
+    std::vector<MapPanel> panels, wholes;
     for (const MapCells* cells : shown) {
         MapPanel panel;
         panel.sinkTokens = map.panel.sinkTokens;
@@ -155,9 +156,20 @@ ColorScale scaleOf(const LoadedMap& map, const std::vector<const MapCells*>& sho
         panel.queries = panel.keys = panel.decodeQueries = {};
         panel.prompt = cells->wholePrompt;
         panel.decode = cells->wholeDecode;
-        panels.push_back(std::move(panel));
+        if (panel.prompt.rows > 0)
+            wholes.push_back(std::move(panel));
     }
-    return difference ? differenceScale(panels, map.request) : colorScaleFor(panels, map.request);
+    const auto scaleFor = [&](const std::vector<MapPanel>& of) {
+        return difference ? differenceScale(of, map.request) : colorScaleFor(of, map.request);
+    };
+    ColorScale scale = scaleFor(panels);
+    if (wholes.empty())
+        return scale;
+    ColorScale whole = scaleFor(wholes);
+    whole.high = std::max(whole.high, scale.high);
+    if (difference)
+        whole.low = -whole.high;
+    return whole;
 }
 
 } // namespace

@@ -208,10 +208,12 @@ TEST_CASE("A kept token among thousands of evicted ones is drawn, and the other 
     for (const std::int64_t key : evicted)
         keys[static_cast<std::size_t>(key)] = KeyState::evicted;
     const DrawnStrip drawn = draw(panelOf(n, keys), 500, dark);
-    REQUIRE(drawn.strip.width() == 500);
+    REQUIRE(std::abs(drawn.strip.width() - 500) <= 1); // its place is rounded to pixels
     REQUIRE(drawn.strip.left() == drawn.map.left()); // one key axis
     const QRgb fill = drawn.image.pixel(drawn.strip.left() + 495, drawn.strip.center().y());
-    const auto pixelOf = [](std::int64_t key) { return static_cast<int>(static_cast<double>(key) * 500 / n); };
+    const auto pixelOf = [&](std::int64_t key) {
+        return static_cast<int>(static_cast<double>(key) * drawn.strip.width() / n);
+    };
     for (const std::int64_t key : kept) {
         double most = 0;
         for (int x = std::max(0, pixelOf(key) - 1); x <= pixelOf(key) + 1; ++x)

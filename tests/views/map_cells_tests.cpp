@@ -268,14 +268,14 @@ TEST_CASE("Lines of one column stay in sight wherever a map of 4096 tokens is pa
         canvas.toPainter(&painter, image.width(), image.height());
         painter.end();
         const QRect map = heatmap.promptRect()->rect();
-        REQUIRE(map.width() == 600);
+        REQUIRE(std::abs(map.width() - 600) <= 1); // its place is rounded to pixels
         for (const std::int64_t line : lines) {
             if (line < offset || line >= offset + size)
                 continue;
-            const double place = static_cast<double>(line - offset) * 600.0 / static_cast<double>(size);
+            const double place = static_cast<double>(line - offset) * map.width() / static_cast<double>(size);
             bool seen = false;
             for (int x = static_cast<int>(place) - 1; x <= static_cast<int>(place) + 1; ++x)
-                seen = seen || (x >= 0 && x < 600 && qGray(image.pixel(map.left() + x, map.bottom() - 2)) > 200);
+                seen = seen || (x >= 0 && x < map.width() && qGray(image.pixel(map.left() + x, map.bottom() - 2)) > 200);
             CHECK(seen);
         }
     }

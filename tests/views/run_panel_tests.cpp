@@ -295,7 +295,7 @@ TEST_CASE("Everything in the run panel can be reached, hit and named", "[views]"
     for (int page = 0; page < 3; ++page) {
         stage.panel->findChild<QTabWidget*>()->setCurrentIndex(page);
         QApplication::processEvents();
-        for (const QWidget* widget : page->findChildren<QWidget*>()) {
+        for (const QWidget* widget : stage.panel->findChildren<QWidget*>()) {
             const bool control = qobject_cast<const QComboBox*>(widget) || qobject_cast<const QAbstractSpinBox*>(widget)
                                  || qobject_cast<const QPushButton*>(widget);
             const bool named = control || qobject_cast<const QToolButton*>(widget);
