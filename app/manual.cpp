@@ -77,8 +77,8 @@ std::string optionEntry(const OptionDoc& option)
     if (!option.type.empty() && !option.positional)
         names += " \\fI" + roff(option.type) + "\\fR";
     std::string help = option.help;
-    if (option.positional && option.type.find('|') != std::string::npos)
-        help += ": " + option.type;
+    if (const std::string words = positionalChoices(option); !words.empty())
+        help += ": " + words;
     if (!option.defaultText.empty())
         help += fmt::format(" (default: {})", option.defaultText);
     return fmt::format(".TP\n{}\n{}\n", names, roff(help));

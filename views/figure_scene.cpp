@@ -114,7 +114,7 @@ double FigureScene::titleHeight() const
 double FigureScene::notes(const std::vector<std::string>& lines, double top, bool draw)
 {
     QStringList texts;
-    for (const std::string& line : lines) { // short ones are not broken
+    for (const std::string& line : with(lines, m_sinkNote)) { // short ones are not broken
         const QString text = QString::fromStdString(line);
         texts.append(text.size() > 48 ? text : QString(text).replace(QLatin1Char(' '), QChar::Nbsp));
     }
@@ -141,7 +141,7 @@ void FigureScene::buildMaps(const HeatmapFigure& maps, double height, double ras
         panel->setPanel(data, maps.scale, m_style);
         m_maps.push_back(std::move(panel));
     }
-    const auto lines = with(joinedNotes(maps.panels), m_sinkNote);
+    const auto lines = joinedNotes(maps.panels);
     const double footer = notes(lines, 0, false);
     const double barWidth = m_style.units(kBarPt + 2) + ColorBar::labelWidth(maps.scale, m_style);
     placeMaps(columns, barWidth + m_style.units(kBarGapPt), footer, height);
@@ -186,7 +186,7 @@ void FigureScene::buildCurves(const CurveFigure& curves, double height)
     const int count = static_cast<int>(curves.panels.size());
     const int columns = m_size.width() > m_style.units(320) ? count : 1; // one column of a page: below each other
     const int rows = (count + columns - 1) / columns;
-    const auto lines = with(curves.notes, m_sinkNote);
+    const auto& lines = curves.notes;
     auto* legend = new LegendBlock(m_plot.get());
     legend->setEntries(curves, m_style);
     const double margin = m_style.units(2);
@@ -211,7 +211,7 @@ void FigureScene::buildGrid(const CurveFigure& curves, double height)
 {
     const double margin = m_style.units(2), top = margin + titleHeight();
     const double width = m_size.width() - 2 * margin;
-    const auto lines = with(curves.notes, m_sinkNote);
+    const auto& lines = curves.notes;
     m_grid = std::make_unique<CurveGrid>(m_plot.get(), m_layout, curves, m_style, width);
     const double footer = notes(lines, 0, false) + m_style.units(2);
     if (height <= 0)
