@@ -39,6 +39,7 @@ void addCommand(CLI::App& app, const std::string& name, Invocation& invocation)
         {"tasks", [](CLI::App& a, Invocation& i) { addTasksOptions(a, i.tasks); }},
         {"study", [](CLI::App& a, Invocation& i) { addStudyOptions(a, i.study); }},
         {"figure", [](CLI::App& a, Invocation& i) { addFigureOptions(a, i.figure); }},
+        {"report", [](CLI::App& a, Invocation& i) { addReportOptions(a, i.report); }},
         {"view", [](CLI::App& a, Invocation& i) { addViewOptions(a, i.view); }},
         {"completion", [](CLI::App& a, Invocation& i) { addCompletionOptions(a, i.completionShell); }},
         {"man", [](CLI::App& a, Invocation& i) { addManOptions(a, i.manPage); }},

@@ -191,13 +191,26 @@ std::vector<CommandEntry> pictureCommands()
           {"kvviz figure delta eval.kvres.h5 --by method --published -o paper.pdf", "a panel a task, the paper beside"},
           {"kvviz figure predicted check.json -o predicted.pdf", "predicted against measured changes"},
           {"kvviz figure cumulative run/ -o cumulative.pdf", "cumulative attention with and without sinks"},
-          {"kvviz figure tasks addition.kvh5 needle.kvh5 -o tasks.png", "heatmaps side by side"}},
+          {"kvviz figure tasks addition.kvh5 needle.kvh5 -o tasks.png", "heatmaps side by side"},
+          {"kvviz figure fig5 eval.kvres.h5 --width-preset text --csv -o fig5.pdf", "figure 5 of the paper, measured"}},
          "Writes PDF, SVG or PNG by the ending of --output, and beside it a JSON file with the numbers, their origin "
-         "and the command."},
+         "and the command.\n\n"
+         "fig1 to fig9 draw the figures of arXiv 2502.01941 from your data, dashed beside them what the paper printed: "
+         "1 methods on long-context and arithmetic tasks, 2 attention maps of tasks, 3 cumulative attention with and "
+         "without sinks, 4 sensitivity of abilities, 5 abilities under each method, 6 models, 7 numbers of examples, "
+         "8 many-shot prompts, 9 further models."},
+        {"report", Program::gui, "write one page (HTML) with everything about captures and results",
+         {{"kvviz report run/ -o report.html", "maps, curves, methods; opens in any browser, needs no network"},
+          {"kvviz report run/ eval.kvres.h5 --max-mb 5 -o report.html", "with accuracies, small enough for a mail"}},
+         "One self-contained file: captures with their answers, interactive attention maps with token texts, cumulative "
+         "curves with and without sinks, what methods lose against what they keep, changes of score with intervals, and "
+         "which shots survive. Results files in a folder are taken along. What did not fit into --max-mb is named on "
+         "the page."},
         {"view", Program::gui, "open captures in the desktop program",
          {{"kvviz view addition.kvh5", "or just: kvviz addition.kvh5"},
-          {"kvviz view run/ --layer 12 --head 3", "a folder, starting at a chosen head"}},
-         ""},
+          {"kvviz view run/ --layer 12 --head 3", "a folder, starting at a chosen head"},
+          {"kvviz view --demo", "a guided tour, nothing needed"}},
+         "FILES may also be results (*.kvres.h5), checks of predictions (*.json) and sessions (*.kvsession.json)."},
         {"completion", Program::kvviz, "print the completion script of a shell",
          {{"kvviz completion bash > ~/.local/share/bash-completion/completions/kvviz", "for bash"},
           {"kvviz completion fish > ~/.config/fish/completions/kvviz.fish", "for fish"}},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // The commands. Each is defined in the program that runs it (kvviz: info ... study; kvviz-engine: capture, tokenize,
-// train-scorer ..., replay at depth decode; kvviz-gui: figure, view) and returns an exit status or throws core::Error.
+// train-scorer ..., replay at depth decode; kvviz-gui: figure, report, view) and returns an exit status or throws core::Error.
 #pragma once
 
 #include "app/options.hpp"
@@ -29,6 +29,7 @@ int runWeightTable(const WeightTableOptions& options, const CommonOptions& commo
 int runShareSearch(const ShareSearchOptions& options, const CommonOptions& common);
 
 int runFigure(const FigureOptions& options, const CommonOptions& common);
+int runReport(const ReportOptions& options, const CommonOptions& common);
 int runView(const ViewOptions& options, const CommonOptions& common);
 
 } // namespace kvviz::app

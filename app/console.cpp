@@ -43,12 +43,18 @@ public:
             m_first = done;
         }
         m_done = done;
+        const bool last = done == total && (m_terminal || m_forProgram);
         // A terminal is redrawn ten times a second; a log gets a line at the start and then every five seconds.
-        const auto pause = m_terminal ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000);
-        if (m_drawnOnce && now - m_drawn < pause && !(m_terminal && done == total))
+        const auto pause = std::chrono::milliseconds(m_terminal || m_forProgram ? 100 : 5000);
+        if (m_drawnOnce && now - m_drawn < pause && !last && !(m_forProgram && fresh))
             return;
         m_drawnOnce = true;
         m_drawn = now;
+        if (m_forProgram) {
+            std::fputs(fmt::format("@progress {} {} {}\n", done, total, phase).c_str(), stderr);
+            std::fflush(stderr);
+            return;
+        }
         const std::string line = text(now, total);
         std::fputs((m_terminal ? "\r\033[K" + line : line + "\n").c_str(), stderr);
         std::fflush(stderr);
@@ -93,8 +99,16 @@ private:
         return result;
     }
 
+    /// A program that started us draws the progress itself: one plain line each, of a form that it can read.
+    static bool isForProgram()
+    {
+        const char* wanted = std::getenv("KVVIZ_PROGRESS");
+        return wanted != nullptr && std::string_view(wanted) == "lines";
+    }
+
     std::mutex m_mutex;
-    const bool m_terminal = isatty(STDERR_FILENO) == 1;
+    const bool m_forProgram = isForProgram();
+    const bool m_terminal = !m_forProgram && isatty(STDERR_FILENO) == 1;
     bool m_open = false;
     bool m_drawnOnce = false;
     std::string m_phase;

@@ -12,6 +12,7 @@ int main(int argc, char** argv)
     table.program = Program::gui;
     table.commands = {
         {"figure", [](const Invocation& i) { return runFigure(i.figure, i.common); }},
+        {"report", [](const Invocation& i) { return runReport(i.report, i.common); }},
         {"view", [](const Invocation& i) { return runView(i.view, i.common); }},
     };
     table.libraries = {{"Qt", qVersion()}, {"QCustomPlot", QCUSTOMPLOT_VERSION_STR}};

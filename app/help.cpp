@@ -58,13 +58,23 @@ std::string positionalText(const std::vector<OptionDoc>& options)
     std::string result;
     for (const OptionDoc& option : options)
         if (option.positional) {
-            const bool words = option.type.find('|') != std::string::npos;
-            result += twoColumns(option.longName, describe(option) + (words ? ": " + option.type : ""));
+            const std::string words = positionalChoices(option);
+            result += twoColumns(option.longName, describe(option) + (words.empty() ? "" : ": " + words));
         }
     return result.empty() ? result : "\n" + result;
 }
 
 } // namespace
+
+std::string positionalChoices(const OptionDoc& option)
+{
+    if (!option.positional || option.type.find('|') == std::string::npos)
+        return "";
+    std::string words;
+    for (const char c : option.type)
+        words += c == '|' ? std::string(", ") : std::string(1, c);
+    return words;
+}
 
 std::string optionLabel(const OptionDoc& option)
 {

@@ -12,6 +12,8 @@ namespace kvviz::app {
 
 /// "[OPTIONS] FILES... NAME": what follows the name of a command.
 [[nodiscard]] std::string usageText(const std::vector<OptionDoc>& options);
+/// "bash, zsh, fish" of a positional that is one of some words; else empty.
+[[nodiscard]] std::string positionalChoices(const OptionDoc& option);
 /// "-o, --output FILE"
 [[nodiscard]] std::string optionLabel(const OptionDoc& option);
 /// The exit statuses and what they mean, in one place for help and man pages.

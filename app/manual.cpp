@@ -77,8 +77,8 @@ std::string optionEntry(const OptionDoc& option)
     if (!option.type.empty() && !option.positional)
         names += " \\fI" + roff(option.type) + "\\fR";
     std::string help = option.help;
-    if (option.positional && option.type.find('|') != std::string::npos)
-        help += ": " + option.type;
+    if (const std::string words = positionalChoices(option); !words.empty())
+        help += ": " + words;
     if (!option.defaultText.empty())
         help += fmt::format(" (default: {})", option.defaultText);
     return fmt::format(".TP\n{}\n{}\n", names, roff(help));
@@ -111,6 +111,8 @@ std::string commonSections()
     return result
         + ".SH ENVIRONMENT\n"
           ".TP\n.B KVVIZ_MODEL\nmodel file for commands that run a model, when \\-\\-model is not given\n"
+          ".TP\n.B KVVIZ_PROGRESS\nif 'lines', progress on standard error is lines '@progress DONE TOTAL PHASE' for "
+          "programs that start kvviz\n"
           ".TP\n.B NO_COLOR\nif set and not empty, no colours unless \\-\\-color=always\n";
 }
 

@@ -34,6 +34,7 @@ void addMethodsOptions(CLI::App& app, MethodsOptions& options);
 void addTasksOptions(CLI::App& app, TasksOptions& options);
 void addStudyOptions(CLI::App& app, StudyCommandOptions& options);
 void addFigureOptions(CLI::App& app, FigureOptions& options);
+void addReportOptions(CLI::App& app, ReportOptions& options);
 void addViewOptions(CLI::App& app, ViewOptions& options);
 void addCompletionOptions(CLI::App& app, std::string& shell);
 void addManOptions(CLI::App& app, std::string& page);

@@ -159,12 +159,12 @@ struct TasksOptions : TaskChoice {
 };
 
 struct FigureOptions {
-    std::string name;                ///< heatmap, cumulative, tasks, methods, delta, predicted
+    std::string name;                ///< heatmap, cumulative, tasks, methods, delta, predicted, fig1 to fig9
     std::vector<std::string> files;
     std::string output;              ///< .pdf, .svg, .png
     double widthMm = 0;              ///< 0: the figure's own (85 one column, 178 two)
     double heightMm = 0;             ///< 0: follows from the width
-    double dpi = 300;                ///< of PNG and of embedded rasters
+    double dpi = 0;                  ///< of PNG and of embedded rasters; 0: the style's, else 300
     double fontSizePt = 0;           ///< 0: the figure's own
     int layer = -1;                  ///< -1: the figure's own choice (said in the sidecar)
     int head = -1;                   ///< -1: likewise; the mean over heads where that makes sense
@@ -180,9 +180,24 @@ struct FigureOptions {
     std::string by = "task";         ///< delta: of what a line is one: task, method, shots, model
     std::vector<std::string> tasks;  ///< delta: which to draw (--task); empty: all
     bool published = false;          ///< delta: the paper's numbers beside the measured ones
-    std::string theme = "light";     ///< light, dark
+    std::string theme;               ///< light, dark; empty: the style's, else light
     std::string title;
     bool noSidecar = false, force = false;
+    std::string style;               ///< --style FILE.json
+    std::string widthPreset;         ///< column, text, slide; empty: none
+    bool csv = false;                ///< PATH.csv beside the figure
+    bool noPublished = false;        ///< fig1 to fig9 without the paper's numbers
+};
+
+struct ReportOptions {
+    std::vector<std::string> files;  ///< folders, captures, results
+    std::string output;              ///< .html
+    std::string title;
+    double maxMb = 20;               ///< size of the page, in 10^6 bytes
+    std::string layers;              ///< "0-3,7" of maps; empty: a few over the depth
+    int cells = 256;                 ///< of a map, a side
+    int sinks = 4;
+    bool noPublished = false, force = false;
 };
 
 struct StudyCommandOptions {
@@ -199,6 +214,8 @@ struct ViewOptions {
     std::vector<std::string> files;
     int layer = 0, head = 0;
     std::string screenshot; ///< --screenshot FILE.png: draw once, save, leave
+    bool fresh = false;     ///< --fresh: neither read nor write settings
+    bool demo = false;      ///< --demo: the guided tour
 };
 
 /// The whole command line.
@@ -221,6 +238,7 @@ struct Invocation {
     MethodsOptions methods;
     TasksOptions tasks;
     FigureOptions figure;
+    ReportOptions report;
     ViewOptions view;
     StudyCommandOptions study;
     std::string completionShell; ///< completion bash|zsh|fish

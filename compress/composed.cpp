@@ -59,6 +59,7 @@ public:
     [[nodiscard]] core::Need needs() const override { return m_first->needs() | m_second->needs(); }
     [[nodiscard]] core::Need promptNeeds() const override { return m_first->promptNeeds() | m_second->promptNeeds(); }
     [[nodiscard]] bool usesFuture() const override { return m_first->usesFuture() || m_second->usesFuture(); }
+    [[nodiscard]] bool usesEarlier() const override { return m_first->usesEarlier() || m_second->usesEarlier(); }
     [[nodiscard]] std::string liveObstacle() const override
     {
         const std::string first = m_first->liveObstacle();

@@ -165,6 +165,9 @@ public:
     [[nodiscard]] virtual core::Need promptNeeds() const;
     /// Does plan() read attention of queries after the eviction to choose what they see (oracles)?
     [[nodiscard]] virtual bool usesFuture() const { return false; }
+    /// Does plan() need this method's plans of the layers before (LayerInput::earlier) to choose what it chooses in a
+    /// replay of the whole model?
+    [[nodiscard]] virtual bool usesEarlier() const { return false; }
     /// Why it cannot run inside a generating model, though it can be replayed, as half a sentence; empty: it can.
     [[nodiscard]] virtual std::string liveObstacle() const;
     [[nodiscard]] virtual BudgetUse budgetUse() const { return BudgetUse::follows; }

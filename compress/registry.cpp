@@ -3,6 +3,7 @@
 // The methods of kvviz, one line each, and the specification syntax "name:preset,parameter=value+name:...".
 #include "compress/composed.hpp"
 #include "compress/methods/entries.hpp"
+#include "compress/specification.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -76,26 +77,9 @@ const MethodEntry& entryNamed(const std::string& name)
 /// One method without '+'.
 std::unique_ptr<Method> makeSingle(std::string_view specification)
 {
-    const std::size_t colon = specification.find(':');
-    const MethodEntry& entry = entryNamed(std::string(specification.substr(0, colon)));
-    std::string preset;
-    std::map<std::string, std::string> overrides;
-    if (colon != std::string_view::npos) {
-        const std::vector<std::string_view> parts = core::splitAt(specification.substr(colon + 1), ',');
-        for (std::size_t i = 0; i < parts.size(); ++i) {
-            const std::size_t equals = parts[i].find('=');
-            if (equals == std::string_view::npos && i == 0 && !parts[i].empty())
-                preset = parts[i];
-            else if (equals == std::string_view::npos || equals == 0)
-                throw core::Error(core::ErrorCode::usage,
-                                  fmt::format("'{}' is not a method; expected NAME, NAME:PRESET or "
-                                              "NAME:PRESET,PARAMETER=VALUE,... as in snapkv:factory,window=16",
-                                              specification));
-            else
-                overrides[std::string(parts[i].substr(0, equals))] = parts[i].substr(equals + 1);
-        }
-    }
-    return entry.make(entry.info(), Params(entry.info(), preset, overrides));
+    const MethodEntry& entry = entryNamed(std::string(specification.substr(0, specification.find(':'))));
+    const MethodPart part = parseMethodPart(specification);
+    return entry.make(entry.info(), Params(entry.info(), part.preset, part.overrides));
 }
 
 } // namespace

@@ -4,17 +4,13 @@
 // computed by one thread in a fixed order, so results do not depend on the number of threads.
 #include "compress/replay.hpp"
 
-#include "compress/layer_prep.hpp"
+#include "compress/judged_capture.hpp"
 #include "compress/memo.hpp"
-#include "compress/method_base.hpp"
 #include "compress/planning.hpp"
 #include "compress/replay_job.hpp"
-#include "core/error.hpp"
 
 #include <algorithm>
 #include <chrono>
-
-#include <fmt/format.h>
 
 namespace kvviz::compress {
 namespace {
@@ -33,7 +29,7 @@ public:
         : m_capture(capture), m_request(request), m_progress(progress), m_observer(observer),
           m_segments(capture.info().segments), m_threads(request.threads),
           m_planning(capture, request.tables, request.seed,
-                     [this](std::int64_t slot, Need needs) { return loadLayer(slot, needs); }),
+                     [this](std::int64_t slot, Need needs) { return m_judged->load(slot, needs); }),
           m_candidates(makeCandidates(request.methods))
     {
         for (const Budget& budget : request.budgets)
@@ -43,7 +39,6 @@ public:
     ReplayReport run()
     {
         chooseQueries();
-        findReadout();
         makeJobs();
         const auto layers = std::ssize(m_capture.info().layers);
         survey();
@@ -60,58 +55,13 @@ public:
     }
 
 private:
-    /// Decode rows if there are any, else the later half of the window rows.
     void chooseQueries()
     {
-        const core::CaptureInfo& info = m_capture.info();
-        m_available = m_capture.available();
-        m_report.nPrompt = info.nPrompt();
-        m_report.nQueries = info.nGenerated();
-        if (core::includes(m_available, Need::decodeRows) && info.nGenerated() > 0) {
-            m_report.evaluatedOn = fmt::format("{} decode queries", info.nGenerated());
-        } else if (core::includes(m_available, Need::windowRows) && m_request.depth != Depth::decode) {
-            m_split = windowSplit(info.nPrompt(), info.window, m_capture.name());
-            m_report.nPrompt = m_split->promptEnd;
-            m_report.nQueries = m_split->evaluated;
-            // Sums over later queries that cannot be taken out again would look into the future.
-            m_available = core::without(m_available | Need::decodeRows,
-                                        Need::queryStats | Need::farSquares | Need::readout);
-            m_report.evaluatedOn = fmt::format("the last {} of {} window queries (no decode rows); prompt cut at {}",
-                                               m_split->evaluated, info.window, m_split->promptEnd);
-        } else {
-            throw core::Error(core::ErrorCode::badInput,
-                              fmt::format("{}: this capture (tier {}) holds {}, so no loss can be computed; capture with "
-                                          "--tier cache or higher{}",
-                                          m_capture.name(), core::tierName(info.tier),
-                                          m_request.depth == Depth::decode ? "no decode rows"
-                                                                           : "neither decode rows nor window rows",
-                                          m_request.depth == Depth::decode ? " and a continuation (--generate)" : ""));
-        }
-        if (m_request.depth != Depth::mass && !core::includes(m_available, Need::values))
-            throw core::Error(core::ErrorCode::badInput,
-                              fmt::format("{}: this capture (tier {}) holds no values, which depth {} needs; use "
-                                          "--depth mass or capture with --tier cache",
-                                          m_capture.name(), core::tierName(info.tier), depthName(m_request.depth)));
-    }
-
-    /// Why a method cannot run on this capture; empty: it can.
-    [[nodiscard]] std::string reasonAgainst(const Method& method) const
-    {
-        const std::string obstacle = method.obstacle(m_capture.info(), m_request.tables.get());
-        if (!obstacle.empty() || core::includes(m_available, replayNeeds(method)))
-            return obstacle;
-        return fmt::format("needs {}; this capture (tier {}{}) lacks {}", core::needNames(replayNeeds(method)),
-                           core::tierName(m_capture.info().tier), m_split ? ", judged on its window rows" : "",
-                           core::needNames(core::without(replayNeeds(method), m_available)));
-    }
-
-    /// What is predicted of log-probabilities is a sum over all layers and heads of the model.
-    void findReadout()
-    {
-        const core::CaptureInfo& info = m_capture.info();
-        if (m_request.depth != Depth::mass && !m_split && core::includes(m_available, Need::readout)
-            && std::ssize(info.layers) == info.model.nLayers && std::ssize(info.heads) == info.model.nHeads)
-            m_readout = m_capture.readoutTokens();
+        m_judged.emplace(m_capture, m_request.depth);
+        m_report.nPrompt = m_judged->nPrompt();
+        m_report.nQueries = m_judged->nQueries();
+        m_report.evaluatedOn = m_judged->evaluatedOn();
+        m_readout = m_judged->readout();
     }
 
     void makeJobs()
@@ -119,7 +69,7 @@ private:
         for (std::size_t i = 0; i < m_candidates.size(); ++i) {
             Candidate& candidate = m_candidates[i];
             const Method& method = *candidate.method;
-            if (std::string reason = reasonAgainst(method); !reason.empty()) {
+            if (std::string reason = m_judged->reasonAgainst(method, m_request.tables.get()); !reason.empty()) {
                 m_report.skipped.emplace_back(m_request.methods[i], std::move(reason));
                 continue;
             }
@@ -139,16 +89,6 @@ private:
                     m_jobs.push_back(std::move(job));
                 }
         }
-    }
-
-    [[nodiscard]] core::LayerData loadLayer(std::int64_t slot, Need needs)
-    {
-        if (m_split) // the later window rows stand in for decode rows
-            needs = core::without(needs, Need::decodeRows) | Need::windowRows;
-        core::LayerData data = m_capture.loadLayer(slot, needs);
-        requireArrays(data, needs, m_capture.name());
-        m_report.maxRowDeviation = std::max(m_report.maxRowDeviation, renormaliseRows(data));
-        return m_split ? splitAtWindow(data, *m_split) : data;
     }
 
     /// Shows every layer to the methods that must see all of them first.
@@ -171,8 +111,8 @@ private:
             needs = needs | Need::keys;
         if (m_readout)
             needs = needs | Need::readout;
-        const core::LayerData data = loadLayer(slot, needs);
-        LayerReference reference = makeReference(data, m_request.depth, m_capture.info().sinkTokens, m_threads);
+        const core::LayerData data = m_judged->load(slot, needs);
+        LayerReference reference = makeReference(data, m_request.depth, sinkTokens(), m_threads);
         LayerMemo memo;
         const LayerInput input = m_planning.input(data, slot, memo);
         parallelFor(std::ssize(m_jobs), m_threads, m_progress,
@@ -189,7 +129,15 @@ private:
         observe(data);
         for (ReplayJob& job : m_jobs)
             storeLayer(job, data, m_segments, m_request.keepMasks);
+        if (m_request.layerDone) {
+            std::vector<const ReplayResult*> results;
+            for (const std::size_t i : m_firstDraws)
+                results.push_back(&m_jobs[i].result);
+            m_request.layerDone(slot + 1, results);
+        }
     }
+
+    [[nodiscard]] int sinkTokens() const { return m_request.sinkTokens.value_or(m_capture.info().sinkTokens); }
 
     void planJob(ReplayJob& job, const LayerInput& shared) const
     {
@@ -228,6 +176,7 @@ private:
     /// Jobs are in request order with the draws of a (method, budget) side by side.
     void finish()
     {
+        m_report.maxRowDeviation = m_judged->maxRowDeviation();
         for (std::size_t i = 0; i < m_firstDraws.size(); ++i) {
             const std::size_t end = i + 1 < m_firstDraws.size() ? m_firstDraws[i + 1] : m_jobs.size();
             std::vector<ReplayResult> draws;
@@ -250,8 +199,8 @@ private:
     int m_threads;
     Planning m_planning;
     std::vector<Candidate> m_candidates;
-    Need m_available = Need::none, m_needs = Need::none;
-    std::optional<WindowSplit> m_split;
+    Need m_needs = Need::none;
+    std::optional<JudgedCapture> m_judged;
     std::optional<core::ReadoutTokens> m_readout; ///< when log-probabilities are predicted
     std::vector<ReplayJob> m_jobs;
     std::vector<std::size_t> m_firstDraws; ///< the job of each result; its further draws follow it

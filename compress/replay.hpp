@@ -6,7 +6,13 @@
 #include "compress/metrics.hpp"
 #include "core/progress.hpp"
 
+#include <functional>
+#include <optional>
+#include <span>
+
 namespace kvviz::compress {
+
+struct ReplayResult;
 
 struct ReplayRequest {
     std::vector<std::string> methods; ///< specifications, see makeMethod
@@ -16,6 +22,10 @@ struct ReplayRequest {
     bool keepMasks = true;
     int threads = 0; ///< 0: all; results do not depend on it
     std::shared_ptr<const core::ModelTables> tables; ///< of the captures' model; may be null
+    std::optional<int> sinkTokens; ///< of lostNonSink; nothing: as the capture has it
+    /// Called after each layer, on the thread of replay(), with the arrays of the layers so far, of the first draws;
+    /// counts are of these layers, too, means are not there yet. In the order of the report's results.
+    std::function<void(std::int64_t layersDone, std::span<const ReplayResult* const> results)> layerDone;
 };
 
 /// One (method, budget) over the whole capture. L, H, G, n, t as in the report.

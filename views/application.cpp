@@ -3,6 +3,7 @@
 #include "views/application.hpp"
 
 #include "core/error.hpp"
+#include "views/resources.hpp"
 
 #include <QHashSeed>
 
@@ -46,6 +47,7 @@ std::unique_ptr<QApplication> makeApplication(Display display, bool verbose)
     static char* arguments[] = {name, nullptr};
     auto application = std::make_unique<QApplication>(argumentCount, arguments);
     QApplication::setApplicationName(QStringLiteral("kvviz"));
+    useProgramIcon();
     QApplication::setStyle(QStringLiteral("Fusion")); // follows light and dark palettes everywhere
     return application;
 }

@@ -71,13 +71,13 @@ void CumulativeCurves::add(const core::CaptureSource& capture, const core::Progr
     m_sources.push_back(provenanceOf(capture));
 }
 
-CurveSeries CumulativeCurves::series(const Group& group, bool withSinks) const
+CurveSeries CumulativeCurves::series(const Group& group, bool withSinks, const CurveRequest& request) const
 {
     CurveSeries series;
     const auto& curves = withSinks ? group.with : group.without;
     // Several bands, or those of both lines, would hide each other.
-    const bool band = m_groups.size() == 1 && curves.size() > 1 && withSinks != m_request.onlyWithoutSinks;
-    const std::int64_t last = std::max<std::int64_t>(1, group.longest - (withSinks ? 0 : m_request.sinkTokens));
+    const bool band = m_groups.size() == 1 && curves.size() > 1 && withSinks != request.onlyWithoutSinks;
+    const std::int64_t last = std::max<std::int64_t>(1, group.longest - (withSinks ? 0 : request.sinkTokens));
     std::vector<double> values(curves.size());
     for (std::size_t i = 0; i <= gridPoints(last); ++i) {
         const bool end = i == gridPoints(last);
@@ -95,23 +95,25 @@ CurveSeries CumulativeCurves::series(const Group& group, bool withSinks) const
     return series;
 }
 
-CurvePanel CumulativeCurves::panel() const
+CurvePanel CumulativeCurves::panelFor(const CurveRequest& request) const
 {
     CurvePanel panel;
     panel.xLabel = "keys, most attended first";
     panel.yLabel = "share of attention";
-    panel.logX = m_request.logX;
-    panel.xLow = m_request.logX ? 1 : 0;
+    panel.logX = request.logX;
+    panel.xLow = request.logX ? 1 : 0;
     panel.xHigh = static_cast<double>(m_longest);
     panel.yHigh = 1.0;
     int color = 0;
     for (const std::string& name : m_order) {
         const Group& group = m_groups.at(name);
         for (const bool withSinks : {true, false}) {
-            if (withSinks ? m_request.onlyWithoutSinks : m_request.sinkTokens <= 0)
+            if (withSinks ? request.onlyWithoutSinks : request.sinkTokens <= 0)
                 continue;
-            CurveSeries line = series(group, withSinks);
-            line.name = withSinks || m_request.onlyWithoutSinks ? name : "";
+            const bool first = withSinks || request.onlyWithoutSinks;
+            CurveSeries line = series(group, withSinks, request);
+            line.name = name + (first ? "" : ", without sinks");
+            line.named = first; // what dashes mean is said once for all
             line.color = color;
             panel.series.push_back(std::move(line));
         }
@@ -119,6 +121,8 @@ CurvePanel CumulativeCurves::panel() const
     }
     return panel;
 }
+
+CurvePanel CumulativeCurves::panel() const { return panelFor(m_request); }
 
 CurvePanel positionalPanel(const core::LayerData& layer, const std::vector<std::int64_t>& heads,
                            const CurveRequest& request)
@@ -151,15 +155,10 @@ CurvePanel positionalPanel(const core::LayerData& layer, const std::vector<std::
     return panel;
 }
 
-Figure CumulativeCurves::figure() const
+Figure CumulativeCurves::figureOf(CurveFigure curves) const
 {
     if (m_order.empty())
         throw core::Error(core::ErrorCode::badInput, "there is no capture to draw curves from");
-    CurveFigure curves;
-    curves.panels.push_back(panel());
-    curves.legendNotes.push_back({"all keys", false});
-    if (m_request.sinkTokens > 0)
-        curves.legendNotes.push_back({fmt::format("without first {}", m_request.sinkTokens), true});
     const std::string layers = m_request.layer < 0 ? "all layers" : fmt::format("layer {}", m_request.layer);
     const std::string heads = m_request.head < 0 ? "heads" : fmt::format("head {}", m_request.head);
     std::string prompts;
@@ -178,6 +177,33 @@ Figure CumulativeCurves::figure() const
                          {"scores", "attention received by each prompt key, summed over all prompt queries"},
                          {"order", "sorted, largest first"}};
     return figure;
+}
+
+Figure CumulativeCurves::figure() const
+{
+    CurveFigure curves;
+    curves.panels.push_back(panel());
+    curves.legendNotes.push_back({"all keys", false});
+    if (m_request.sinkTokens > 0)
+        curves.legendNotes.push_back({fmt::format("without first {}", m_request.sinkTokens), true});
+    return figureOf(std::move(curves));
+}
+
+Figure CumulativeCurves::twoPanelFigure() const
+{
+    CurveRequest all = m_request, without = m_request;
+    all.sinkTokens = 0; // nothing to set apart
+    without.onlyWithoutSinks = true;
+    CurveFigure curves;
+    curves.panels = {panelFor(all), panelFor(without)};
+    curves.panels[0].title = "all keys";
+    curves.panels[1].title = fmt::format("without the first {} keys", m_request.sinkTokens);
+    for (std::size_t i = 0; i < curves.panels.size(); ++i) {
+        curves.panels[i].letter = std::string(1, static_cast<char>('a' + i));
+        for (CurveSeries& series : curves.panels[i].series)
+            series.dashed = false; // the panel says it
+    }
+    return figureOf(std::move(curves));
 }
 
 } // namespace kvviz::plot

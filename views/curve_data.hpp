@@ -34,6 +34,8 @@ public:
     /// Solid: all keys; dashed: without the sinks. A single series has a band: the middle 80 % of layers and heads.
     [[nodiscard]] CurvePanel panel() const;
     [[nodiscard]] Figure figure() const;
+    /// All keys in panel (a), without the sinks in panel (b).
+    [[nodiscard]] Figure twoPanelFigure() const;
 
 private:
     struct Group {
@@ -41,7 +43,9 @@ private:
         std::int64_t captures = 0;
         std::int64_t longest = 0;
     };
-    [[nodiscard]] CurveSeries series(const Group& group, bool withSinks) const;
+    [[nodiscard]] CurveSeries series(const Group& group, bool withSinks, const CurveRequest& request) const;
+    [[nodiscard]] CurvePanel panelFor(const CurveRequest& request) const;
+    [[nodiscard]] Figure figureOf(CurveFigure curves) const;
 
     CurveRequest m_request;
     std::vector<std::string> m_order;

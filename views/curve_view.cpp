@@ -8,15 +8,20 @@
 
 #include <fmt/format.h>
 
-#include <QEvent>
 #include <QVBoxLayout>
 
 #include <algorithm>
 
 namespace kvviz::views {
 
-CurveView::CurveView(Selection* selection, CaptureList* captures, QWidget* parent)
-    : QWidget(parent), m_selection(selection), m_captures(captures), m_plot(new QCustomPlot(this)),
+namespace {
+
+const plot::CurveFigure& content(const plot::Figure& figure) { return std::get<plot::CurveFigure>(figure.content); }
+
+} // namespace
+
+CurveView::CurveView(const ViewContext& context, QWidget* parent)
+    : View(context, parent), m_plot(new QCustomPlot(this)),
       m_layout(plot::makeFreeLayout(m_plot)), m_sorted(std::make_unique<plot::CurveItem>(m_plot, m_layout)),
       m_positional(std::make_unique<plot::CurveItem>(m_plot, m_layout)), m_legend(new plot::LegendBlock(m_plot))
 {
@@ -25,55 +30,63 @@ CurveView::CurveView(Selection* selection, CaptureList* captures, QWidget* paren
     layout->addWidget(m_plot);
     setMinimumSize(260, 220);
     m_plot->setAccessibleName(tr("Cumulative attention"));
-    m_style = plot::PlotStyle::screen(palette(), logicalDpiX());
-    connect(m_selection, &Selection::changed, this, [this](Selection::Parts parts) {
+    m_figure.content = plot::CurveFigure{};
+    connect(m_context.selection, &Selection::changed, this, [this](Selection::Parts parts) {
         if (parts & (Selection::capture | Selection::map | Selection::sinks))
             load();
     });
-    connect(&m_task, &BackgroundTask::failed, this, &CurveView::failed);
-    connect(&m_task, &BackgroundTask::idle, this, &CurveView::idle);
     load();
 }
 
 void CurveView::load()
 {
-    const SelectionState state = m_selection->state();
-    m_task.run([this, state, captures = m_captures]() -> BackgroundTask::Finish {
-        const auto reader = captures->reader(state.capture);
+    const SelectionState now = state();
+    m_task.run([this, now, captures = m_context.captures]() -> BackgroundTask::Finish {
+        const auto reader = captures->reader(now.capture);
         const core::CaptureInfo& info = reader->info();
-        const std::int64_t slot = plot::layerSlot(info, state.layer, reader->name());
-        const auto heads = plot::headSlots(info, state.head, reader->name());
+        const std::int64_t slot = plot::layerSlot(info, now.layer, reader->name());
+        const auto heads = plot::headSlots(info, now.head, reader->name());
         plot::CurveRequest request;
-        request.sinkTokens = state.sinkTokens;
-        request.onlyWithoutSinks = state.withoutSinks;
+        request.sinkTokens = now.sinkTokens;
+        request.onlyWithoutSinks = now.withoutSinks;
         plot::CumulativeCurves curves(request);
         const std::string name =
             fmt::format("layer {}, {}", info.layers.at(static_cast<std::size_t>(slot)), plot::headsText(info, heads));
         const core::LayerData layer = reader->loadLayer(slot, core::Need::stats);
         curves.addLayer(name, layer, heads);
-        plot::CurveFigure figure;
-        figure.panels = {curves.panel(), plot::positionalPanel(layer, heads, request)};
-        figure.legendNotes = {{fmt::format("without first {} keys", state.sinkTokens), true}};
+        plot::CurveFigure content;
+        content.panels = {curves.panel(), plot::positionalPanel(layer, heads, request)};
+        content.legendNotes = {{fmt::format("without first {} keys", now.sinkTokens), true}};
+        plot::Figure figure;
+        figure.name = "cumulative";
+        figure.content = std::move(content);
+        figure.sources = {plot::provenanceOf(*reader)};
         return [this, figure = std::move(figure)] {
             show(figure);
         };
     });
 }
 
-void CurveView::show(const plot::CurveFigure& figure)
+std::optional<plot::Figure> CurveView::figure() const
+{
+    return content(m_figure).panels.empty() ? std::nullopt : std::optional(m_figure);
+}
+
+void CurveView::show(const plot::Figure& figure)
 {
     m_figure = figure;
+    const plot::CurveFigure& curves = content(m_figure);
     m_plot->setBackground(QBrush(m_style.background));
-    m_sorted->setPanel(m_figure.panels.front(), m_style);
-    m_positional->setPanel(m_figure.panels.back(), m_style);
-    m_legend->setEntries(m_figure, m_style);
+    m_sorted->setPanel(curves.panels.front(), m_style);
+    m_positional->setPanel(curves.panels.back(), m_style);
+    m_legend->setEntries(curves, m_style);
     arrange();
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
 void CurveView::arrange()
 {
-    if (m_figure.panels.empty())
+    if (content(m_figure).panels.empty())
         return;
     const QSizeF canvas = m_plot->size();
     const double edge = m_style.units(6), width = canvas.width() - 2 * edge;
@@ -90,14 +103,10 @@ void CurveView::resizeEvent(QResizeEvent* event)
     arrange();
 }
 
-void CurveView::changeEvent(QEvent* event)
+void CurveView::styleChanged()
 {
-    QWidget::changeEvent(event);
-    if (event->type() != QEvent::PaletteChange && event->type() != QEvent::FontChange)
-        return;
-    m_style = plot::PlotStyle::screen(palette(), logicalDpiX());
-    if (!m_figure.panels.empty())
-        show(plot::CurveFigure(m_figure));
+    if (!content(m_figure).panels.empty())
+        show(plot::Figure(m_figure));
 }
 
 } // namespace kvviz::views

@@ -50,12 +50,6 @@ int groupSize(const std::vector<DeltaPanel>& panels)
     return even && sizes.size() > 1 ? size : 0;
 }
 
-std::string letterOf(std::size_t index)
-{
-    const std::string last(1, static_cast<char>('a' + index % 26));
-    return index < 26 ? last : letterOf(index / 26 - 1) + last;
-}
-
 std::vector<CurvePanel> curvePanels(const std::vector<DeltaPanel>& panels, const EvalMetric& metric, bool tokens,
                                     const DeltaRequest& request, Published& published)
 {
@@ -75,7 +69,7 @@ std::vector<CurvePanel> curvePanels(const std::vector<DeltaPanel>& panels, const
         result.push_back(std::move(panel));
     }
     for (std::size_t i = 0; result.size() > 1 && i < result.size(); ++i)
-        result[i].letter = letterOf(i);
+        result[i].letter = panelLetter(i);
     setDeltaRanges(result, metric, request.yRange);
     setIntervals(result);
     return result;
@@ -141,8 +135,29 @@ std::vector<std::string> notesFor(const std::vector<CurvePanel>& panels, const E
     return notes;
 }
 
-std::vector<EvalRecord> chosenRecords(const std::vector<EvalRecord>& held, const DeltaRequest& request,
-                                      std::vector<LeftOut>& leftOut)
+[[noreturn]] void nothingToDraw(const std::vector<EvalRecord>& records, const EvalMetric& metric)
+{
+    const bool onlyFull = std::all_of(records.begin(), records.end(),
+                                      [](const EvalRecord& record) { return record.method == "fullkv"; });
+    if (onlyFull)
+        throw Error(ErrorCode::badInput, "the results hold the full cache only; evaluate methods with `kvviz eval "
+                                         "--methods`");
+    throw Error(ErrorCode::badInput,
+                fmt::format("the results hold no values of '{}': {}{}", metric.name, metric.missing,
+                            metric.name == "delta" ? "; try --metric score" : ""));
+}
+
+std::vector<LegendNote> legendNotes(const Published& published)
+{
+    if (published.models.empty())
+        return {};
+    return {{fmt::format("published, {}", joined(published.models)), true, true}};
+}
+
+} // namespace
+
+std::vector<EvalRecord> chosenEvaluations(const std::vector<EvalRecord>& held, const DeltaRequest& request,
+                                          std::vector<LeftOut>& leftOut)
 {
     if (held.empty())
         throw Error(ErrorCode::badInput, "the results hold no evaluations; make some with `kvviz eval`");
@@ -169,27 +184,6 @@ std::vector<EvalRecord> chosenRecords(const std::vector<EvalRecord>& held, const
     return chosen;
 }
 
-[[noreturn]] void nothingToDraw(const std::vector<EvalRecord>& records, const EvalMetric& metric)
-{
-    const bool onlyFull = std::all_of(records.begin(), records.end(),
-                                      [](const EvalRecord& record) { return record.method == "fullkv"; });
-    if (onlyFull)
-        throw Error(ErrorCode::badInput, "the results hold the full cache only; evaluate methods with `kvviz eval "
-                                         "--methods`");
-    throw Error(ErrorCode::badInput,
-                fmt::format("the results hold no values of '{}': {}{}", metric.name, metric.missing,
-                            metric.name == "delta" ? "; try --metric score" : ""));
-}
-
-std::vector<LegendNote> legendNotes(const Published& published)
-{
-    if (published.models.empty())
-        return {};
-    return {{fmt::format("published, {}", joined(published.models)), true, true}};
-}
-
-} // namespace
-
 Figure deltaFigure(const std::vector<EvalRecord>& held, const std::vector<Provenance>& sources,
                    const DeltaRequest& request)
 {
@@ -199,7 +193,7 @@ Figure deltaFigure(const std::vector<EvalRecord>& held, const std::vector<Proven
         throw Error(ErrorCode::usage, "--published: the paper prints scores, no log-probabilities; use --metric delta "
                                       "or score");
     Figure figure;
-    const std::vector<EvalRecord> records = chosenRecords(held, request, figure.leftOut);
+    const std::vector<EvalRecord> records = chosenEvaluations(held, request, figure.leftOut);
     const bool tokens = tokenBudgets(records);
     const auto panels = deltaPanels(records, lines, metric, tokens, figure.leftOut);
     if (panels.empty())

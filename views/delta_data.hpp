@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // From evaluations to curves of what compression costs in score against what it keeps, with the paper's printed numbers
-// beside them: the measured version of the paper's Figures 4 to 8.
+// beside them: the measured version of the paper's Figures 1 and 4 to 9.
 #pragma once
 
 #include "core/io/results.hpp"
@@ -29,5 +29,10 @@ struct DeltaRequest {
 /// Records of several files are joined. Throws Error: usage for a wrong request, badInput when nothing can be drawn.
 [[nodiscard]] Figure deltaFigure(const std::vector<io::EvalRecord>& records, const std::vector<Provenance>& sources,
                                  const DeltaRequest& request);
+
+/// The records of the tasks and methods that are asked for; the others go to `leftOut`. Throws as deltaFigure().
+[[nodiscard]] std::vector<io::EvalRecord> chosenEvaluations(const std::vector<io::EvalRecord>& records,
+                                                            const DeltaRequest& request,
+                                                            std::vector<LeftOut>& leftOut);
 
 } // namespace kvviz::plot

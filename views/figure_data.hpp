@@ -38,6 +38,32 @@ struct SegmentMark {
     core::Span span;
 };
 
+/// Of one key: not in the cache any more, in it, or not there yet.
+enum class KeyState : std::uint8_t { evicted, kept, absent };
+
+/// What one KV head has of the keys.
+struct KeptRow {
+    std::string name; ///< "KV 2"
+    std::vector<KeyState> keys; // [T]
+};
+
+/// What a method leaves of the keys, in a strip below a map and as a veil on it.
+struct KeptMarks {
+    std::string label;                    ///< method, budget and when, for people
+    std::vector<KeptRow> rows;            ///< empty: no strip
+    std::vector<KeyState> together;       // [T] evicted only where every row says so: the veil
+    std::int64_t steps = 0;               ///< t of `decode`
+    std::vector<KeyState> decode;         // [t, T] the same for each decode query; empty: as `together`
+};
+
+/// A place of interest on a map; nothing where a number is negative.
+struct MapMarks {
+    std::int64_t query = -1, key = -1;
+    std::string queryText, keyText; ///< of the tokens, for the axes
+    core::Span measured;            ///< keys of the row; empty: none
+    std::string measuredText;
+};
+
 /// One attention map: prompt rows above, decode rows below, keys shared.
 struct MapPanel {
     std::string letter, title;
@@ -48,10 +74,14 @@ struct MapPanel {
     core::Span decodeQueries;
     std::int64_t sinkTokens = 0;
     std::vector<SegmentMark> segments;
-    std::vector<std::string> tokenTexts; ///< of every token when axes show text, else empty
+    std::vector<std::string> tokenTexts; ///< [T], of visible tokens at least, when axes show text; else empty
     std::vector<std::string> notes;      ///< small print: layer and head, pooling, source, sinks
     int layer = 0;
     std::vector<int> heads; ///< averaged
+    bool difference = false; ///< of two captures, A - B
+    bool hatchSinks = false; ///< the sink columns do not count for the colours
+    KeptMarks kept;
+    MapMarks marks;
 };
 
 struct HeatmapFigure {
@@ -105,6 +135,61 @@ struct CurveFigure {
     int together = 0;       ///< small multiples: so many that follow each other should make whole rows; 0: no wish
 };
 
+/// Values of rows x columns (layers x heads) as coloured cells; columns may stand in groups (query heads of a KV head).
+struct MatrixPanel {
+    std::string letter, title;
+    std::string rowLabel, columnLabel, groupLabel; ///< what rows, columns and groups are: "layer", "query head"
+    std::vector<std::string> rows, columns;
+    std::vector<std::string> groups; ///< empty: no groups
+    std::vector<int> groupOf;        ///< [columns] ascending index into groups
+    std::vector<double> values;      ///< [rows, columns]; NaN: not there
+    std::vector<double> rowMeans, columnMeans; ///< beside and below the cells; empty: not shown
+    bool numbers = false;            ///< in the cells, where they fit
+    int decimals = 2;                ///< of numbers
+    int markedRow = -1, markedColumn = -1; ///< a framed cell; column -1: the whole row; row -1: none
+    std::vector<io::MapTile> tiles;  ///< [rows * columns] small maps in place of plain cells; empty: none
+};
+
+struct MatrixFigure {
+    std::vector<MatrixPanel> panels;
+    ColorScale scale;
+    std::vector<std::string> notes; ///< small print
+};
+
+struct BarSeries {
+    std::string name;
+    std::vector<double> values; ///< [categories] length of the bar; NaN: none
+    std::vector<double> marks;  ///< [categories] a diamond on the bar; NaN: none; empty: no diamonds
+    int color = 0;              ///< index into the palette
+    bool hollow = false;        ///< drawn as an outline: held for comparison
+    std::string method;         ///< specification; may be empty
+};
+
+/// A line across all bars.
+struct BarLine {
+    std::string name;
+    double value = 0;
+    int color = 0;
+    bool dashed = false;
+};
+
+/// Bars of several series side by side over named categories, in their order.
+struct BarPanel {
+    std::string letter, title, xLabel, yLabel;
+    std::vector<std::string> categories;
+    std::vector<int> ranks; ///< [categories] which labels give way first where room is scarce, see LabelWish
+    double yLow = 0, yHigh = 1;
+    std::vector<BarSeries> series;
+    std::vector<BarLine> lines;
+    std::string markName; ///< what the diamonds say; may be empty
+    int marked = -1;      ///< a category whose label is emphasised
+};
+
+struct BarFigure {
+    std::vector<BarPanel> panels;
+    std::vector<std::string> notes; ///< small print
+};
+
 /// What the data hold and the figure does not show.
 struct LeftOut {
     std::string what, reason;
@@ -113,7 +198,7 @@ struct LeftOut {
 struct Figure {
     std::string name; ///< "heatmap", ...
     std::string title;
-    std::variant<HeatmapFigure, CurveFigure> content;
+    std::variant<HeatmapFigure, CurveFigure, MatrixFigure, BarFigure> content;
     std::vector<Provenance> sources;
     std::vector<std::pair<std::string, std::string>> parameters; ///< resolved, in order; for the sidecar
     std::vector<LeftOut> leftOut;                                ///< for the sidecar

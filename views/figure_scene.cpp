@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <variant>
+#include <type_traits>
 
 namespace kvviz::plot {
 
@@ -32,6 +34,38 @@ std::vector<std::string> joinedNotes(const std::vector<MapPanel>& panels)
     return common;
 }
 
+bool mentionsSinks(const std::vector<std::string>& notes)
+{
+    return std::any_of(notes.begin(), notes.end(),
+                       [](const std::string& note) { return note.find("sink") != std::string::npos; });
+}
+
+/// A figure that depends on which tokens count as sinks has the rule among its parameters, and must print it.
+std::string missingSinkNote(const Figure& figure)
+{
+    const auto rule = std::find_if(figure.parameters.begin(), figure.parameters.end(),
+                                   [](const auto& parameter) { return parameter.first == "sink_rule"; });
+    if (rule == figure.parameters.end())
+        return {};
+    const bool said = std::visit(
+        [](const auto& content) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(content)>, HeatmapFigure>)
+                return mentionsSinks(joinedNotes(content.panels));
+            else
+                return mentionsSinks(content.notes);
+        },
+        figure.content);
+    const std::string none = "first 0 tokens";
+    return said ? std::string() : "sinks: " + (rule->second == none ? "none set apart" : rule->second);
+}
+
+std::vector<std::string> with(std::vector<std::string> notes, const std::string& note)
+{
+    if (!note.empty())
+        notes.push_back(note);
+    return notes;
+}
+
 /// At most four panels in a row, rows as even as possible.
 int mapColumns(int count)
 {
@@ -50,14 +84,18 @@ QCPLayoutInset* makeFreeLayout(QCustomPlot* plot)
 }
 
 FigureScene::FigureScene(const Figure& figure, const PlotStyle& style, double width, double height, double rasterDpi)
-    : m_style(style), m_titleText(QString::fromStdString(figure.title)), m_plot(std::make_unique<QCustomPlot>()),
-      m_size(width, height)
+    : m_style(style), m_titleText(QString::fromStdString(figure.title)), m_sinkNote(missingSinkNote(figure)),
+      m_plot(std::make_unique<QCustomPlot>()), m_size(width, height)
 {
     m_plot->setBackground(QBrush(style.background));
     m_layout = makeFreeLayout(m_plot.get());
     m_texts = new TextBlock(m_plot.get());
     if (const auto* maps = std::get_if<HeatmapFigure>(&figure.content))
         buildMaps(*maps, height, rasterDpi);
+    else if (const auto* matrices = std::get_if<MatrixFigure>(&figure.content))
+        buildMatrices(*matrices, height);
+    else if (const auto* bars = std::get_if<BarFigure>(&figure.content))
+        buildBars(*bars, height);
     else if (const auto& curves = std::get<CurveFigure>(figure.content); curves.shared)
         buildGrid(curves, height);
     else
@@ -76,7 +114,7 @@ double FigureScene::titleHeight() const
 double FigureScene::notes(const std::vector<std::string>& lines, double top, bool draw)
 {
     QStringList texts;
-    for (const std::string& line : lines) { // short ones are not broken
+    for (const std::string& line : with(lines, m_sinkNote)) { // short ones are not broken
         const QString text = QString::fromStdString(line);
         texts.append(text.size() > 48 ? text : QString(text).replace(QLatin1Char(' '), QChar::Nbsp));
     }
@@ -148,12 +186,13 @@ void FigureScene::buildCurves(const CurveFigure& curves, double height)
     const int count = static_cast<int>(curves.panels.size());
     const int columns = m_size.width() > m_style.units(320) ? count : 1; // one column of a page: below each other
     const int rows = (count + columns - 1) / columns;
+    const auto& lines = curves.notes;
     auto* legend = new LegendBlock(m_plot.get());
     legend->setEntries(curves, m_style);
     const double margin = m_style.units(2);
     const double top = margin + titleHeight();
     const double legendHeight = legend->heightForWidth(m_size.width() - 2 * margin);
-    const double footer = notes(curves.notes, 0, false) + m_style.units(2);
+    const double footer = notes(lines, 0, false) + m_style.units(2);
     const double cell = (m_size.width() - 2 * margin) / columns;
     if (height <= 0)
         m_size.setHeight(std::ceil(top + rows * cell * 0.72 + legendHeight + footer));
@@ -165,19 +204,20 @@ void FigureScene::buildCurves(const CurveFigure& curves, double height)
         m_curves.push_back(std::move(item));
     }
     legend->place(QRectF(margin, top + rows * rowHeight, m_size.width() - 2 * margin, legendHeight));
-    notes(curves.notes, m_size.height() - footer + m_style.units(2), true);
+    notes(lines, m_size.height() - footer + m_style.units(2), true);
 }
 
 void FigureScene::buildGrid(const CurveFigure& curves, double height)
 {
     const double margin = m_style.units(2), top = margin + titleHeight();
     const double width = m_size.width() - 2 * margin;
+    const auto& lines = curves.notes;
     m_grid = std::make_unique<CurveGrid>(m_plot.get(), m_layout, curves, m_style, width);
-    const double footer = notes(curves.notes, 0, false) + m_style.units(2);
+    const double footer = notes(lines, 0, false) + m_style.units(2);
     if (height <= 0)
         m_size.setHeight(std::ceil(top + m_grid->naturalHeight() + footer));
     m_grid->place(QRectF(margin, top, width, m_size.height() - top - footer), m_size);
-    notes(curves.notes, m_size.height() - footer + m_style.units(2), true);
+    notes(lines, m_size.height() - footer + m_style.units(2), true);
 }
 
 void FigureScene::paint(QCPPainter* painter)

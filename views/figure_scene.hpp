@@ -3,11 +3,13 @@
 // Lays a figure out on a canvas of a given width: panels in rows, one colour bar, legend and small print below.
 #pragma once
 
+#include "views/bar_item.hpp"
 #include "views/color_bar.hpp"
 #include "views/curve_grid.hpp"
 #include "views/curve_item.hpp"
 #include "views/figure_data.hpp"
 #include "views/heatmap_panel.hpp"
+#include "views/matrix_item.hpp"
 
 #include <QSizeF>
 
@@ -31,12 +33,17 @@ private:
     void placeMaps(int columns, double right, double footer, double height);
     void buildCurves(const CurveFigure& curves, double height);
     void buildGrid(const CurveFigure& curves, double height);
+    void buildMatrices(const MatrixFigure& figure, double height);
+    void buildBars(const BarFigure& figure, double height);
+    template <typename Item>
+    void placeBlocks(std::vector<std::unique_ptr<Item>>& items, double footer, double height);
     [[nodiscard]] double titleHeight() const;
     /// Small print below `top`; returns its height (measured only, when `draw` is false).
     double notes(const std::vector<std::string>& lines, double top, bool draw);
 
     PlotStyle m_style;
     QString m_titleText;
+    std::string m_sinkNote; ///< for the small print; empty: it is there already, or nothing depends on sinks
     std::unique_ptr<QCustomPlot> m_plot;
     QCPLayoutInset* m_layout = nullptr; // owned by the plot
     TextBlock* m_texts = nullptr;
@@ -44,6 +51,8 @@ private:
     std::vector<std::unique_ptr<HeatmapPanel>> m_maps;
     std::vector<std::unique_ptr<CurveItem>> m_curves;
     std::unique_ptr<CurveGrid> m_grid;
+    std::vector<std::unique_ptr<MatrixItem>> m_matrices;
+    std::vector<std::unique_ptr<BarItem>> m_bars;
     QSizeF m_size;
 };
 

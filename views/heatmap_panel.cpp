@@ -8,9 +8,8 @@ namespace kvviz::plot {
 
 namespace {
 
-constexpr double kStripGapPt = 2.5; // between prompt map and decode strip
-constexpr double kAxisPt = 2.2 + 1.4 + 1.6 + 1.0;
 constexpr qsizetype kLongestToken = 12;
+constexpr double kVeilHatchPt = 4.5;
 
 QStringList shortTexts(const std::vector<std::string>& texts)
 {
@@ -44,24 +43,35 @@ void placeElement(QCPLayoutInset* layout, QCPLayoutElement* element, const QRect
 
 HeatmapPanel::HeatmapPanel(QCustomPlot* plot, QCPLayoutInset* layout)
     : m_layout(layout), m_promptRect(new QCPAxisRect(plot)), m_decodeRect(new QCPAxisRect(plot)),
-      m_prompt(new MapItem(m_promptRect)), m_decode(new MapItem(m_decodeRect)),
-      m_promptOverlay(new MapOverlay(m_promptRect, true)), m_decodeOverlay(new MapOverlay(m_decodeRect, false)),
-      m_title(new TextBlock(plot)), m_keyTicker(new TokenTicker), m_queryTicker(new TokenTicker),
-      m_decodeTicker(new TokenTicker)
+      m_keptRect(new QCPAxisRect(plot)), m_prompt(new MapItem(m_promptRect)), m_decode(new MapItem(m_decodeRect)),
+      m_kept(new KeptItem(m_keptRect)), m_promptValues(new CellValues(m_promptRect, m_prompt)),
+      m_decodeValues(new CellValues(m_decodeRect, m_decode)), m_promptOverlay(new MapOverlay(m_promptRect, true)),
+      m_decodeOverlay(new MapOverlay(m_decodeRect, false)),
+      m_marks(new MarksItem(m_promptRect, m_decodeRect, m_keptRect)), m_title(new TextBlock(plot)),
+      m_keyTicker(new TokenTicker), m_queryTicker(new TokenTicker), m_decodeTicker(new TokenTicker)
 {
-    layout->addElement(m_promptRect, QRectF(0, 0, 1, 1));
-    layout->addElement(m_decodeRect, QRectF(0, 0, 1, 1));
+    for (QCPAxisRect* rect : {m_promptRect, m_decodeRect, m_keptRect})
+        layout->addElement(rect, QRectF(0, 0, 1, 1));
 }
 
 void HeatmapPanel::setVectorResolution(double pixelsPerUnit)
 {
     m_prompt->setVectorResolution(pixelsPerUnit);
     m_decode->setVectorResolution(pixelsPerUnit);
+    m_kept->setVectorResolution(pixelsPerUnit);
 }
 
-void HeatmapPanel::setUpAxes(QCPAxisRect* rect, MapItem* item, core::Span queries, bool lowest)
+QCPAxisRect* HeatmapPanel::lowestRect() const
+{
+    if (!m_panel.kept.rows.empty())
+        return m_keptRect;
+    return m_panel.decodeQueries.empty() ? m_promptRect : m_decodeRect;
+}
+
+void HeatmapPanel::setUpAxes(QCPAxisRect* rect, core::Span queries)
 {
     styleMapRect(rect, m_style);
+    const bool lowest = rect == lowestRect();
     QCPAxis* keys = rect->axis(QCPAxis::atBottom);
     QCPAxis* rows = rect->axis(QCPAxis::atLeft);
     keys->setTicker(m_keyTicker);
@@ -72,151 +82,97 @@ void HeatmapPanel::setUpAxes(QCPAxisRect* rect, MapItem* item, core::Span querie
     keys->setTickLabelRotation(text ? -90 : 0);
     keys->setLabel(!lowest ? QString() : text ? QStringLiteral("key token") : QStringLiteral("key position (tokens)"));
     rows->setRangeReversed(true);
-    rows->setRange(static_cast<double>(queries.begin), static_cast<double>(queries.end));
+    rows->setRange(static_cast<double>(queries.begin), static_cast<double>(std::max(queries.begin + 1, queries.end)));
     if (text)
         for (QCPAxis* axis : rect->axes())
             axis->setTickLabelFont(m_style.font(m_style.tokenScale));
-    item->setColors({}, m_style.masked);
 }
 
 void HeatmapPanel::setPanel(const MapPanel& panel, const ColorScale& scale, const PlotStyle& style)
 {
+    setPanel(panel,
+             {std::make_shared<const io::MapTile>(panel.prompt), std::make_shared<const io::MapTile>(panel.decode), {}, {}},
+             scale, style);
+}
+
+void HeatmapPanel::setPanel(const MapPanel& panel, const SharedCells& cells, const ColorScale& scale,
+                            const PlotStyle& style)
+{
     m_panel = panel;
+    m_panel.prompt = m_panel.decode = {};
     m_style = style;
-    const bool hasDecode = panel.decode.rows > 0;
-    m_decodeRect->setVisible(hasDecode);
-    for (QCPAxis* axis : m_decodeRect->axes())
-        axis->setVisible(hasDecode);
-    setUpAxes(m_promptRect, m_prompt, panel.queries, !hasDecode);
-    if (hasDecode)
-        setUpAxes(m_decodeRect, m_decode, panel.decodeQueries, true);
-    m_prompt->setColors(scale, style.masked);
-    m_decode->setColors(scale, style.masked);
-    m_prompt->setTile(panel.prompt, panel.pooling);
-    m_decode->setTile(panel.decode, panel.pooling);
-    const QStringList texts = shortTexts(panel.tokenTexts);
+    m_texts = shortTexts(panel.tokenTexts);
+    const CellFold fold = panel.difference ? CellFold::magnitude : foldOf(panel.pooling);
+    m_prompt->setTile(cells.prompt, fold, cells.wholePrompt);
+    m_decode->setTile(cells.decode, fold, cells.wholeDecode);
+    for (MapItem* item : {m_prompt, m_decode})
+        item->setColors(scale, style.masked);
+    for (CellValues* values : {m_promptValues, m_decodeValues})
+        values->setStyle(style);
     for (const auto& ticker : {m_keyTicker, m_queryTicker})
-        ticker->setTexts(0, texts);
-    QCPAxis* rows = m_promptRect->axis(QCPAxis::atLeft);
-    rows->setTicker(m_queryTicker);
+        ticker->setTexts(0, m_texts);
+    for (MapOverlay* overlay : {m_promptOverlay, m_decodeOverlay}) {
+        overlay->setStyle(style);
+        overlay->setSegments(panel.segments, panel.sinkTokens, panel.hatchSinks);
+    }
+    setKept(KeptMarks(panel.kept));
+    setMarks(MapMarks(panel.marks));
+}
+
+void HeatmapPanel::setKept(const KeptMarks& kept)
+{
+    m_panel.kept = kept;
+    m_kept->setMarks(kept, m_style);
+    const auto show = [](QCPAxisRect* rect, bool visible) {
+        rect->setVisible(visible);
+        for (QCPAxis* axis : rect->axes())
+            axis->setVisible(visible);
+    };
+    setUpAxes(m_promptRect, m_panel.queries);
+    m_promptRect->axis(QCPAxis::atLeft)->setTicker(m_queryTicker);
+    setUpAxes(m_decodeRect, m_panel.decodeQueries);
     QCPAxis* steps = m_decodeRect->axis(QCPAxis::atLeft);
     steps->setTicker(m_decodeTicker);
     steps->setLabel(m_queryLabel ? QStringLiteral("decode") : QString());
     m_decodeTicker->setTickCount(2);
-    for (MapOverlay* overlay : {m_promptOverlay, m_decodeOverlay}) {
-        overlay->setStyle(style);
-        overlay->setSegments(panel.segments, panel.sinkTokens);
+    setUpAxes(m_keptRect, {0, 1});
+    QCPAxis* rows = m_keptRect->axis(QCPAxis::atLeft);
+    rows->setTicks(false);
+    rows->setTickLabels(false);
+    show(m_decodeRect, !m_panel.decodeQueries.empty());
+    show(m_keptRect, !kept.rows.empty());
+    showVeil();
+}
+
+void HeatmapPanel::showVeil()
+{
+    const KeptMarks& kept = m_panel.kept;
+    MapVeil veil;
+    veil.hatchPeriod = m_style.units(kVeilHatchPt);
+    veil.keys = kept.together;
+    m_prompt->setVeil(veil);
+    if (!kept.decode.empty()) {
+        veil.keys = kept.decode;
+        veil.firstQuery = m_panel.decodeQueries.begin;
+        veil.steps = kept.steps;
     }
+    m_decode->setVeil(std::move(veil));
 }
 
-double HeatmapPanel::longestToken(core::Span tokens) const
+void HeatmapPanel::setMarks(const MapMarks& marks)
 {
-    const QStringList texts = shortTexts(m_panel.tokenTexts);
-    double widest = 0;
-    for (auto i = std::max<qsizetype>(0, tokens.begin); i < std::min<qsizetype>(texts.size(), tokens.end); ++i)
-        widest = std::max(widest, m_style.textWidth(texts.at(i), m_style.tokenScale));
-    return widest;
+    m_panel.marks = marks;
+    m_marks->setMarks(marks, m_style);
 }
 
-HeatmapPanel::Margins HeatmapPanel::margins() const
+void HeatmapPanel::setVisible(core::Span queries, core::Span keys)
 {
-    const bool text = !m_panel.tokenTexts.empty();
-    const QString digits = QString::number(std::max(m_panel.keys.end, m_panel.decodeQueries.end));
-    Margins margins;
-    const double rowTexts = text ? std::max(longestToken(m_panel.queries), longestToken(m_panel.decodeQueries)) : 0.0;
-    margins.left = m_style.units(kAxisPt)
-                   + std::max(rowTexts, m_style.textWidth(digits, text ? m_style.tokenScale : 0.9))
-                   + (m_queryLabel ? m_style.lineHeight() : 0);
-    margins.right = m_style.units(4);
-    margins.bottom = m_style.units(kAxisPt + 0.5) + (text ? longestToken(m_panel.keys) : m_style.lineHeight(0.9))
-                     + m_style.lineHeight();
-    margins.top = MapOverlay::bandHeight(m_style);
-    if (!m_panel.title.empty() || !m_panel.letter.empty())
-        margins.top += m_style.lineHeight() + m_style.units(1.5);
-    return margins;
-}
-
-double HeatmapPanel::decodeHeight(double mapHeight) const
-{
-    if (m_panel.decode.rows <= 0)
-        return 0;
-    const double share = static_cast<double>(m_panel.decodeQueries.size())
-                         / static_cast<double>(std::max<std::int64_t>(1, m_panel.queries.size()));
-    const double least = m_style.textWidth(QStringLiteral("decode")) + m_style.units(2);
-    return std::clamp(mapHeight * share, std::min(least, mapHeight / 2), std::max(least, mapHeight * 0.3));
-}
-
-double HeatmapPanel::sideWidth() const
-{
-    const Margins m = margins();
-    return m.left + m.right;
-}
-
-double HeatmapPanel::heightForWidth(double width) const
-{
-    const Margins m = margins();
-    const double side = width - m.left - m.right;
-    const double shape = static_cast<double>(m_panel.queries.size())
-                         / static_cast<double>(std::max<std::int64_t>(1, m_panel.keys.size()));
-    const double map = side * std::clamp(shape, 0.3, 1.0);
-    const double decode = decodeHeight(map);
-    return m.top + map + (decode > 0 ? decode + m_style.units(kStripGapPt) : 0) + m.bottom;
-}
-
-void HeatmapPanel::place(const QRectF& rect, QSizeF canvas)
-{
-    const Margins m = margins();
-    const double room = std::max(10.0, rect.height() - m.top - m.bottom);
-    double decode = decodeHeight(room);
-    const double gap = decode > 0 ? m_style.units(kStripGapPt) : 0;
-    if (decode > 0) { // the strip is a share of the map above it, not of the whole room
-        decode = decodeHeight(room - gap - decode);
-    }
-    const double width = std::max(10.0, rect.width() - m.left - m.right);
-    m_mapRect = QRectF(rect.left() + m.left, rect.top() + m.top, width, std::max(5.0, room - gap - decode));
-    placeElement(m_layout, m_promptRect, m_mapRect, canvas);
-    const QRectF strip(m_mapRect.left(), m_mapRect.bottom() + gap, width, std::max(1.0, decode));
-    placeElement(m_layout, m_decodeRect, strip, canvas);
-    m_blockRect = decode > 0 ? m_mapRect.united(strip) : m_mapRect;
-    fitLabels(strip);
-    placeTitle(rect, m_mapRect.left());
-}
-
-void HeatmapPanel::fitLabels(const QRectF& strip)
-{
-    m_keyTicker->setTickCount(std::max(2, static_cast<int>(m_mapRect.width() / m_style.units(34 * m_style.spread))));
-    m_queryTicker->setTickCount(std::max(3, static_cast<int>(m_mapRect.height() / m_style.units(26 * m_style.spread))));
-    const bool text = !m_panel.tokenTexts.empty();
-    const double line = m_style.lineHeight(text ? m_style.tokenScale : 0.9);
-    const auto steps = static_cast<double>(std::max<std::int64_t>(1, m_panel.decodeQueries.size()));
-    const bool stepTexts = text && steps * line <= strip.height() * 1.05;
-    m_decodeTicker->setTexts(0, stepTexts ? shortTexts(m_panel.tokenTexts) : QStringList());
-    m_decodeTicker->setClearance(stepTexts ? 0.0 : line / 2 / strip.height() * steps);
-    QCPAxis* queries = m_promptRect->axis(QCPAxis::atLeft);
-    const QString what = text ? QStringLiteral("query token") : QStringLiteral("query position");
-    const bool fits = m_style.textWidth(what) < m_mapRect.height() - m_style.units(4);
-    queries->setLabel(!m_queryLabel ? QString() : fits ? what : QStringLiteral("query"));
-}
-
-void HeatmapPanel::placeTitle(const QRectF& rect, double mapLeft)
-{
-    std::vector<TextPiece> pieces;
-    const QString letter =
-        m_panel.letter.empty() ? QString() : QStringLiteral("(%1)").arg(QString::fromStdString(m_panel.letter));
-    const double height = m_style.lineHeight();
-    double x = mapLeft;
-    if (!letter.isEmpty()) {
-        pieces.push_back({QRectF(x, rect.top(), rect.width(), height), Qt::AlignLeft | Qt::AlignVCenter, letter,
-                          m_style.font(1.0, true), m_style.text});
-        x += m_style.textWidth(letter + QLatin1Char(' '), 1.0, true);
-    }
-    const QString title =
-        QFontMetricsF(m_style.font())
-            .elidedText(QString::fromStdString(m_panel.title), Qt::ElideRight, std::max(1.0, rect.right() - x));
-    if (!title.isEmpty())
-        pieces.push_back({QRectF(x, rect.top(), rect.right() - x, height), Qt::AlignLeft | Qt::AlignVCenter, title,
-                          m_style.font(), m_style.text});
-    m_title->setPieces(std::move(pieces));
+    m_panel.queries = queries;
+    m_panel.keys = keys;
+    for (QCPAxisRect* rect : {m_promptRect, m_decodeRect, m_keptRect})
+        rect->axis(QCPAxis::atBottom)->setRange(static_cast<double>(keys.begin), static_cast<double>(keys.end));
+    m_promptRect->axis(QCPAxis::atLeft)
+        ->setRange(static_cast<double>(queries.begin), static_cast<double>(queries.end));
 }
 
 } // namespace kvviz::plot

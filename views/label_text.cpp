@@ -42,4 +42,10 @@ std::string labelText(std::string_view name)
     return text;
 }
 
+std::string panelLetter(std::size_t index)
+{
+    const std::string last(1, static_cast<char>('a' + index % 26));
+    return index < 26 ? last : panelLetter(index / 26 - 1) + last;
+}
+
 } // namespace kvviz::plot

@@ -3,19 +3,24 @@
 #include "views/main_window.hpp"
 
 #include "core/error.hpp"
-#include "views/curve_view.hpp"
+#include "views/capture_browser.hpp"
+#include "views/delta_data.hpp"
+#include "views/figure_view.hpp"
+#include "views/live_replay.hpp"
 #include "views/map_view.hpp"
+#include "views/method_data.hpp"
+#include "views/result_figures.hpp"
+#include "views/run_panel.hpp"
+#include "views/selection_bar.hpp"
 
 #include <fmt/format.h>
 
-#include <QAction>
-#include <QCheckBox>
-#include <QComboBox>
+#include <QApplication>
+#include <QDockWidget>
+#include <QDragEnterEvent>
 #include <QLabel>
-#include <QSignalBlocker>
-#include <QSplitter>
+#include <QMimeData>
 #include <QStatusBar>
-#include <QToolBar>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -24,198 +29,266 @@ namespace kvviz::views {
 
 namespace {
 
-/// Chooses the entry with this data, if there is one, without telling anybody.
-void choose(QComboBox* box, const QVariant& data)
-{
-    const QSignalBlocker blocker(box);
-    box->setCurrentIndex(std::max(0, box->findData(data)));
-}
-
-QComboBox* addBox(QToolBar* bar, const QString& label, const QString& accessibleName)
-{
-    auto* name = new QLabel(label);
-    name->setContentsMargins(8, 0, 4, 0);
-    auto* box = new QComboBox;
-    box->setAccessibleName(accessibleName);
-    box->setSizeAdjustPolicy(QComboBox::AdjustToContents);
-    name->setBuddy(box);
-    bar->addWidget(name);
-    bar->addWidget(box);
-    return box;
-}
-
-QCheckBox* addCheck(QToolBar* bar, const QString& label, const QString& tip)
-{
-    auto* check = new QCheckBox(label);
-    check->setToolTip(tip);
-    check->setContentsMargins(8, 0, 0, 0);
-    auto* gap = new QWidget;
-    gap->setFixedWidth(12);
-    bar->addWidget(gap);
-    bar->addWidget(check);
-    return check;
-}
+QString text(const std::string& utf8) { return QString::fromStdString(utf8); }
 
 } // namespace
 
-MainWindow::MainWindow(std::unique_ptr<CaptureList> captures, int layer, int head)
-    : m_captures(std::move(captures)), m_selection(new Selection(this)), m_message(new QLabel), m_readout(new QLabel),
-      m_about(new QLabel)
+MainWindow::MainWindow(const WindowStart& start)
+    : m_captures(std::make_unique<CaptureList>(start.session.captures)), m_settings(start.fresh),
+      m_selection(new Selection(this)), m_history(nullptr), m_actions(new WindowActions(this)),
+      m_panels(new PanelSet(this, m_actions)), m_messages(new MessageBar(this)), m_readout(new QLabel),
+      m_about(new QLabel), m_presenter(new Presenter(this)), m_published(start.published), m_results(start.session.results),
+      m_checks(start.checks), m_unknown(start.session.unknown)
 {
     setWindowTitle(QStringLiteral("kvviz"));
+    setAcceptDrops(true);
     resize(1280, 800);
-    SelectionState start;
-    start.layer = layer;
-    start.head = head;
-    m_selection->setState(start);
-    buildToolBar();
-    buildPage();
-    connect(m_map, &MapView::hovered, m_readout, &QLabel::setText);
-    connect(m_map, &MapView::failed, this, &MainWindow::showMessage);
-    connect(m_curve, &CurveView::failed, this, &MainWindow::showMessage);
+    m_selection->setState(start.session.selection);
+    m_live = new LiveReplay(m_selection, m_captures.get(), this);
+    connect(m_live, &LiveReplay::failed, m_messages, &MessageBar::add);
+    const ViewContext context{m_selection, m_captures.get(), m_live};
+    buildPage(context);
+    buildCommands();
+    buildPanels(context);
+    buildWorkPanels(context, start);
+    m_panels->rememberLayout();
+    m_history = new History(m_selection, this);
     connect(m_selection, &Selection::changed, this, &MainWindow::selectionChanged);
-    buildActions();
-    connectSelectors();
-    fillSelectors();
-}
-
-void MainWindow::buildPage()
-{
-    m_map = new MapView(m_selection, m_captures.get());
-    m_curve = new CurveView(m_selection, m_captures.get());
-    auto* splitter = new QSplitter(Qt::Horizontal);
-    splitter->addWidget(m_map);
-    splitter->addWidget(m_curve);
-    splitter->setStretchFactor(0, 5);
-    splitter->setStretchFactor(1, 3);
-    splitter->setSizes({800, 480});
-    m_message->setWordWrap(true);
-    m_message->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    m_message->setMargin(8);
-    m_message->hide();
-    auto* page = new QWidget;
-    auto* layout = new QVBoxLayout(page);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addWidget(m_message);
-    layout->addWidget(splitter, 1);
-    setCentralWidget(page);
-    statusBar()->addWidget(m_readout, 1);
-    statusBar()->addPermanentWidget(m_about);
+    connect(m_history, &History::changed, this, [this] {
+        m_actions->action("back")->setEnabled(m_history->canGoBack());
+        m_actions->action("forward")->setEnabled(m_history->canGoForward());
+    });
+    Q_EMIT m_history->changed();
+    for (const std::string& fault : start.faults)
+        m_messages->add(text(fault));
+    restoreGeometry(start.session.geometry.isEmpty() ? m_settings.geometry() : start.session.geometry);
+    restoreState(start.session.layout.isEmpty() ? m_settings.layout() : start.session.layout);
+    m_presenter->setScale(start.session.fontScale);
+    showResults();
+    filesChanged();
+    if (start.demo)
+        startTour();
 }
 
 MainWindow::~MainWindow()
 {
-    // The views read from the captures on other threads: they must end first.
-    delete m_map;
-    delete m_curve;
+    // Views read from the captures on other threads: they must end first.
+    m_panels->clear();
+    delete m_page;
+    delete m_bar;
+    delete m_live;
 }
 
-void MainWindow::buildToolBar()
+View* MainWindow::addView(View* view)
 {
-    auto* bar = addToolBar(tr("Selection"));
-    bar->setMovable(false);
-    m_captureBox = addBox(bar, tr("&Capture"), tr("Capture"));
-    for (int i = 0; i < m_captures->size(); ++i)
-        m_captureBox->addItem(m_captures->label(i), i);
-    m_layerBox = addBox(bar, tr("&Layer"), tr("Layer"));
-    m_headBox = addBox(bar, tr("&Head"), tr("Query head"));
-    m_poolingBox = addBox(bar, tr("Ce&ll shows"), tr("Pooling of cells"));
-    m_poolingBox->addItem(tr("largest value"), static_cast<int>(io::Pooling::max));
-    m_poolingBox->addItem(tr("mean value"), static_cast<int>(io::Pooling::mean));
-    m_logBox = addCheck(bar, tr("Lo&g colours"), tr("Logarithmic colour scale"));
-    m_logBox->setChecked(true);
-    m_sinkBox = addCheck(bar, tr("&Without sinks"), tr("Leave the first tokens out of curve and colour range (S)"));
+    connect(view, &View::failed, m_messages, &MessageBar::add);
+    connect(view, &View::hovered, m_readout, &QLabel::setText);
+    m_views.push_back(view);
+    return view;
 }
 
-void MainWindow::buildActions()
+void MainWindow::buildPage(const ViewContext& context)
 {
-    const auto add = [this](const QString& text, const QKeySequence& key, auto&& slot) {
-        auto* action = new QAction(text, this);
-        action->setShortcut(key);
-        connect(action, &QAction::triggered, this, slot);
-        addAction(action);
-    };
-    add(tr("Next head"), QKeySequence(QStringLiteral("]")), [this] { stepHead(1); });
-    add(tr("Previous head"), QKeySequence(QStringLiteral("[")), [this] { stepHead(-1); });
-    add(tr("Next layer"), QKeySequence(QStringLiteral("}")), [this] { stepLayer(1); });
-    add(tr("Previous layer"), QKeySequence(QStringLiteral("{")), [this] { stepLayer(-1); });
-    add(tr("With or without sinks"), QKeySequence(QStringLiteral("S")), [this] { m_sinkBox->toggle(); });
-    add(tr("Show everything"), QKeySequence(Qt::Key_Escape), [this] { m_selection->setVisible({}, {}); });
-    add(tr("Quit"), QKeySequence(QStringLiteral("Ctrl+Q")), [this] { close(); });
+    m_bar = new SelectionBar(context, this);
+    addToolBar(m_bar);
+    connect(m_bar, &SelectionBar::described, this, [this](const QString& about) {
+        m_about->setText(about);
+        const int capture = m_selection->state().capture;
+        setWindowTitle(capture < m_captures->size() ? tr("%1 - kvviz").arg(m_captures->label(capture))
+                                                    : QStringLiteral("kvviz"));
+    });
+    connect(m_bar, &SelectionBar::failed, m_messages, &MessageBar::add);
+    m_map = new MapView(context);
+    addView(m_map);
+    m_page = new QWidget;
+    auto* layout = new QVBoxLayout(m_page);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(m_messages);
+    layout->addWidget(m_map, 1);
+    setCentralWidget(m_page);
+    m_readout->setAccessibleName(tr("Readout"));
+    m_readout->setMinimumWidth(1); // a long text must not widen the window
+    statusBar()->addWidget(m_readout, 1);
+    statusBar()->addPermanentWidget(m_about);
 }
 
-void MainWindow::connectSelectors()
+bool MainWindow::settled() const
 {
-    connect(m_captureBox, &QComboBox::currentIndexChanged, this, [this](int index) { m_selection->setCapture(index); });
-    connect(m_layerBox, &QComboBox::currentIndexChanged, this,
-            [this] { m_selection->setLayer(m_layerBox->currentData().toInt()); });
-    connect(m_headBox, &QComboBox::currentIndexChanged, this,
-            [this] { m_selection->setHead(m_headBox->currentData().toInt()); });
-    connect(m_poolingBox, &QComboBox::currentIndexChanged, this,
-            [this] { m_selection->setPooling(static_cast<io::Pooling>(m_poolingBox->currentData().toInt())); });
-    connect(m_logBox, &QCheckBox::toggled, m_selection, &Selection::setLogarithmic);
-    connect(m_sinkBox, &QCheckBox::toggled, m_selection, &Selection::setWithoutSinks);
-}
-
-void MainWindow::fillSelectors()
-{
-    const QSignalBlocker layerBlocker(m_layerBox), headBlocker(m_headBox);
-    m_layerBox->clear();
-    m_headBox->clear();
-    try {
-        const auto reader = m_captures->reader(m_selection->state().capture);
-        const core::CaptureInfo& info = reader->info();
-        for (const int layer : info.layers)
-            m_layerBox->addItem(QString::number(layer), layer);
-        m_headBox->addItem(tr("mean of %1").arg(info.heads.size()), -1);
-        for (const int head : info.heads)
-            m_headBox->addItem(QString::number(head), head);
-        m_about->setText(QString::fromStdString(fmt::format("{}  \u00b7  {}  \u00b7  {} + {} tokens  \u00b7  tier {}",
-                                                            info.model.name, info.prompt.task, info.nPrompt(),
-                                                            info.nGenerated(), core::tierName(info.tier))));
-        setWindowTitle(QStringLiteral("%1 - kvviz").arg(m_captures->label(m_selection->state().capture)));
-    } catch (const core::Error& error) {
-        m_about->clear();
-        showMessage(QString::fromUtf8(error.what()));
-    }
-    choose(m_layerBox, m_selection->state().layer);
-    choose(m_headBox, m_selection->state().head);
+    return !m_opening.busy() && !m_sorting.busy() && !m_bar->busy() && !m_live->busy()
+           && std::none_of(m_views.begin(), m_views.end(), [](const View* view) { return view->busy(); });
 }
 
 void MainWindow::selectionChanged(Selection::Parts parts)
 {
-    showMessage({});
-    const SelectionState& state = m_selection->state();
-    if (parts.testFlag(Selection::capture))
-        fillSelectors();
-    choose(m_captureBox, state.capture);
-    choose(m_layerBox, state.layer);
-    choose(m_headBox, state.head);
-    choose(m_poolingBox, static_cast<int>(state.pooling));
-    const QSignalBlocker logBlocker(m_logBox), sinkBlocker(m_sinkBox);
-    m_logBox->setChecked(state.logarithmic);
-    m_sinkBox->setChecked(state.withoutSinks);
+    if (parts & (Selection::capture | Selection::map))
+        m_messages->clear(); // they were about what is no longer shown
 }
 
-void MainWindow::showMessage(const QString& message)
+void MainWindow::open(const std::vector<std::filesystem::path>& paths)
 {
-    m_message->setText(message);
-    m_message->setVisible(!message.isEmpty());
+    m_opening.run([this, paths]() -> BackgroundTask::Finish {
+        const OpenedFiles files = sortFiles(paths);
+        return [this, files] {
+            opened(files);
+        };
+    });
 }
 
-QString MainWindow::message() const { return m_message->text(); }
-
-bool MainWindow::settled() const { return !m_map->busy() && !m_curve->busy(); }
-
-void MainWindow::stepLayer(int by)
+void MainWindow::opened(const OpenedFiles& files)
 {
-    m_layerBox->setCurrentIndex(std::clamp(m_layerBox->currentIndex() + by, 0, m_layerBox->count() - 1));
+    m_messages->clear();
+    if (!files.session.empty()) {
+        try {
+            m_sessionFile = files.session;
+            apply(loadSession(files.session));
+            m_settings.addSession(text(files.session.string()));
+        } catch (const core::Error& error) {
+            m_messages->add(QString::fromUtf8(error.what()));
+        }
+    }
+    const auto addTo = [](std::vector<std::filesystem::path>& list, const std::vector<std::filesystem::path>& more) {
+        for (const std::filesystem::path& file : more)
+            if (std::find(list.begin(), list.end(), file) == list.end())
+                list.push_back(file);
+    };
+    addTo(m_results, files.results);
+    addTo(m_checks, files.checks);
+    if (!files.captures.empty()) {
+        const int first = m_captures->add(files.captures);
+        filesChanged();
+        m_selection->setCapture(first);
+        m_settings.addCapture(text(files.captures.front().file.string()));
+        if (m_captures->size() > 1)
+            m_panels->dock(QStringLiteral("captures"))->show();
+    }
+    for (const std::string& fault : files.faults)
+        m_messages->add(text(fault));
+    if (!files.results.empty() || !files.checks.empty())
+        showResults();
+    fillRecent();
 }
 
-void MainWindow::stepHead(int by)
+void MainWindow::showResults()
 {
-    m_headBox->setCurrentIndex(std::clamp(m_headBox->currentIndex() + by, 0, m_headBox->count() - 1));
+    if (m_checks.empty())
+        m_predicted->setBuild({});
+    else
+        m_predicted->setBuild([checks = m_checks] { return plot::predictionFigureOf(checks, {0, 0}); });
+    if (m_results.empty()) {
+        m_accuracy->setBuild({});
+        m_replays->setBuild({});
+        return;
+    }
+    m_sorting.run([this, results = m_results]() -> BackgroundTask::Finish {
+        const ResultFiles sorted = sortResults(results);
+        return [this, sorted] {
+            for (const std::string& fault : sorted.faults)
+                m_messages->add(text(fault));
+            plot::DeltaRequest request;
+            request.by = "method";
+            request.published = m_published;
+            m_accuracy->setBuild(sorted.evaluations.empty() ? FigureView::Build() : [files = sorted.evaluations, request] {
+                const plot::Evaluations all = plot::readEvaluations(files, false);
+                return plot::deltaFigure(all.records, all.sources, request);
+            });
+            m_replays->setBuild(sorted.replays.empty() ? FigureView::Build() : [files = sorted.replays] {
+                const plot::Replays all = plot::readReplays(files);
+                return plot::methodsFigure(all.records, all.sources, {});
+            });
+            if (!sorted.evaluations.empty())
+                m_panels->dock(QStringLiteral("accuracy"))->show();
+            if (!sorted.replays.empty())
+                m_panels->dock(QStringLiteral("replays"))->show();
+        };
+    });
+}
+
+void MainWindow::filesChanged()
+{
+    m_bar->refill();
+    m_browser->refresh();
+    if (!m_run)
+        return;
+    std::vector<std::filesystem::path> files;
+    for (const io::CaptureRef& ref : m_captures->refs())
+        files.push_back(ref.file);
+    m_run->setCaptures(files);
+}
+
+void MainWindow::reload()
+{
+    m_messages->clear();
+    m_captures->reload();
+    m_live->reload();
+    filesChanged();
+    for (View* view : m_views)
+        view->reload();
+    showResults();
+}
+
+Session MainWindow::session() const
+{
+    Session session;
+    session.captures = m_captures->refs();
+    session.results = m_results;
+    session.results.insert(session.results.end(), m_checks.begin(), m_checks.end());
+    session.selection = m_selection->state();
+    session.geometry = saveGeometry();
+    session.layout = saveState();
+    session.fontScale = m_presenter->scale();
+    session.unknown = m_unknown;
+    return session;
+}
+
+void MainWindow::apply(const Session& session)
+{
+    m_captures->replace(session.captures);
+    m_unknown = session.unknown;
+    m_results.clear();
+    m_checks.clear();
+    for (const std::filesystem::path& file : session.results)
+        (file.extension() == ".json" ? m_checks : m_results).push_back(file);
+    SelectionState state = session.selection;
+    const int last = std::max(0, m_captures->size() - 1);
+    state.capture = std::min(state.capture, last);
+    state.other = std::min(state.other, last);
+    m_live->reload();
+    filesChanged();
+    m_selection->setState(state);
+    m_history->clear();
+    for (View* view : m_views)
+        view->reload();
+    restoreGeometry(session.geometry);
+    restoreState(session.layout);
+    m_presenter->setScale(session.fontScale);
+    showResults();
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event)
+{
+    if (event->mimeData()->hasUrls())
+        event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event)
+{
+    std::vector<std::filesystem::path> paths;
+    for (const QUrl& url : event->mimeData()->urls())
+        if (url.isLocalFile())
+            paths.emplace_back(url.toLocalFile().toStdString());
+    event->acceptProposedAction();
+    if (paths.empty())
+        m_messages->add(tr("What was dropped is no file of this machine; drop captures (*.kvh5), folders, results or "
+                           "sessions."));
+    else
+        open(paths);
+}
+
+void MainWindow::closeEvent(QCloseEvent* event)
+{
+    m_settings.setLayout(saveGeometry(), saveState());
+    QMainWindow::closeEvent(event);
 }
 
 } // namespace kvviz::views

@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "core/pooling.hpp"
 #include "views/capture_choice.hpp"
+#include "views/color_range.hpp"
 #include "views/map_image.hpp"
 
 #include <fmt/format.h>
@@ -78,76 +79,6 @@ std::string sourceNote(const core::CaptureInfo& info, const io::MapTile& tile)
         (tile.keyEnd - tile.keyBegin) / static_cast<double>(std::max<std::int64_t>(1, tile.columns));
     const std::string cells = keysPerCell > 1.001 ? fmt::format(", {:.3g} keys a cell", keysPerCell) : "";
     return fmt::format("source: {} (tier {}){}", tile.source, core::tierName(info.tier), cells);
-}
-
-void addNotes(MapPanel& panel, const core::CaptureInfo& info, const std::vector<std::int64_t>& heads)
-{
-    panel.notes.push_back(fmt::format("layer {}, {}", panel.layer, headsText(info, heads)));
-    panel.notes.push_back(panel.pooling == io::Pooling::max ? "cell: largest value" : "cell: mean value");
-    panel.notes.push_back(sourceNote(info, panel.prompt));
-    if (panel.decode.rows > 0)
-        panel.notes.push_back(fmt::format("strip: {} decode step{}", panel.decodeQueries.size(),
-                                          panel.decodeQueries.size() == 1 ? "" : "s"));
-    if (panel.sinkTokens > 0)
-        panel.notes.push_back(fmt::format("\u25bc first {} keys: sinks", panel.sinkTokens));
-    panel.notes.push_back("grey: masked");
-}
-
-/// Calls `use(value, key begins within the sinks)` for every cell that is not masked.
-template <typename Use>
-void forEachCell(const std::vector<MapPanel>& panels, Use&& use)
-{
-    for (const MapPanel& panel : panels)
-        for (const io::MapTile* tile : {&panel.prompt, &panel.decode})
-            for (std::size_t i = 0; i < tile->values.size(); ++i) {
-                const auto column = static_cast<double>(i % static_cast<std::size_t>(tile->columns));
-                const double key =
-                    tile->keyBegin + column * (tile->keyEnd - tile->keyBegin) / static_cast<double>(tile->columns);
-                if (!std::isnan(tile->values[i]))
-                    use(static_cast<double>(tile->values[i]), key < static_cast<double>(panel.sinkTokens));
-            }
-}
-
-double roundUp(double value)
-{
-    const double decade = std::pow(10.0, std::floor(std::log10(value)));
-    for (const double step : {1.0, 2.0, 5.0})
-        if (value <= step * decade * (1 + 1e-6))
-            return step * decade;
-    return 10 * decade;
-}
-
-void checkRange(const ColorScale& scale)
-{
-    if (!(scale.low < scale.high) || (scale.logarithmic && scale.low <= 0))
-        throw Error(ErrorCode::usage,
-                    fmt::format("--range {:g},{:g} is not a colour range: low must be below high{}", scale.low,
-                                scale.high, scale.logarithmic ? ", and above 0 on a log scale" : ""));
-}
-
-void autoRange(ColorScale& scale, const std::vector<MapPanel>& panels, bool withoutSinks)
-{
-    double largest = 0, largestBesideSinks = 0;
-    std::vector<double> positive;
-    forEachCell(panels, [&](double value, bool sink) {
-        largest = std::max(largest, value);
-        if (!sink)
-            largestBesideSinks = std::max(largestBesideSinks, value);
-        if (value > 0)
-            positive.push_back(value);
-    });
-    if (positive.empty())
-        return;
-    const bool withSinks = scale.logarithmic && !withoutSinks;
-    const double top = withSinks || largestBesideSinks <= 0 ? largest : largestBesideSinks;
-    scale.high = std::min(1.0, roundUp(top));
-    scale.low = 0;
-    if (!scale.logarithmic)
-        return;
-    const auto fifth = positive.begin() + static_cast<std::ptrdiff_t>(positive.size() / 20);
-    std::nth_element(positive.begin(), fifth, positive.end());
-    const double decade = std::floor(std::log10(*fifth)), topDecade = std::ceil(std::log10(scale.high) - 1e-9);
-    scale.low = std::pow(10.0, std::clamp(decade, topDecade - 5, topDecade - 2));
 }
 
 std::vector<std::pair<std::string, std::string>> parametersOf(const MapRequest& request, const HeatmapFigure& figure)
@@ -234,53 +165,76 @@ io::MapTile decodeTile(const core::LayerData& layer, const std::vector<std::int6
     return pooled;
 }
 
-MapPanel mapPanel(const io::CaptureReader& capture, const MapRequest& request)
+MapPanel panelFrame(const io::CaptureReader& capture, const PanelChoice& choice, const MapRequest& request,
+                    bool withDecode)
 {
     const core::CaptureInfo& info = capture.info();
-    const std::int64_t slot = layerSlot(info, request.layer, capture.name());
-    const auto heads = headSlots(info, request.head, capture.name());
-    const bool withDecode = info.nGenerated() > 0 && core::includes(capture.available(), core::Need::decodeRows)
-                            && (!request.queries || request.queries->end > info.nPrompt());
     MapPanel panel;
-    panel.layer = info.layers.at(static_cast<std::size_t>(slot));
-    for (const std::int64_t head : heads)
+    panel.layer = info.layers.at(static_cast<std::size_t>(choice.slot));
+    for (const std::int64_t head : choice.heads)
         panel.heads.push_back(info.heads.at(static_cast<std::size_t>(head)));
     panel.pooling = request.pooling;
     panel.sinkTokens = std::min<std::int64_t>(request.sinkTokens, info.nPrompt());
+    panel.hatchSinks = request.rangeWithoutSinks && !request.range;
     panel.segments = segmentMarks(info);
     panel.keys = within(request.keys, {0, withDecode ? info.nTokens() : info.nPrompt()}, "keys");
-    panel.queries = within(request.queries, {0, info.nPrompt()}, "queries");
-
-    const Span promptKeys{panel.keys.begin, std::min(panel.keys.end, info.nPrompt())};
-    panel.queries = availableQueries(capture, panel.queries);
-    if (!promptKeys.empty())
-        panel.prompt = promptTile(capture, slot, heads, panel.queries, promptKeys, request);
-    if (withDecode) {
+    panel.queries = availableQueries(capture, within(request.queries, {0, info.nPrompt()}, "queries"));
+    if (withDecode)
         panel.decodeQueries = {info.nPrompt(), info.nTokens()};
-        panel.decode = decodeTile(capture.loadLayer(slot, core::Need::decodeRows), heads, panel.keys, request.maxCells,
-                                  request.pooling);
-    }
-    if (wantsTokenText(request, panel))
-        for (std::int64_t token = 0; token < info.nTokens(); ++token)
-            panel.tokenTexts.push_back(info.tokens.displayText(token));
-    addNotes(panel, info, heads);
     return panel;
 }
 
-ColorScale colorScaleFor(const std::vector<MapPanel>& panels, const MapRequest& request)
+void addTokenTexts(MapPanel& panel, const core::CaptureInfo& info, const MapRequest& request)
 {
-    ColorScale scale;
-    scale.map = request.colors;
-    scale.logarithmic = request.logarithmic;
-    scale.label = request.pooling == io::Pooling::max ? "attention (largest in cell)" : "attention (mean in cell)";
-    if (request.range) {
-        scale.low = request.range->first;
-        scale.high = request.range->second;
-        checkRange(scale);
-    } else {
-        autoRange(scale, panels, request.rangeWithoutSinks);
+    if (!wantsTokenText(request, panel))
+        return;
+    panel.tokenTexts.resize(static_cast<std::size_t>(info.nTokens()));
+    for (const Span span : {panel.keys, panel.queries, panel.decodeQueries}) {
+        // As far to both sides again, for panning; a long prompt has many more.
+        const std::int64_t end = std::min(span.end + span.size(), info.nTokens());
+        for (std::int64_t token = std::max<std::int64_t>(0, span.begin - span.size()); token < end; ++token)
+            panel.tokenTexts[static_cast<std::size_t>(token)] = info.tokens.displayText(token);
     }
-    return scale;
+}
+
+void addNotes(MapPanel& panel, const core::CaptureInfo& info, const PanelChoice& choice, const MapRequest& request)
+{
+    panel.notes.push_back(fmt::format("layer {}, {}", panel.layer, headsText(info, choice.heads)));
+    const std::string pooled = panel.pooling == io::Pooling::max ? "largest value" : "mean value";
+    panel.notes.push_back("cell: " + pooled + (panel.difference ? " of A minus that of B" : ""));
+    panel.notes.push_back(sourceNote(info, panel.prompt.rows > 0 ? panel.prompt : panel.decode));
+    if (panel.decode.rows > 0)
+        panel.notes.push_back(fmt::format("strip: {} decode step{}", panel.decodeQueries.size(),
+                                          panel.decodeQueries.size() == 1 ? "" : "s"));
+    if (panel.sinkTokens > 0)
+        panel.notes.push_back(fmt::format("\u25bc {}: sinks", firstKeys(panel.sinkTokens)));
+    if (const std::string colors = rangeNote(request); !colors.empty())
+        panel.notes.push_back(colors);
+    panel.notes.push_back("grey: masked");
+}
+
+PanelChoice panelChoice(const io::CaptureReader& capture, const MapRequest& request)
+{
+    return {layerSlot(capture.info(), request.layer, capture.name()),
+            headSlots(capture.info(), request.head, capture.name())};
+}
+
+MapPanel mapPanel(const io::CaptureReader& capture, const MapRequest& request)
+{
+    const core::CaptureInfo& info = capture.info();
+    const PanelChoice choice = panelChoice(capture, request);
+    const bool withDecode = info.nGenerated() > 0 && core::includes(capture.available(), core::Need::decodeRows)
+                            && (!request.queries || request.queries->end > info.nPrompt());
+    MapPanel panel = panelFrame(capture, choice, request, withDecode);
+    const Span promptKeys{panel.keys.begin, std::min(panel.keys.end, info.nPrompt())};
+    if (!promptKeys.empty())
+        panel.prompt = promptTile(capture, choice.slot, choice.heads, panel.queries, promptKeys, request);
+    if (withDecode)
+        panel.decode = decodeTile(capture.loadLayer(choice.slot, core::Need::decodeRows), choice.heads, panel.keys,
+                                  request.maxCells, request.pooling);
+    addTokenTexts(panel, info, request);
+    addNotes(panel, info, choice, request);
+    return panel;
 }
 
 Figure heatmapFigure(const io::CaptureReader& capture, const MapRequest& request)

@@ -25,12 +25,29 @@ struct MapRequest {
     std::int64_t tokenTextLimit = 24; ///< most tokens on an axis that have room for their text
     int sinkTokens = 4;
     bool rangeWithoutSinks = false;          ///< sink columns do not count for the colour range
+    bool rangePercentile = false;            ///< 1st to 99th percentile of what is visible, in place of all values
     std::optional<core::Span> queries, keys; ///< zoom
     std::int64_t maxCells = 512;             ///< cells a side that are read
 };
 
 /// Throws Error: usage for a layer, head or range that is not there, badInput when the capture holds no rows.
 [[nodiscard]] MapPanel mapPanel(const io::CaptureReader& capture, const MapRequest& request);
+
+/// Indices of the layer and the heads that a request means.
+struct PanelChoice {
+    std::int64_t slot = 0;
+    std::vector<std::int64_t> heads;
+};
+/// Throws Error(usage) for what the capture does not hold.
+[[nodiscard]] PanelChoice panelChoice(const io::CaptureReader& capture, const MapRequest& request);
+
+/// A panel with everything but cells, texts of tokens and notes. Throws as mapPanel().
+[[nodiscard]] MapPanel panelFrame(const io::CaptureReader& capture, const PanelChoice& choice,
+                                  const MapRequest& request, bool withDecode);
+/// Texts of the visible tokens and their neighbours, if the request wants them for so many.
+void addTokenTexts(MapPanel& panel, const core::CaptureInfo& info, const MapRequest& request);
+/// The small print of a panel that has its cells.
+void addNotes(MapPanel& panel, const core::CaptureInfo& info, const PanelChoice& choice, const MapRequest& request);
 
 /// Decode rows of a layer as a tile over `keys`, mean over `heads`; keys after a query are masked.
 [[nodiscard]] io::MapTile decodeTile(const core::LayerData& layer, const std::vector<std::int64_t>& heads,
@@ -45,8 +62,8 @@ struct MapRequest {
 /// Cell by cell mean of tiles of one shape. Masked where the first one is.
 [[nodiscard]] io::MapTile meanTile(std::vector<io::MapTile> tiles);
 
-/// One colour range for all panels: the fixed one, or one that holds every value (log: at most five decades, from about
-/// the 5th percentile up; linear: the largest value outside the sink columns).
+/// One colour range for all panels: the fixed one, percentiles of what is visible, or one that holds every value in sight
+/// (log: at most five decades, from about the 5th percentile up; linear: the largest value outside the sink columns).
 [[nodiscard]] ColorScale colorScaleFor(const std::vector<MapPanel>& panels, const MapRequest& request);
 
 [[nodiscard]] Figure heatmapFigure(const io::CaptureReader& capture, const MapRequest& request);

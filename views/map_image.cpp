@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/map_image.hpp"
 
+#include "views/color_lookup.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -12,11 +14,8 @@ namespace {
 
 constexpr float kMasked = std::numeric_limits<float>::quiet_NaN();
 
-struct CellRange {
-    std::int64_t begin = 0, end = 0;
-};
+} // namespace
 
-/// Cells [0, cells) over [cellBegin, cellEnd) that each of `pixels` pixels over [begin, end) shows.
 std::vector<CellRange> cellsOfPixels(double begin, double end, int pixels, double cellBegin, double cellEnd,
                                      std::int64_t cells)
 {
@@ -43,27 +42,97 @@ std::vector<CellRange> cellsOfPixels(double begin, double end, int pixels, doubl
     return ranges;
 }
 
-float poolCells(const io::MapTile& tile, io::Pooling pooling, CellRange rows, CellRange columns)
-{
-    float largest = kMasked;
-    double sum = 0;
-    std::int64_t count = 0;
-    for (std::int64_t r = rows.begin; r < rows.end; ++r) {
-        const float* row = tile.values.data() + r * tile.columns;
-        for (std::int64_t c = columns.begin; c < columns.end; ++c) {
-            if (std::isnan(row[c]))
-                continue;
-            largest = count == 0 ? row[c] : std::max(largest, row[c]);
-            sum += row[c];
-            ++count;
+namespace {
+
+/// `fold` of the cells of some rows of a tile, column by column. NaN stays only where all are NaN.
+class RowFold {
+public:
+    RowFold(const io::MapTile& tile, CellFold fold, CellRange columns) : m_tile(tile), m_fold(fold), m_columns(columns)
+    {
+        m_values.resize(static_cast<std::size_t>(tile.columns));
+        if (fold == CellFold::mean)
+            m_counts.resize(m_values.size());
+    }
+
+    void setRows(CellRange rows)
+    {
+        const auto count = m_columns.end - m_columns.begin;
+        const float* row = m_tile.values.data() + rows.begin * m_tile.columns + m_columns.begin;
+        float* const values = m_values.data() + m_columns.begin;
+        if (m_fold == CellFold::mean)
+            return sumRows(rows);
+        std::copy_n(row, count, values);
+        for (std::int64_t r = rows.begin + 1; r < rows.end; ++r) {
+            row += m_tile.columns;
+            // A comparison with NaN is false: loops without branches, which vectorise.
+            if (m_fold == CellFold::max)
+                for (std::int64_t c = 0; c < count; ++c)
+                    values[c] = row[c] > values[c] || std::isnan(values[c]) ? row[c] : values[c];
+            else
+                for (std::int64_t c = 0; c < count; ++c)
+                    values[c] = std::abs(row[c]) > std::abs(values[c]) || std::isnan(values[c]) ? row[c] : values[c];
         }
     }
-    return count == 0 || pooling == io::Pooling::max ? largest : static_cast<float>(sum / static_cast<double>(count));
+
+    [[nodiscard]] float over(CellRange columns) const
+    {
+        const float* const values = m_values.data();
+        if (m_fold == CellFold::mean)
+            return meanOver(columns);
+        float folded = columns.begin < columns.end ? values[columns.begin] : kMasked;
+        for (std::int64_t c = columns.begin + 1; c < columns.end; ++c) {
+            const bool more = m_fold == CellFold::max ? values[c] > folded : std::abs(values[c]) > std::abs(folded);
+            folded = more || std::isnan(folded) ? values[c] : folded;
+        }
+        return folded;
+    }
+
+private:
+    void sumRows(CellRange rows)
+    {
+        std::fill(m_values.begin(), m_values.end(), 0.0f);
+        std::fill(m_counts.begin(), m_counts.end(), 0.0f);
+        for (std::int64_t r = rows.begin; r < rows.end; ++r) {
+            const float* const row = m_tile.values.data() + r * m_tile.columns;
+            for (std::int64_t c = m_columns.begin; c < m_columns.end; ++c) {
+                const bool seen = !std::isnan(row[c]);
+                m_values[static_cast<std::size_t>(c)] += seen ? row[c] : 0.0f;
+                m_counts[static_cast<std::size_t>(c)] += seen ? 1.0f : 0.0f;
+            }
+        }
+    }
+
+    [[nodiscard]] float meanOver(CellRange columns) const
+    {
+        double sum = 0, count = 0;
+        for (std::int64_t c = columns.begin; c < columns.end; ++c) {
+            sum += static_cast<double>(m_values[static_cast<std::size_t>(c)]);
+            count += static_cast<double>(m_counts[static_cast<std::size_t>(c)]);
+        }
+        return count == 0 ? kMasked : static_cast<float>(sum / count);
+    }
+
+    const io::MapTile& m_tile;
+    CellFold m_fold;
+    CellRange m_columns; ///< that any pixel shows
+    std::vector<float> m_values, m_counts;
+};
+
+/// From the first to the last cell that any pixel shows.
+CellRange coveredBy(const std::vector<CellRange>& ranges)
+{
+    CellRange all{std::numeric_limits<std::int64_t>::max(), 0};
+    for (const CellRange& range : ranges)
+        if (range.begin < range.end) {
+            all.begin = std::min(all.begin, range.begin);
+            all.end = std::max(all.end, range.end);
+        }
+    return all.begin < all.end ? all : CellRange{};
 }
 
 } // namespace
 
-std::vector<float> resampleTile(const io::MapTile& tile, io::Pooling pooling, const PixelGrid& grid)
+std::vector<float> resampleTile(const io::MapTile& tile, CellFold fold, const PixelGrid& grid)
 {
     std::vector<float> values(static_cast<std::size_t>(grid.rows) * static_cast<std::size_t>(grid.columns), kMasked);
     if (tile.rows <= 0 || tile.columns <= 0 || grid.rows <= 0 || grid.columns <= 0)
@@ -72,10 +141,20 @@ std::vector<float> resampleTile(const io::MapTile& tile, io::Pooling pooling, co
         cellsOfPixels(grid.queryBegin, grid.queryEnd, grid.rows, tile.queryBegin, tile.queryEnd, tile.rows);
     const auto columns =
         cellsOfPixels(grid.keyBegin, grid.keyEnd, grid.columns, tile.keyBegin, tile.keyEnd, tile.columns);
-    auto* value = values.data();
-    for (const CellRange& row : rows)
-        for (const CellRange& column : columns)
-            *value++ = poolCells(tile, pooling, row, column);
+    RowFold folded(tile, fold, coveredBy(columns));
+    float* line = values.data();
+    const CellRange* before = nullptr;
+    for (const CellRange& row : rows) {
+        if (before && row.begin == before->begin && row.end == before->end) {
+            std::copy_n(line - grid.columns, grid.columns, line); // several pixels a cell
+        } else if (row.begin < row.end) {
+            folded.setRows(row);
+            for (int i = 0; i < grid.columns; ++i)
+                line[i] = folded.over(columns[static_cast<std::size_t>(i)]);
+        }
+        before = &row;
+        line += grid.columns;
+    }
     return values;
 }
 
@@ -93,20 +172,46 @@ int colorIndex(double value, const ColorScale& scale)
 QImage colorImage(const std::vector<float>& values, int columns, int rows, const ColorScale& scale, QRgb masked)
 {
     QImage image(columns, rows, QImage::Format_RGB32);
-    const auto& table = core::colorTable(scale.map);
+    const ColorLookup lookup(scale);
     const float* value = values.data();
     for (int r = 0; r < rows; ++r) {
         auto* line = reinterpret_cast<QRgb*>(image.scanLine(r));
-        for (int c = 0; c < columns; ++c, ++value) {
-            if (std::isnan(*value)) {
-                line[c] = masked;
-                continue;
-            }
-            const core::Rgb color = table[static_cast<std::size_t>(colorIndex(*value, scale))];
-            line[c] = qRgb(color.red, color.green, color.blue);
-        }
+        for (int c = 0; c < columns; ++c, ++value)
+            line[c] = std::isnan(*value) ? masked : lookup.color(*value);
     }
     return image;
+}
+
+io::MapTile croppedTile(const io::MapTile& tile, core::Span queries, core::Span keys)
+{
+    if (tile.rows <= 0 || tile.columns <= 0)
+        return {};
+    const auto cells = [](core::Span tokens, double begin, double end, std::int64_t count) {
+        const double cell = (end - begin) / static_cast<double>(count);
+        const auto at = [&](std::int64_t token) { return (static_cast<double>(token) - begin) / cell; };
+        return CellRange{
+            static_cast<std::int64_t>(std::clamp(std::floor(at(tokens.begin) + 1e-6), 0.0, static_cast<double>(count))),
+            static_cast<std::int64_t>(std::clamp(std::ceil(at(tokens.end) - 1e-6), 0.0, static_cast<double>(count)))};
+    };
+    const CellRange rows = cells(queries, tile.queryBegin, tile.queryEnd, tile.rows);
+    const CellRange columns = cells(keys, tile.keyBegin, tile.keyEnd, tile.columns);
+    if (rows.begin >= rows.end || columns.begin >= columns.end)
+        return {};
+    const double high = (tile.queryEnd - tile.queryBegin) / static_cast<double>(tile.rows);
+    const double wide = (tile.keyEnd - tile.keyBegin) / static_cast<double>(tile.columns);
+    io::MapTile piece;
+    piece.source = tile.source;
+    piece.rows = rows.end - rows.begin;
+    piece.columns = columns.end - columns.begin;
+    piece.queryBegin = tile.queryBegin + static_cast<double>(rows.begin) * high;
+    piece.queryEnd = tile.queryBegin + static_cast<double>(rows.end) * high;
+    piece.keyBegin = tile.keyBegin + static_cast<double>(columns.begin) * wide;
+    piece.keyEnd = tile.keyBegin + static_cast<double>(columns.end) * wide;
+    for (std::int64_t r = rows.begin; r < rows.end; ++r) {
+        const auto row = tile.values.begin() + r * tile.columns;
+        piece.values.insert(piece.values.end(), row + columns.begin, row + columns.end);
+    }
+    return piece;
 }
 
 float tileValue(const io::MapTile& tile, double query, double key)

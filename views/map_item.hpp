@@ -5,21 +5,36 @@
 #pragma once
 
 #include "views/figure_data.hpp"
+#include "views/map_image.hpp"
 #include "views/plot_style.hpp"
 
 #include <QPointer>
 
+#include <memory>
+
 namespace kvviz::plot {
+
+using TilePointer = std::shared_ptr<const io::MapTile>;
+
+/// Keys that are drawn pale because they are evicted: for all rows, or row by row.
+struct MapVeil {
+    std::vector<KeyState> keys; // [T], or [steps, T]; empty: no veil
+    std::int64_t firstQuery = 0, steps = 0; ///< steps 0: the same for all rows
+    double hatchPeriod = 6; ///< plot units between diagonals
+};
 
 class MapItem : public QCPLayerable {
 public:
     explicit MapItem(QCPAxisRect* rect);
 
-    void setTile(io::MapTile tile, io::Pooling pooling);
+    /// `whole` is drawn where `tile` ends (null: masked there).
+    void setTile(TilePointer tile, CellFold fold, TilePointer whole = {});
     void setColors(const ColorScale& scale, const QColor& masked);
+    void setVeil(MapVeil veil) { m_veil = std::move(veil); }
     /// Resolution of the raster inside a vector file, in pixels per plot unit.
     void setVectorResolution(double pixelsPerUnit) { m_pixelsPerUnit = pixelsPerUnit; }
-    [[nodiscard]] const io::MapTile& tile() const { return m_tile; }
+    [[nodiscard]] const TilePointer& tile() const { return m_tile; }
+    [[nodiscard]] const ColorScale& scale() const { return m_scale; }
 
 protected:
     QRect clipRect() const override;
@@ -28,12 +43,15 @@ protected:
 
 private:
     [[nodiscard]] QImage render(QSize pixels) const;
+    [[nodiscard]] std::vector<float> valuesOn(const PixelGrid& grid) const;
+    void drawVeil(QImage& image, const std::vector<float>& values, const PixelGrid& grid) const;
 
     QPointer<QCPAxisRect> m_rect;
-    io::MapTile m_tile;
-    io::Pooling m_pooling = io::Pooling::max;
+    TilePointer m_tile, m_whole;
+    CellFold m_fold = CellFold::max;
     ColorScale m_scale;
     QColor m_masked = Qt::lightGray;
+    MapVeil m_veil;
     double m_pixelsPerUnit = 300.0 / kExportUnitsPerInch;
 };
 

@@ -30,10 +30,11 @@ MapOverlay::MapOverlay(QCPAxisRect* rect, bool withBand)
     : QCPLayerable(rect->parentPlot(), QStringLiteral("overlay")), m_rect(rect), m_withBand(withBand)
 {}
 
-void MapOverlay::setSegments(std::vector<SegmentMark> segments, std::int64_t sinkTokens)
+void MapOverlay::setSegments(std::vector<SegmentMark> segments, std::int64_t sinkTokens, bool hatchSinks)
 {
     m_segments = std::move(segments);
     m_sinkTokens = sinkTokens;
+    m_hatchSinks = hatchSinks;
 }
 
 double MapOverlay::bandHeight(const PlotStyle& style)
@@ -104,7 +105,7 @@ void MapOverlay::drawBorders(QCPPainter* painter) const
 
 void MapOverlay::drawBand(QCPPainter* painter) const
 {
-    const double top = m_rect->rect().top() - m_style.units(kBandPt + kSinkPt);
+    const double top = bandTop();
     const QCPRange keys = m_rect->axis(QCPAxis::atBottom)->range();
     painter->setPen(Qt::NoPen);
     const QColor tones[2] = {m_style.dark ? QColor(0x8a, 0x8a, 0x90) : QColor(0x7d, 0x7d, 0x7d),
@@ -121,7 +122,9 @@ void MapOverlay::drawBand(QCPPainter* painter) const
     drawLabels(painter, top);
 }
 
-void MapOverlay::drawLabels(QCPPainter* painter, double top) const
+double MapOverlay::bandTop() const { return m_rect->rect().top() - m_style.units(kBandPt + kSinkPt); }
+
+std::vector<MapOverlay::BandLabel> MapOverlay::labels() const
 {
     const QCPRange keys = m_rect->axis(QCPAxis::atBottom)->range();
     const int shots = static_cast<int>(std::count_if(m_segments.begin(), m_segments.end(), [](const SegmentMark& mark) {
@@ -138,21 +141,51 @@ void MapOverlay::drawLabels(QCPPainter* painter, double top) const
         marks.push_back(&mark);
     }
     const QRectF rect = m_rect->rect();
+    const double reach = m_style.units(4); // labels may stand out a little at both ends
+    std::vector<BandLabel> placed;
+    for (const PlacedLabel& label : placeLabels(wishes, rect.left() - reach, rect.right() + reach, m_style.units(2.2)))
+        placed.push_back(
+            {marks[label.index], label.center, wishes[label.index].center, wishes[label.index].width});
+    return placed;
+}
+
+void MapOverlay::drawLabels(QCPPainter* painter, double top) const
+{
     const double height = m_style.lineHeight(kLabelScale);
     const double bottom = top - m_style.units(kLeaderPt);
     painter->setFont(m_style.font(kLabelScale));
-    const double reach = m_style.units(4); // labels may stand out a little at both ends
-    for (const PlacedLabel& label :
-         placeLabels(wishes, rect.left() - reach, rect.right() + reach, m_style.units(2.2))) {
-        const LabelWish& wish = wishes[label.index];
+    for (const BandLabel& label : labels()) {
         painter->setPen(m_style.pen(m_style.subtle, 0.35));
-        if (std::abs(label.center - wish.center) > m_style.units(1))
-            painter->drawLine(QPointF(label.center, bottom + m_style.units(0.3)), QPointF(wish.center, top));
+        if (std::abs(label.center - label.wish) > m_style.units(1))
+            painter->drawLine(QPointF(label.center, bottom + m_style.units(0.3)), QPointF(label.wish, top));
         painter->setPen(m_style.text);
-        painter->drawText(QRectF(label.center - wish.width, bottom - height, 2 * wish.width, height),
+        painter->drawText(QRectF(label.center - label.width, bottom - height, 2 * label.width, height),
                           Qt::AlignHCenter | Qt::AlignBottom | Qt::TextDontClip,
-                          QString::fromStdString(marks[label.index]->label));
+                          QString::fromStdString(label.mark->label));
     }
+}
+
+const SegmentMark* MapOverlay::segmentAt(QPointF position) const
+{
+    if (!m_rect || !m_withBand)
+        return nullptr;
+    const QRectF rect = m_rect->rect();
+    const double labelTop = bandTop() - m_style.units(kLeaderPt) - m_style.lineHeight(kLabelScale);
+    if (position.y() < labelTop || position.y() >= rect.top())
+        return nullptr;
+    if (position.y() < bandTop() - m_style.units(kLeaderPt) / 2) {
+        for (const BandLabel& label : labels())
+            if (std::abs(position.x() - label.center) <= label.width / 2 + m_style.units(1))
+                return label.mark;
+        return nullptr;
+    }
+    if (position.x() < rect.left() || position.x() > rect.right())
+        return nullptr;
+    const double key = m_rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
+    for (const SegmentMark& mark : m_segments)
+        if (key >= static_cast<double>(mark.span.begin) && key < static_cast<double>(mark.span.end))
+            return &mark;
+    return nullptr;
 }
 
 void MapOverlay::drawSinks(QCPPainter* painter) const
@@ -162,6 +195,8 @@ void MapOverlay::drawSinks(QCPPainter* painter) const
         return;
     const QRectF rect = m_rect->rect();
     const double left = keyPixel(0), right = keyPixel(static_cast<double>(m_sinkTokens));
+    if (m_hatchSinks)
+        drawSinkHatching(painter, right);
     painter->setPen(m_style.pen(m_style.sink, 0.5, Qt::DashLine));
     if (right - left > m_style.units(1.5)) // nearer to the frame the line would only hide it
         painter->drawLine(QPointF(right, rect.top()), QPointF(right, rect.top() + rect.height()));
@@ -173,6 +208,22 @@ void MapOverlay::drawSinks(QCPPainter* painter) const
     painter->setBrush(m_style.sink);
     painter->drawPolygon(
         QPolygonF{{center - half, tip - m_style.units(3)}, {center + half, tip - m_style.units(3)}, {center, tip}});
+}
+
+void MapOverlay::drawSinkHatching(QCPPainter* painter, double right) const
+{
+    const QRectF rect = m_rect->rect();
+    const QRectF sinks(rect.left(), rect.top(), std::max(1.0, right - rect.left()), rect.height());
+    QColor pale = m_style.masked;
+    pale.setAlphaF(0.55F);
+    painter->save();
+    painter->setClipRect(sinks);
+    painter->fillRect(sinks, pale);
+    painter->setPen(m_style.pen(m_style.axis, 0.5));
+    const double step = m_style.units(4); // lines, since patterns of brushes do not reach vector files
+    for (double y = sinks.top(); y < sinks.bottom() + sinks.width(); y += step)
+        painter->drawLine(QPointF(sinks.left(), y), QPointF(sinks.right(), y - sinks.width()));
+    painter->restore();
 }
 
 } // namespace kvviz::plot

@@ -2,17 +2,18 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/map_view.hpp"
 
+#include "views/capture_choice.hpp"
 #include "views/figure_scene.hpp"
-#include "views/map_image.hpp"
+#include "views/live_replay.hpp"
+#include "views/map_figure.hpp"
+#include "views/map_readout.hpp"
 
-#include <fmt/format.h>
-
-#include <QEvent>
-#include <QMouseEvent>
+#include <QPainter>
 #include <QVBoxLayout>
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 namespace kvviz::views {
 
@@ -20,142 +21,236 @@ namespace {
 
 using core::Span;
 
-constexpr std::int64_t kLeastVisible = 8; // tokens; closer zoom shows nothing more
-
-/// `visible` scaled about `center`, kept within [0, count).
-Span zoomed(Span visible, double center, double factor, std::int64_t count)
-{
-    const double wanted = std::clamp(static_cast<double>(visible.size()) * factor,
-                                     static_cast<double>(std::min(kLeastVisible, count)), static_cast<double>(count));
-    const double share = (center - static_cast<double>(visible.begin)) / static_cast<double>(visible.size());
-    const auto size = std::llround(wanted);
-    const auto begin = std::clamp<std::int64_t>(std::llround(center - share * wanted), 0, count - size);
-    return {begin, begin + size};
-}
-
-Span shifted(Span visible, double tokens, std::int64_t count)
-{
-    const auto begin = std::clamp<std::int64_t>(visible.begin + std::llround(tokens), 0, count - visible.size());
-    return {begin, begin + visible.size()};
-}
+constexpr int kBlinkMs = 600;
+constexpr int kFocusWidth = 2;
 
 } // namespace
 
-MapView::MapView(Selection* selection, CaptureList* captures, QWidget* parent)
-    : QWidget(parent), m_selection(selection), m_captures(captures), m_plot(new QCustomPlot(this)),
-      m_layout(plot::makeFreeLayout(m_plot)), m_heatmap(std::make_unique<plot::HeatmapPanel>(m_plot, m_layout))
+MapView::MapView(const ViewContext& context, QWidget* parent)
+    : View(context, parent), m_plot(new QCustomPlot(this)), m_layout(plot::makeFreeLayout(m_plot)),
+      m_heatmap(std::make_unique<plot::HeatmapPanel>(m_plot, m_layout)),
+      m_controls(new MapControls(context.selection, m_heatmap.get(), m_plot))
 {
     auto* barRect = new QCPAxisRect(m_plot);
     m_layout->addElement(barRect, QRectF(0, 0, 1, 1));
     m_colorBar = new plot::ColorBar(barRect);
     m_notes = new plot::TextBlock(m_plot);
+    m_heatmap->setSteadyMargins(true);
     auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setContentsMargins(kFocusWidth, kFocusWidth, kFocusWidth, kFocusWidth); // room for the focus frame
     layout->addWidget(m_plot);
     setMinimumSize(360, 300);
+    setFocusPolicy(Qt::StrongFocus);
+    setAccessibleName(tr("Attention map"));
     m_plot->setAccessibleName(tr("Attention map"));
+    m_plot->setFocusPolicy(Qt::NoFocus); // the view itself has the keys
     m_plot->setMouseTracking(true);
+    m_plot->installEventFilter(this);
+    QSizePolicy policy = m_plot->sizePolicy();
+    policy.setRetainSizeWhenHidden(true); // cells are asked for before the plot is shown
+    m_plot->setSizePolicy(policy);
     m_plot->hide();
-    m_style = plot::PlotStyle::screen(palette(), logicalDpiX());
-    connect(m_selection, &Selection::changed, this, &MapView::selectionChanged);
-    connect(&m_task, &BackgroundTask::failed, this, [this](const QString& message) {
-        m_plot->hide(); // what was there belongs to another selection
-        m_reader.reset();
-        Q_EMIT failed(message);
-    });
-    connect(&m_task, &BackgroundTask::idle, this, &MapView::idle);
-    connect(m_plot, &QCustomPlot::mouseWheel, this,
-            [this](QWheelEvent* event) { zoom(event->position(), std::pow(0.8, event->angleDelta().y() / 120.0)); });
-    connect(m_plot, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) {
-        m_dragFrom = event->position();
-        m_dragQueries = visibleQueries();
-        m_dragKeys = visibleKeys();
-    });
-    connect(m_plot, &QCustomPlot::mouseMove, this, [this](QMouseEvent* event) {
-        if (event->buttons().testFlag(Qt::LeftButton))
-            drag(event);
-        Q_EMIT hovered(readout(event->position()));
-    });
-    connect(m_plot, &QCustomPlot::mouseDoubleClick, this, [this] { m_selection->setVisible({}, {}); });
+    m_blinkTimer.setInterval(kBlinkMs);
+    connectParts();
     load();
+    updateKept();
 }
 
-Span MapView::visibleQueries() const { return m_panel.queries; }
-Span MapView::visibleKeys() const { return m_panel.keys; }
+MapView::~MapView() { ++*m_newest; } // what is being read ends early
+
+void MapView::connectParts()
+{
+    connect(m_context.selection, &Selection::changed, this, &MapView::selectionChanged);
+    if (m_context.live)
+        connect(m_context.live, &LiveReplay::layerChanged, this, &MapView::updateKept);
+    connect(&m_task, &BackgroundTask::failed, this, [this] {
+        m_plot->hide(); // what was there belongs to another selection
+        m_map.reset();
+        m_controls->setMap(nullptr);
+    });
+    for (BackgroundTask* task : {&m_keptTask, &m_measureTask}) {
+        connect(task, &BackgroundTask::failed, this, &View::failed);
+        connect(task, &BackgroundTask::idle, this, &View::idle);
+    }
+    connect(m_controls, &MapControls::pointed, this, [this](QPointF position) { Q_EMIT hovered(readout(position)); });
+    connect(m_controls, &MapControls::measured, this, &MapView::measure);
+    connect(&m_blinkTimer, &QTimer::timeout, this,
+            [this] { showOnly(m_shown == Shown::a ? Shown::b : Shown::a); });
+}
+
+bool MapView::busy() const { return m_task.busy() || m_keptTask.busy() || m_measureTask.busy(); }
+
+const plot::MapCells& MapView::shownCells() const
+{
+    return m_shown == Shown::a ? m_map->a : m_shown == Shown::b ? m_map->b : m_map->cells;
+}
+
+const plot::ColorScale& MapView::scale() const
+{
+    static const plot::ColorScale none;
+    return !m_map ? none : m_shown == Shown::difference ? m_map->scale : m_map->aloneScale;
+}
 
 void MapView::selectionChanged(Selection::Parts parts)
 {
-    if (parts.testFlag(Selection::range) && !parts.testFlag(Selection::capture))
-        applyVisible(); // at once with the cells that are there; finer ones follow
-    load();
+    using P = Selection;
+    if (parts & (P::capture | P::map | P::range | P::sinks | P::colors)) {
+        if (parts.testFlag(P::range) && !parts.testFlag(P::capture))
+            applyVisible(); // at once with the cells that are there; finer ones follow
+        load();
+    }
+    if (parts & (P::capture | P::map | P::overlay | P::step))
+        updateKept();
+    if (parts & (P::capture | P::map | P::cursor))
+        updateMarks();
+}
+
+std::pair<Span, Span> MapView::visible() const
+{
+    const auto part = [](Span wanted, Span all) {
+        const Span both{std::max(wanted.begin, all.begin), std::min(wanted.end, all.end)};
+        return both.empty() ? all : both;
+    };
+    return {part(state().queries, m_map->allQueries), part(state().keys, m_map->allKeys)};
 }
 
 void MapView::applyVisible()
 {
-    const SelectionState& state = m_selection->state();
-    if (!m_reader || state.keys.empty())
+    if (!m_map)
         return;
-    m_panel.keys = state.keys;
-    if (!state.queries.empty())
-        m_panel.queries = {state.queries.begin, std::min(state.queries.end, m_reader->info().nPrompt())};
-    show(m_panel, m_scale);
+    const auto [queries, keys] = visible();
+    if (!panel().tokenTexts.empty() && std::max(queries.size(), keys.size()) > m_map->request.tokenTextLimit)
+        return refresh(); // the texts of so many tokens would overlap
+    m_heatmap->setVisible(queries, keys);
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
+QSizeF MapView::devicePixels() const
+{
+    const QSizeF size = m_map ? m_heatmap->mapRect().size() : QSizeF(m_plot->size());
+    return size.expandedTo(QSizeF(64, 64)) * devicePixelRatioF();
+}
+
+plot::MapRequest MapView::request() const
+{
+    const SelectionState& now = state();
+    plot::MapRequest request;
+    request.layer = now.layer;
+    request.head = now.head;
+    request.pooling = now.pooling;
+    request.logarithmic = now.logarithmic;
+    request.sinkTokens = now.sinkTokens;
+    request.rangeWithoutSinks = now.withoutSinks || now.colorRange == ColorRange::withoutSinks;
+    request.rangePercentile = now.colorRange == ColorRange::percentile;
+    if (now.colorRange == ColorRange::fixed)
+        request.range = {now.rangeLow, now.rangeHigh};
+    const double room = std::min(devicePixels().width(), devicePixels().height()) / devicePixelRatioF();
+    request.tokenTextLimit = static_cast<std::int64_t>(room / (1.15 * m_style.lineHeight(m_style.tokenScale)));
+    if (!now.keys.empty())
+        request.keys = now.keys;
+    if (!now.queries.empty())
+        request.queries = now.queries;
+    return request;
 }
 
 void MapView::load()
 {
-    const SelectionState state = m_selection->state();
-    plot::MapRequest request;
-    request.layer = state.layer;
-    request.head = state.head;
-    request.pooling = state.pooling;
-    request.logarithmic = state.logarithmic;
-    request.sinkTokens = state.sinkTokens;
-    request.rangeWithoutSinks = state.withoutSinks;
-    request.tokenTextLimit = 32;
-    m_cells = std::max(256, width());
-    request.maxCells = m_cells;
-    if (!state.keys.empty())
-        request.keys = state.keys;
-    if (!state.queries.empty())
-        request.queries = state.queries;
-    m_task.run([this, request, captures = m_captures, index = state.capture]() -> BackgroundTask::Finish {
-        auto reader = captures->reader(index);
-        plot::MapRequest wanted = request;
-        if (wanted.queries && wanted.queries->end >= reader->info().nPrompt())
-            wanted.queries->end = reader->info().nTokens(); // the end of the prompt is in sight: decode steps, too
-        plot::MapPanel panel = plot::mapPanel(*reader, wanted);
-        const plot::ColorScale scale = plot::colorScaleFor({panel}, wanted);
-        return [this, reader, panel = std::move(panel), scale] {
-            m_reader = reader;
-            show(panel, scale);
+    m_pixels = devicePixels();
+    plot::MapJob job;
+    job.request = request();
+    job.pixelsWide = m_pixels.width();
+    job.pixelsHigh = m_pixels.height();
+    const int index = state().capture, other = state().other < m_context.captures->size() ? state().other : -1;
+    const auto nameOf = [this](int capture) {
+        const bool there = capture >= 0 && capture < m_context.captures->size();
+        return there ? m_context.captures->label(capture).toStdString() : std::string();
+    };
+    job.name = nameOf(index);
+    job.otherName = nameOf(other);
+    const quint64 number = ++*m_newest;
+    m_task.run([this, job, index, other, number, newest = m_newest, loader = m_loader,
+                captures = m_context.captures]() mutable -> BackgroundTask::Finish {
+        job.reader = captures->reader(index);
+        if (other >= 0)
+            job.other = captures->reader(other);
+        const auto stopped = [newest, number] { return *newest != number; };
+        const auto early = [&](std::shared_ptr<const plot::LoadedMap> coarse) {
+            QMetaObject::invokeMethod(
+                this,
+                [this, coarse = std::move(coarse), stopped] {
+                    if (!stopped())
+                        setMap(coarse);
+                },
+                Qt::QueuedConnection);
+        };
+        auto map = loader->load(job, stopped, early);
+        return [this, map = std::move(map)] {
+            if (map)
+                setMap(map);
         };
     });
 }
 
-void MapView::show(const plot::MapPanel& panel, const plot::ColorScale& scale)
+void MapView::setMap(std::shared_ptr<const plot::LoadedMap> map)
 {
-    m_panel = panel;
-    m_scale = scale;
-    m_heatmap->setPanel(m_panel, m_scale, m_style);
-    m_colorBar->setScale(m_scale, m_style);
+    m_map = std::move(map);
+    m_controls->setMap(m_map);
+    if (!m_map->other) {
+        m_shown = Shown::difference;
+        m_blinkTimer.stop();
+    }
+    refresh();
+    updateMarks();
+    plotResized(); // what stands around the map is known only now
+}
+
+void MapView::refresh()
+{
+    if (!m_map)
+        return;
+    const plot::MapCells& cells = shownCells();
+    plot::MapPanel panel = m_map->panel;
+    std::tie(panel.queries, panel.keys) = visible();
+    if (std::max(panel.queries.size(), panel.keys.size()) > m_map->request.tokenTextLimit)
+        panel.tokenTexts.clear();
+    panel.kept = m_kept;
+    panel.marks = m_marks;
+    panel.difference = m_map->other && m_shown == Shown::difference;
+    if (m_map->other && m_shown != Shown::difference)
+        panel.title = m_shown == Shown::a ? "A alone" : "B alone";
+    const auto shared = [this](const io::MapTile& tile) { return plot::TilePointer(m_map, &tile); };
+    m_heatmap->setPanel(
+        panel, {shared(cells.prompt), shared(cells.decode), shared(cells.wholePrompt), shared(cells.wholeDecode)},
+        scale(), m_style);
+    m_colorBar->setScale(scale(), m_style);
     m_plot->setBackground(QBrush(m_style.background));
     m_plot->show();
     arrange();
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
+std::vector<std::string> MapView::notes() const
+{
+    std::vector<std::string> notes = m_map->panel.notes;
+    if (!m_kept.rows.empty())
+        notes.emplace_back("pale and hatched: evicted");
+    return notes;
+}
+
 void MapView::arrange()
 {
-    if (m_panel.keys.empty())
+    if (!m_map)
         return;
-    const QSizeF canvas = size();
+    const QSizeF canvas = m_plot->size();
     const double edge = m_style.units(4), bar = m_style.units(8);
-    const double barWidth = bar + plot::ColorBar::labelWidth(m_scale, m_style) + m_style.units(4);
+    const double barWidth = bar + plot::ColorBar::labelWidth(scale(), m_style) + m_style.units(4);
     const double width = canvas.width() - 2 * edge - barWidth;
-    QStringList notes;
-    for (const std::string& note : m_panel.notes)
-        notes.append(QString::fromStdString(note).replace(QLatin1Char(' '), QChar::Nbsp));
-    const QString text = notes.join(QStringLiteral("\u00a0\u00b7 "));
+    QStringList lines;
+    for (const std::string& note : notes()) { // short ones are not broken
+        const QString text = QString::fromStdString(note);
+        lines.append(text.size() > 60 ? text : QString(text).replace(QLatin1Char(' '), QChar::Nbsp));
+    }
+    const QString text = lines.join(QStringLiteral("\u00a0\u00b7 "));
     const QFont font = m_style.font(0.85);
     const double textWidth = canvas.width() - 4 * edge, textHeight = plot::wrappedHeight(text, font, textWidth);
     m_notes->setPieces({{QRectF(2 * edge, canvas.height() - edge - textHeight, textWidth, textHeight),
@@ -166,67 +261,48 @@ void MapView::arrange()
     m_colorBar->place(m_layout, QRectF(canvas.width() - barWidth, block.top(), bar, block.height()), canvas);
 }
 
-void MapView::resizeEvent(QResizeEvent* event)
+void MapView::plotResized()
 {
-    QWidget::resizeEvent(event);
-    if (width() > m_cells)
-        load(); // more pixels than cells were read for
     arrange();
+    const QSizeF pixels = devicePixels();
+    if (pixels.width() > m_pixels.width() * 1.05 || pixels.height() > m_pixels.height() * 1.05)
+        load(); // more pixels than cells were read for
 }
 
-void MapView::changeEvent(QEvent* event)
+void MapView::styleChanged()
 {
-    QWidget::changeEvent(event);
-    if (event->type() != QEvent::PaletteChange && event->type() != QEvent::FontChange)
-        return;
-    m_style = plot::PlotStyle::screen(palette(), logicalDpiX());
-    if (!m_panel.keys.empty())
-        show(plot::MapPanel(m_panel), plot::ColorScale(m_scale));
-}
-
-void MapView::zoom(QPointF position, double factor)
-{
-    const QCPAxisRect* rect = m_heatmap->promptRect();
-    if (!m_reader || !rect->rect().contains(position.toPoint()))
-        return;
-    const core::CaptureInfo& info = m_reader->info();
-    const double key = rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
-    const double query = rect->axis(QCPAxis::atLeft)->pixelToCoord(position.y());
-    m_selection->setVisible(zoomed(visibleQueries(), query, factor, info.nPrompt()),
-                            zoomed(visibleKeys(), key, factor, info.nTokens()));
-}
-
-void MapView::drag(const QMouseEvent* event)
-{
-    if (!m_reader || m_dragKeys.empty() || m_dragQueries.empty())
-        return;
-    const QRectF rect = m_heatmap->mapRect();
-    const QPointF moved = m_dragFrom - event->position();
-    const core::CaptureInfo& info = m_reader->info();
-    m_selection->setVisible(
-        shifted(m_dragQueries, moved.y() / rect.height() * static_cast<double>(m_dragQueries.size()), info.nPrompt()),
-        shifted(m_dragKeys, moved.x() / rect.width() * static_cast<double>(m_dragKeys.size()), info.nTokens()));
+    refresh();
+    update();
 }
 
 QString MapView::readout(QPointF position) const
 {
-    for (const auto& [rect, tile] :
-         {std::pair{m_heatmap->promptRect(), &m_panel.prompt}, {m_heatmap->decodeRect(), &m_panel.decode}}) {
-        if (!m_reader || tile->rows == 0 || !rect->rect().contains(position.toPoint()))
-            continue;
-        const double key = rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
-        const double query = rect->axis(QCPAxis::atLeft)->pixelToCoord(position.y());
-        const core::TokenTable& tokens = m_reader->info().tokens;
-        const auto text = [&](double token) {
-            const auto index = std::clamp<std::int64_t>(static_cast<std::int64_t>(token), 0, tokens.size() - 1);
-            return fmt::format("{} \u201c{}\u201d", index, tokens.displayText(index));
-        };
-        const float value = plot::tileValue(*tile, query, key);
-        return QString::fromStdString(
-            fmt::format("query {}   key {}   {}", text(query), text(key),
-                        std::isnan(value) ? std::string("masked") : fmt::format("{:.3g}", value)));
+    if (!m_map)
+        return {};
+    const QPoint point = position.toPoint();
+    for (const QCPAxisRect* rect : {m_heatmap->promptRect(), m_heatmap->decodeRect()})
+        if (rect->visible() && rect->rect().contains(point))
+            return QString::fromStdString(plot::cellReadout(
+                *m_map, m_kept, rect->axis(QCPAxis::atLeft)->pixelToCoord(position.y()),
+                rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x())));
+    const QCPAxisRect* strip = m_heatmap->keptRect();
+    if (strip->visible() && strip->rect().contains(point)) {
+        const auto key = static_cast<std::int64_t>(std::floor(strip->axis(QCPAxis::atBottom)->pixelToCoord(position.x())));
+        return tr("key %1   %2").arg(QString::fromStdString(plot::tokenName(m_map->reader->info(), key)),
+                                     m_heatmap->keptItem().readout(position.y(), key));
     }
+    if (const plot::SegmentMark* mark = m_heatmap->segmentAt(position))
+        return QString::fromStdString(plot::segmentReadout(m_map->reader->info(), *mark));
     return {};
+}
+
+std::optional<plot::Figure> MapView::figure() const
+{
+    if (!m_map)
+        return std::nullopt;
+    plot::MapPanel shown = panel();
+    shown.notes = notes();
+    return plot::mapFigure(*m_map, plot::visiblePanel(shown, shownCells()), scale());
 }
 
 } // namespace kvviz::views

@@ -33,7 +33,7 @@ constexpr double kFramePt = 0.5; // line width of axes
 constexpr std::array<QRgb, kSeriesColors> kOkabeIto{0xff0072b2, 0xffd55e00, 0xff009e73, 0xffcc79a7,
                                                     0xffe69f00, 0xff56b4e9, 0xff000000, 0xffb8a800};
 
-double frameWidth(const PlotStyle& style) { return std::max(1.0, style.units(kFramePt)); }
+double frameWidth(const PlotStyle& style) { return std::max(1.0, style.units(kFramePt * style.lineScale)); }
 
 } // namespace
 
@@ -90,7 +90,7 @@ QFont PlotStyle::font(double scale, bool bold) const
 
 QPen PlotStyle::pen(const QColor& color, double widthPt, Qt::PenStyle line) const
 {
-    QPen pen(color, units(widthPt), line);
+    QPen pen(color, units(widthPt * lineScale), line);
     pen.setCapStyle(Qt::FlatCap);
     return pen;
 }
@@ -102,8 +102,15 @@ double PlotStyle::textWidth(const QString& string, double scale, bool bold) cons
     return QFontMetricsF(font(scale, bold)).horizontalAdvance(string);
 }
 
+int seriesColorCount(const PlotStyle& style)
+{
+    return style.seriesColors.empty() ? kSeriesColors : static_cast<int>(style.seriesColors.size());
+}
+
 QColor seriesColor(int index, const PlotStyle& style)
 {
+    if (!style.seriesColors.empty()) // chosen by the user, for this background
+        return style.seriesColors[static_cast<std::size_t>(index) % style.seriesColors.size()];
     const QColor color = QColor::fromRgb(kOkabeIto[static_cast<std::size_t>(index) % kOkabeIto.size()]);
     if (!style.dark)
         return color;
@@ -128,7 +135,7 @@ QCPScatterStyle seriesMarker(int index, const QColor& color, bool hollow, const 
     Shape::ScatterShape shape = shapes[static_cast<std::size_t>(index) % shapes.size()];
     if (hollow && shape == Shape::ssDisc) // always filled
         shape = Shape::ssCircle;
-    QCPScatterStyle marker(shape, style.pen(color, 0.7), QBrush(color), style.units(3.6));
+    QCPScatterStyle marker(shape, style.pen(color, 0.7), QBrush(color), style.units(3.6 * style.markerScale));
     if (hollow || marker.shape() == Shape::ssCircle)
         marker.setBrush(QBrush(style.background));
     return marker;

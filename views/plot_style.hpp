@@ -12,6 +12,8 @@
 
 #include "views/qcustomplot.hpp"
 
+#include <vector>
+
 namespace kvviz::plot {
 
 /// Plot units per inch of an export.
@@ -22,9 +24,12 @@ struct PlotStyle {
     double fontPt = 7.5;
     double tokenScale = 0.72; ///< size of token texts on axes
     double spread = 1.0;      ///< distance of ticks and width of lines: larger on a screen
+    double lineScale = 1.0;   ///< all lines are so many times as wide as they are meant to be
+    double markerScale = 1.0; ///< likewise markers
     QString family;
     bool dark = false;
     QColor background, text, subtle, axis, grid, masked, boundary, sink;
+    std::vector<QColor> seriesColors; ///< in place of the built-in palette; empty: that one
 
     /// For exports, light (paper) or dark (slides); fontPt as printed.
     [[nodiscard]] static PlotStyle paper(double fontPt = 7.5, bool dark = false);
@@ -45,6 +50,8 @@ private:
 /// after 9.
 inline constexpr int kSeriesColors = 8;
 [[nodiscard]] QColor seriesColor(int index, const PlotStyle& style);
+/// Colours of this style's palette before they come round again.
+[[nodiscard]] int seriesColorCount(const PlotStyle& style);
 /// Shapes of markers in the order of series, in any colour.
 [[nodiscard]] QCPScatterStyle seriesMarker(int index, const QColor& color, bool hollow, const PlotStyle& style);
 /// Of an ordered scale (viridis without what the background would hide): 0 is nearest to the background, 1 farthest.

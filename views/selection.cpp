@@ -2,21 +2,34 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/selection.hpp"
 
+#include <tuple>
+
 namespace kvviz::views {
+
+Selection::Parts partsBetween(const SelectionState& a, const SelectionState& b)
+{
+    Selection::Parts parts = Selection::none;
+    const auto compare = [&](Selection::Part part, auto&& fields) {
+        if (fields(a) != fields(b))
+            parts |= part;
+    };
+    using S = SelectionState;
+    compare(Selection::capture, [](const S& s) { return std::tie(s.capture, s.other); });
+    compare(Selection::map, [](const S& s) { return std::tie(s.layer, s.head, s.pooling); });
+    compare(Selection::range, [](const S& s) { return std::tie(s.queries, s.keys); });
+    compare(Selection::sinks, [](const S& s) { return std::tie(s.withoutSinks, s.sinkTokens); });
+    compare(Selection::colors, [](const S& s) { return std::tie(s.logarithmic, s.colorRange, s.rangeLow, s.rangeHigh); });
+    compare(Selection::cursor, [](const S& s) { return std::tie(s.query, s.key); });
+    compare(Selection::tokens, [](const S& s) { return std::tie(s.tokenColor); });
+    compare(Selection::method, [](const S& s) { return std::tie(s.method, s.ratio, s.budgetTokens); });
+    compare(Selection::overlay, [](const S& s) { return std::tie(s.overlay); });
+    compare(Selection::step, [](const S& s) { return std::tie(s.decodeStep); });
+    return parts;
+}
 
 void Selection::setState(const SelectionState& state)
 {
-    Parts parts = none;
-    if (state.capture != m_state.capture)
-        parts |= capture;
-    if (state.layer != m_state.layer || state.head != m_state.head || state.pooling != m_state.pooling)
-        parts |= map;
-    if (state.queries != m_state.queries || state.keys != m_state.keys)
-        parts |= range;
-    if (state.withoutSinks != m_state.withoutSinks || state.sinkTokens != m_state.sinkTokens)
-        parts |= sinks;
-    if (state.logarithmic != m_state.logarithmic)
-        parts |= colors;
+    const Parts parts = partsBetween(m_state, state);
     if (parts == Parts(none))
         return;
     m_state = state;
@@ -25,55 +38,23 @@ void Selection::setState(const SelectionState& state)
 
 void Selection::setCapture(int index)
 {
-    SelectionState next = m_state;
-    if (next.capture == index)
+    if (index == m_state.capture)
         return;
-    next.capture = index;
-    next.queries = next.keys = {};
-    setState(next);
-}
-
-void Selection::setLayer(int layer)
-{
-    SelectionState next = m_state;
-    next.layer = layer;
-    setState(next);
-}
-
-void Selection::setHead(int head)
-{
-    SelectionState next = m_state;
-    next.head = head;
-    setState(next);
+    change([index](SelectionState& next) {
+        next.capture = index;
+        next.other = -1;
+        next.queries = next.keys = {};
+        next.query = next.key = -1;
+        next.decodeStep = -1;
+    });
 }
 
 void Selection::setVisible(core::Span queries, core::Span keys)
 {
-    SelectionState next = m_state;
-    next.queries = queries;
-    next.keys = keys;
-    setState(next);
-}
-
-void Selection::setWithoutSinks(bool without)
-{
-    SelectionState next = m_state;
-    next.withoutSinks = without;
-    setState(next);
-}
-
-void Selection::setPooling(io::Pooling pooling)
-{
-    SelectionState next = m_state;
-    next.pooling = pooling;
-    setState(next);
-}
-
-void Selection::setLogarithmic(bool logarithmic)
-{
-    SelectionState next = m_state;
-    next.logarithmic = logarithmic;
-    setState(next);
+    change([&](SelectionState& next) {
+        next.queries = queries;
+        next.keys = keys;
+    });
 }
 
 } // namespace kvviz::views

@@ -2,9 +2,12 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/sidecar.hpp"
 
+#include "views/sidecar_blocks.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -54,25 +57,49 @@ Json tileJson(const io::MapTile& tile)
                 {"values", std::move(rows)}};
 }
 
+/// The keys that each KV head has lost, as ranges.
+Json keptJson(const KeptMarks& kept)
+{
+    Json rows = Json::array();
+    for (const KeptRow& row : kept.rows) {
+        Json ranges = Json::array();
+        for (auto from = row.keys.begin();;) {
+            from = std::find(from, row.keys.end(), KeyState::evicted);
+            if (from == row.keys.end())
+                break;
+            const auto to = std::find_if(from, row.keys.end(), [](KeyState s) { return s != KeyState::evicted; });
+            ranges.push_back(span({from - row.keys.begin(), to - row.keys.begin()}));
+            from = to;
+        }
+        rows.push_back({{"kv_head", row.name}, {"evicted", std::move(ranges)}});
+    }
+    return Json{{"label", kept.label}, {"rows", std::move(rows)}};
+}
+
 Json panelJson(const MapPanel& panel)
 {
     Json segments = Json::array();
     for (const SegmentMark& mark : panel.segments)
         segments.push_back(
             {{"label", mark.label}, {"kind", core::segmentKindName(mark.kind)}, {"tokens", span(mark.span)}});
-    return Json{{"letter", panel.letter},
-                {"title", panel.title},
-                {"layer", panel.layer},
-                {"heads", panel.heads},
-                {"pooling", panel.pooling == io::Pooling::max ? "max" : "mean"},
-                {"sink_tokens", panel.sinkTokens},
-                {"keys", span(panel.keys)},
-                {"queries", span(panel.queries)},
-                {"decode_queries", span(panel.decodeQueries)},
-                {"segments", std::move(segments)},
-                {"notes", panel.notes},
-                {"map", tileJson(panel.prompt)},
-                {"decode", tileJson(panel.decode)}};
+    Json json{{"letter", panel.letter},
+              {"title", panel.title},
+              {"layer", panel.layer},
+              {"heads", panel.heads},
+              {"pooling", panel.pooling == io::Pooling::max ? "max" : "mean"},
+              {"sink_tokens", panel.sinkTokens},
+              {"keys", span(panel.keys)},
+              {"queries", span(panel.queries)},
+              {"decode_queries", span(panel.decodeQueries)},
+              {"segments", std::move(segments)},
+              {"notes", panel.notes},
+              {"map", tileJson(panel.prompt)},
+              {"decode", tileJson(panel.decode)}};
+    if (panel.difference)
+        json["difference"] = true;
+    if (!panel.kept.rows.empty())
+        json["kept"] = keptJson(panel.kept);
+    return json;
 }
 
 Json panelJson(const CurvePanel& panel)
@@ -102,6 +129,18 @@ Json panelJson(const CurvePanel& panel)
     json.update({{"x_label", panel.xLabel}, {"y_label", panel.yLabel}, {"log_x", panel.logX}, {"log_y", panel.logY}});
     json["series"] = std::move(list);
     return json;
+}
+
+Json panelJson(const MatrixPanel& panel) { return matrixJson(panel); }
+Json panelJson(const BarPanel& panel) { return barsJson(panel); }
+
+Json scaleJson(const ColorScale& scale)
+{
+    return Json{{"map", core::colorMapName(scale.map)},
+                {"scale", scale.logarithmic ? "log" : "linear"},
+                {"low", scale.low},
+                {"high", scale.high},
+                {"label", scale.label}};
 }
 
 Json sourceJson(const Provenance& source)
@@ -137,14 +176,14 @@ std::string sidecarJson(const Figure& figure, const std::string& creator, const 
     root["sources"] = Json::array();
     for (const Provenance& source : figure.sources)
         root["sources"].push_back(sourceJson(source));
-    if (const auto* maps = std::get_if<HeatmapFigure>(&figure.content))
-        root["color_scale"] = Json{{"map", core::colorMapName(maps->scale.map)},
-                                   {"scale", maps->scale.logarithmic ? "log" : "linear"},
-                                   {"low", maps->scale.low},
-                                   {"high", maps->scale.high},
-                                   {"label", maps->scale.label}};
-    else
-        root["notes"] = std::get<CurveFigure>(figure.content).notes;
+    std::visit(
+        [&](const auto& content) {
+            if constexpr (requires { content.scale; })
+                root["color_scale"] = scaleJson(content.scale);
+            if constexpr (requires { content.notes; })
+                root["notes"] = content.notes;
+        },
+        figure.content);
     if (!figure.leftOut.empty()) {
         root["left_out"] = Json::array();
         for (const LeftOut& left : figure.leftOut)

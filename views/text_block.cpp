@@ -56,9 +56,10 @@ QPen seriesPen(const CurveSeries& series, const PlotStyle& style)
 {
     if (series.reference)
         return style.pen(style.subtle, 0.7 * style.spread, series.dashed ? Qt::DotLine : Qt::SolidLine);
-    const Qt::PenStyle whole = series.shade >= 0 || series.color < kSeriesColors ? Qt::SolidLine
-                               : series.color < 2 * kSeriesColors ? Qt::DashDotLine // colours come round again
-                                                                  : Qt::DashDotDotLine;
+    const int palette = seriesColorCount(style);
+    const Qt::PenStyle whole = series.shade >= 0 || series.color < palette ? Qt::SolidLine
+                               : series.color < 2 * palette                ? Qt::DashDotLine // colours come round again
+                                                                           : Qt::DashDotDotLine;
     return style.pen(colorOf(series, style), (series.dashed ? 0.8 : 1.0) * style.spread,
                      series.dashed ? Qt::DashLine : whole);
 }

@@ -5,11 +5,12 @@
 #include "app/console.hpp"
 #include "app/gui/published_source.hpp"
 #include "core/error.hpp"
-#include "core/io/results.hpp"
 #include "views/delta_data.hpp"
-#include "views/prediction_data.hpp"
+#include "views/result_figures.hpp"
 
 #include <fmt/format.h>
+
+#include <filesystem>
 
 namespace kvviz::app {
 namespace {
@@ -35,50 +36,55 @@ void refuseFolders(const FigureOptions& options, const char* expected)
                                                       options.name, expected));
 }
 
-} // namespace
-
-plot::Figure deltaFigure(const FigureOptions& options)
+/// `command` makes what is missing.
+plot::Evaluations readEvaluations(const FigureOptions& options, const std::string& command)
 {
     refuseFolders(options, "the results files (*.kvres.h5) that 'kvviz eval' wrote");
+    const bool arrays = !options.metric.empty() && options.metric != "delta"; // their intervals come from the prompts
+    for (const std::string& file : options.files)
+        if (file.ends_with(".kvh5"))
+            throw Error(ErrorCode::usage,
+                        fmt::format("'{}' is a capture; the figure '{}' is drawn from evaluations: make them with "
+                                    "'{}' and name the *.kvres.h5 file",
+                                    file, options.name, command));
+    return plot::readEvaluations({options.files.begin(), options.files.end()}, arrays);
+}
+
+plot::DeltaRequest deltaRequest(const FigureOptions& options, bool published)
+{
     plot::DeltaRequest request;
     request.by = options.by;
     request.metric = options.metric;
     request.tasks = options.tasks;
-    if (options.published)
+    if (published)
         request.published = publishedSource();
     request.yRange = yRange(options);
     if (!options.methods.empty())
         request.methods = splitMethods(options.methods);
-    const bool arrays = !request.metric.empty() && request.metric != "delta"; // their intervals come from the prompts
-    std::vector<io::EvalRecord> records;
-    std::vector<plot::Provenance> sources;
-    for (const std::string& file : options.files) {
-        if (file.ends_with(".kvh5"))
-            throw Error(ErrorCode::usage,
-                        fmt::format("'{}' is a capture; the figure 'delta' is drawn from evaluations: make them with "
-                                    "'kvviz eval' and name the *.kvres.h5 file",
-                                    file));
-        const auto part = io::readEvalResults(file, arrays);
-        sources.push_back(resultsSource(file, part));
-        records.insert(records.end(), part.begin(), part.end());
-    }
-    return plot::deltaFigure(records, sources, request);
+    return request;
+}
+
+} // namespace
+
+plot::Figure deltaFigure(const FigureOptions& options)
+{
+    const plot::DeltaRequest request = deltaRequest(options, options.published);
+    const plot::Evaluations all = readEvaluations(options, "kvviz eval");
+    return plot::deltaFigure(all.records, all.sources, request);
+}
+
+plot::Figure paperFigure(const plot::PaperFigure& figure, const FigureOptions& options)
+{
+    // The paper prints no log-probabilities.
+    const plot::DeltaRequest request = deltaRequest(options, !options.noPublished && options.metric != "gold");
+    const plot::Evaluations all = readEvaluations(options, figure.command);
+    return plot::paperFigure(figure, all.records, all.sources, request);
 }
 
 plot::Figure predictedFigure(const FigureOptions& options)
 {
     refuseFolders(options, "the checks (*.json) that 'kvviz calibrate' wrote");
-    std::vector<io::PredictionFile> checks;
-    std::vector<plot::Provenance> sources;
-    for (const std::string& file : options.files) {
-        checks.push_back(io::readPredictionFile(file));
-        plot::Provenance source;
-        source.kind = "prediction check";
-        source.file = std::filesystem::path(file).filename().string();
-        source.modelName = checks.back().model;
-        sources.push_back(source);
-    }
-    return plot::predictionFigure(checks, sources, yRange(options));
+    return plot::predictionFigureOf({options.files.begin(), options.files.end()}, yRange(options));
 }
 
 } // namespace kvviz::app

@@ -5,35 +5,21 @@
 
 #include "app/options.hpp"
 #include "views/figure_data.hpp"
+#include "views/paper_figures.hpp"
 
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace kvviz::app {
 
 /// "LOW,HIGH" of --range, or nothing. Throws Error(usage) with `example` for anything else.
 [[nodiscard]] std::optional<std::pair<double, double>> parseRange(const std::string& text, std::string_view example);
 
-/// Provenance of a results file from its records of one kind.
-template <typename Record>
-[[nodiscard]] plot::Provenance resultsSource(const std::string& file, const std::vector<Record>& records)
-{
-    plot::Provenance source;
-    source.kind = "results";
-    source.file = std::filesystem::path(file).filename().string();
-    if (!records.empty()) {
-        source.modelName = records.front().modelName;
-        source.task = records.front().task;
-    }
-    return source;
-}
-
 /// Throw Error: usage for files and options that do not go together, else as the readers and builders do.
 [[nodiscard]] plot::Figure deltaFigure(const FigureOptions& options);
+[[nodiscard]] plot::Figure paperFigure(const plot::PaperFigure& figure, const FigureOptions& options);
 [[nodiscard]] plot::Figure predictedFigure(const FigureOptions& options);
 
 } // namespace kvviz::app

@@ -7,16 +7,16 @@
 #include "app/output.hpp"
 #include "core/error.hpp"
 #include "core/io/capture_reader.hpp"
-#include "core/io/results.hpp"
-#include "core/text.hpp"
 #include "views/application.hpp"
 #include "views/curve_data.hpp"
 #include "views/figure_exporter.hpp"
 #include "views/map_data.hpp"
 #include "views/method_data.hpp"
+#include "views/result_figures.hpp"
+#include "views/paper_figures.hpp"
+#include "views/style_file.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -32,7 +32,6 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 
-const std::vector<std::string> kFigures{"heatmap", "cumulative", "tasks", "methods", "delta", "predicted"};
 constexpr std::size_t kMostPanels = 12;
 
 bool isResults(const std::string& file) { return file.ends_with(".kvres.h5"); }
@@ -83,8 +82,9 @@ std::vector<io::CaptureRef> captureRefs(const FigureOptions& options)
     for (const std::string& file : options.files) {
         if (isResults(file))
             throw Error(ErrorCode::usage,
-                        fmt::format("'{}' holds results; the figure '{}' is drawn from captures (*.kvh5), "
-                                    "results are drawn by 'kvviz figure methods' (replays) and 'delta' (evaluations)",
+                        fmt::format("'{}' holds results; the figure '{}' is drawn from captures (*.kvh5): make some "
+                                    "with 'kvviz capture'; results are drawn by 'kvviz figure methods' (replays) and "
+                                    "'delta' (evaluations)",
                                     file, options.name));
         const std::size_t mark = file.rfind("::");
         const auto found = io::findCaptures({mark == std::string::npos ? file : file.substr(0, mark)});
@@ -139,7 +139,7 @@ plot::Figure tasks(const FigureOptions& options, const CommonOptions& common)
     return plot::tasksFigure(chosen, mapRequest(options));
 }
 
-plot::Figure cumulative(const FigureOptions& options, const CommonOptions& common)
+plot::CumulativeCurves cumulative(const FigureOptions& options, const CommonOptions& common)
 {
     plot::CurveRequest request;
     request.layer = options.layer;
@@ -155,13 +155,11 @@ plot::Figure cumulative(const FigureOptions& options, const CommonOptions& commo
         progress("reading captures", ++done, std::ssize(refs));
     }
     finishProgress();
-    return curves.figure();
+    return curves;
 }
 
 plot::Figure methods(const FigureOptions& options)
 {
-    std::vector<io::ReplayRecord> records;
-    std::vector<plot::Provenance> sources;
     for (const std::string& file : options.files) {
         if (file.ends_with(".kvh5"))
             throw Error(ErrorCode::usage,
@@ -173,35 +171,62 @@ plot::Figure methods(const FigureOptions& options)
                         fmt::format("'{}' is a folder; name the results file (*.kvres.h5) that 'kvviz replay' "
                                     "wrote",
                                     file));
-        const auto part = io::readReplayResults(file, false);
-        sources.push_back(resultsSource(file, part));
-        records.insert(records.end(), part.begin(), part.end());
     }
     plot::MethodRequest request;
     request.metric = options.metric;
     if (!options.methods.empty())
         request.methods = splitMethods(options.methods);
-    return plot::methodsFigure(records, sources, request);
+    const plot::Replays all = plot::readReplays({options.files.begin(), options.files.end()});
+    return plot::methodsFigure(all.records, all.sources, request);
+}
+
+plot::Figure fromPaper(const plot::PaperFigure& paper, const FigureOptions& options, const CommonOptions& common)
+{
+    if (paper.input == plot::PaperInput::evaluations)
+        return paperFigure(paper, options);
+    plot::Figure figure = paper.name == "fig2" ? tasks(options, common) : cumulative(options, common).twoPanelFigure();
+    figure.name = paper.name;
+    figure.parameters.insert(figure.parameters.begin(), plot::paperParameter(paper));
+    return figure;
 }
 
 plot::Figure build(const FigureOptions& options, const CommonOptions& common)
 {
+    if (const plot::PaperFigure* paper = plot::findPaperFigure(options.name))
+        return fromPaper(*paper, options, common);
     if (options.name == "heatmap")
         return heatmap(options);
     if (options.name == "tasks")
         return tasks(options, common);
     if (options.name == "cumulative")
-        return cumulative(options, common);
+        return cumulative(options, common).figure();
     if (options.name == "methods")
         return methods(options);
     if (options.name == "delta")
         return deltaFigure(options);
-    if (options.name == "predicted")
-        return predictedFigure(options);
-    const std::string near = core::nearestName(options.name, kFigures);
-    throw Error(ErrorCode::usage,
-                fmt::format("there is no figure '{}'{}; known: {}", options.name,
-                            near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(kFigures, ", ")));
+    return predictedFigure(options); // the option table knows no other name
+}
+
+plot::ExportOptions exportOptions(const FigureOptions& options, const CommonOptions& common)
+{
+    plot::ExportOptions target;
+    target.path = options.output;
+    target.widthMm = options.widthMm;
+    target.heightMm = options.heightMm;
+    target.dpi = options.dpi;
+    target.fontPt = options.fontSizePt;
+    target.force = options.force;
+    if (!options.theme.empty())
+        target.dark = options.theme == "dark";
+    if (!options.style.empty())
+        target.style = plot::readStyleFile(options.style);
+    if (!options.widthPreset.empty())
+        plot::applyWidthPreset(options.widthPreset, target);
+    target.sidecar = !options.noSidecar;
+    target.csv = options.csv;
+    target.creator = creatorName();
+    target.commandLine = common.commandLine;
+    return target;
 }
 
 } // namespace
@@ -218,19 +243,12 @@ std::optional<std::pair<double, double>> parseRange(const std::string& text, std
 
 int runFigure(const FigureOptions& options, const CommonOptions& common)
 {
-    plot::ExportOptions target;
-    target.path = options.output;
-    target.widthMm = options.widthMm;
-    target.heightMm = options.heightMm;
-    target.dpi = options.dpi;
-    target.fontPt = options.fontSizePt;
-    target.force = options.force;
-    target.dark = options.theme == "dark";
-    target.sidecar = !options.noSidecar;
-    target.creator = creatorName();
-    target.commandLine = common.commandLine;
+    const plot::ExportOptions target = exportOptions(options, common);
     plot::checkExport(target);
-    plot::Figure figure = build(options, common);
+    FigureOptions resolved = options; // what decides how much text has room
+    resolved.widthMm = target.widthMm > 0 ? target.widthMm : target.style.widthMm.value_or(0);
+    resolved.fontSizePt = target.fontPt > 0 ? target.fontPt : target.style.fontPt.value_or(0);
+    plot::Figure figure = build(resolved, common);
     figure.title = options.title;
     const auto application = views::makeApplication(views::Display::none, common.verbose > 0);
     plot::exportFigure(figure, target);
@@ -239,9 +257,12 @@ int runFigure(const FigureOptions& options, const CommonOptions& common)
         return 0;
     }
     nlohmann::ordered_json report{
-        {"schema_version", 1}, {"figure", figure.name}, {"output", options.output}, {"sidecar", nullptr}};
+        {"schema_version", 1}, {"figure", figure.name}, {"output", options.output}, {"sidecar", nullptr},
+        {"csv", nullptr}};
     if (target.sidecar)
         report["sidecar"] = plot::sidecarPath(target.path).string();
+    if (target.csv)
+        report["csv"] = plot::csvPath(target.path).string();
     printOut(report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
     return 0;
 }

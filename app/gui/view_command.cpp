@@ -3,6 +3,9 @@
 // `kvviz view`: opens the window, or draws it once into a PNG.
 #include "app/commands.hpp"
 #include "app/console.hpp"
+#include "app/gui/published_source.hpp"
+#include "app/gui/run_choices.hpp"
+#include "app/output.hpp"
 #include "core/error.hpp"
 #include "views/application.hpp"
 #include "views/capture_choice.hpp"
@@ -32,6 +35,29 @@ int startAt(int wanted, const std::vector<int>& captured)
     return wanted == 0 && absent && !captured.empty() ? captured.front() : wanted;
 }
 
+/// The first capture that can be read. A fault of a single file is told here, before a window opens; one among several
+/// is told in the window.
+void chooseStart(const std::vector<io::CaptureRef>& captures, const ViewOptions& options, views::WindowStart& start)
+{
+    for (std::size_t i = 0; i < captures.size(); ++i) {
+        try {
+            const io::CaptureReader first(captures[i]);
+            views::SelectionState& state = start.session.selection;
+            state.capture = static_cast<int>(i);
+            state.layer = startAt(options.layer, first.info().layers);
+            state.head = startAt(options.head, first.info().heads);
+            (void)plot::layerSlot(first.info(), state.layer, first.name());
+            (void)plot::headSlots(first.info(), state.head, first.name());
+            return;
+        } catch (const Error& error) {
+            if (captures.size() == 1 || error.code() == ErrorCode::usage)
+                throw;
+            start.faults.emplace_back(error.what());
+        }
+    }
+    throw Error(ErrorCode::badInput, start.faults.front());
+}
+
 int saveScreenshot(views::MainWindow& window, const std::string& file, const CommonOptions& common)
 {
     QElapsedTimer timer;
@@ -55,27 +81,31 @@ int saveScreenshot(views::MainWindow& window, const std::string& file, const Com
 
 int runView(const ViewOptions& options, const CommonOptions& common)
 {
-    std::vector<std::filesystem::path> files;
-    for (const std::string& file : options.files) {
-        if (file.ends_with(".kvres.h5"))
-            throw Error(ErrorCode::usage,
-                        fmt::format("'{}' holds replay results; 'kvviz view' shows captures (*.kvh5), results are "
-                                    "drawn by 'kvviz figure methods'",
-                                    file));
-        files.emplace_back(file);
-    }
-    auto captures = std::make_unique<views::CaptureList>(io::findCaptures(files));
-    if (captures->size() == 0)
-        throw Error(ErrorCode::usage, "name at least one capture (*.kvh5) or a folder of them");
-    // Faults of the command line and of the first file are told here, before a window opens.
-    const auto first = captures->reader(0);
-    const int layer = startAt(options.layer, first->info().layers);
-    const int head = startAt(options.head, first->info().heads);
-    (void)plot::layerSlot(first->info(), layer, first->name());
-    (void)plot::headSlots(first->info(), head, first->name());
+    const views::OpenedFiles files = views::sortFiles({options.files.begin(), options.files.end()});
+    views::WindowStart start;
+    if (!files.session.empty())
+        start.session = views::loadSession(files.session);
+    auto& captures = start.session.captures;
+    captures.insert(captures.end(), files.captures.begin(), files.captures.end());
+    auto& results = start.session.results;
+    results.insert(results.end(), files.results.begin(), files.results.end());
+    start.checks = files.checks;
+    start.faults = files.faults;
+    start.published = publishedSource();
+    start.runChoices = runChoices;
+    start.creator = creatorName();
+    start.commandLine = common.commandLine;
+    start.demo = options.demo;
+    start.fresh = options.fresh || !options.screenshot.empty();
+    if (captures.empty() && results.empty() && files.checks.empty() && !options.demo)
+        throw Error(files.faults.empty() ? ErrorCode::usage : ErrorCode::badInput,
+                    files.faults.empty() ? "name at least one capture (*.kvh5) or a folder of them"
+                                         : files.faults.front());
+    if (!captures.empty() && files.session.empty())
+        chooseStart(captures, options, start);
     const auto display = options.screenshot.empty() ? views::Display::wanted : views::Display::optional;
     const auto application = views::makeApplication(display, common.verbose > 0);
-    views::MainWindow window(std::move(captures), layer, head);
+    views::MainWindow window(start);
     if (!options.screenshot.empty())
         return saveScreenshot(window, options.screenshot, common);
     window.show();

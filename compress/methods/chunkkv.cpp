@@ -21,6 +21,7 @@ public:
     {
     }
     [[nodiscard]] core::Need needs() const override { return core::Need::windowRows; }
+    [[nodiscard]] bool usesEarlier() const override { return m_reuse > 1; }
 
 protected:
     [[nodiscard]] LayerPlan select(const LayerInput& input, const Budget& budget) const override

@@ -84,8 +84,10 @@ void writeRecord(hid_t replay, std::size_t index, const ReplayRecord& record)
     visitArrays(record, ArrayWriter{group.get(), fmt::format("/replay/{}", index)});
 }
 
+enum class ReplayArrays { none, survival, all };
+
 ReplayRecord readRecord(hid_t root, const TextCopy& texts, const std::string& path, const std::string& fileWhere,
-                        bool arrays)
+                        ReplayArrays arrays)
 {
     const std::string where = fileWhere + path;
     const Handle group = openGroup(root, path, fileWhere);
@@ -97,8 +99,13 @@ ReplayRecord readRecord(hid_t root, const TextCopy& texts, const std::string& pa
             reader(name, value);
     });
     requireExtents({record.layers, record.heads, record.kvHeads, record.n, record.t, record.segments}, where);
-    if (arrays)
-        visitArrays(record, ArrayReader{group.get(), where});
+    const ArrayReader arrayReader{group.get(), where};
+    if (arrays != ReplayArrays::none)
+        visitArrays(record, [&](const char* name, auto&& values, auto&& dims, const Labels& labels) {
+            const std::string_view wanted(name);
+            if (arrays == ReplayArrays::all || wanted == "survival" || wanted == "intact")
+                arrayReader(name, values, dims, labels);
+        });
     return record;
 }
 
@@ -119,6 +126,14 @@ auto readGroups(const std::filesystem::path& path, const std::string& kind, bool
         for (std::size_t i = 0; i < count; ++i) // "10" comes after "9", so not in name order
             records.push_back(read(root.get(), texts, fmt::format("{}/{}", kind, i), where));
         return records;
+    });
+}
+
+std::vector<ReplayRecord> readReplays(const std::filesystem::path& path, ReplayArrays arrays)
+{
+    return readGroups(path, "replay", true, [&](hid_t root, const TextCopy& texts, const std::string& group,
+                                                const std::string& where) {
+        return readRecord(root, texts, group, where, arrays);
     });
 }
 
@@ -195,10 +210,12 @@ void writeReplayResults(const std::filesystem::path& path, const std::vector<Rep
 
 std::vector<ReplayRecord> readReplayResults(const std::filesystem::path& path, bool arrays)
 {
-    return readGroups(path, "replay", true, [&](hid_t root, const TextCopy& texts, const std::string& group,
-                                                const std::string& where) {
-        return readRecord(root, texts, group, where, arrays);
-    });
+    return readReplays(path, arrays ? ReplayArrays::all : ReplayArrays::none);
+}
+
+std::vector<ReplayRecord> readReplaySurvival(const std::filesystem::path& path)
+{
+    return readReplays(path, ReplayArrays::survival);
 }
 
 std::vector<EvalRecord> readEvalResults(const std::filesystem::path& path, bool arrays)

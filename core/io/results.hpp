@@ -133,6 +133,8 @@ void writeReplayResults(const std::filesystem::path& path, const std::vector<Rep
 
 /// The replays of a results file; with `arrays` false only scalars and aggregates. Throws Error(badInput).
 [[nodiscard]] std::vector<ReplayRecord> readReplayResults(const std::filesystem::path& path, bool arrays);
+/// Scalars and aggregates with the arrays `survival` and `intact` only: what a page about many replays has room for.
+[[nodiscard]] std::vector<ReplayRecord> readReplaySurvival(const std::filesystem::path& path);
 /// The evaluations of a results file, none if it holds none; with `arrays` false nothing of single prompts. Throws
 /// Error(badInput).
 [[nodiscard]] std::vector<EvalRecord> readEvalResults(const std::filesystem::path& path, bool arrays);

@@ -145,6 +145,27 @@ TEST_CASE("replay, pack, tasks, figure and view options land in their fields", "
     CHECK(delta.figure.range == "-50,10");
     CHECK(delta.figure.theme == "dark");
     CHECK(delta.figure.files == std::vector<std::string>{"a.kvres.h5"});
+    const Invocation paper = parsed({"figure", "fig5", "a.kvres.h5", "--width-preset", "text", "--style", "s.json",
+                                     "--csv", "--no-published", "-o", "a.pdf"});
+    CHECK(paper.figure.name == "fig5");
+    CHECK(paper.figure.widthPreset == "text");
+    CHECK(paper.figure.style == "s.json");
+    CHECK(paper.figure.csv);
+    CHECK(paper.figure.noPublished);
+    CHECK(paper.figure.theme.empty()); // the style file's, else light
+    const Invocation report = parsed({"report", "run", "e.kvres.h5", "-o", "r.html", "--max-mb", "5.5", "--layers",
+                                      "0-3", "--cells", "64", "--sinks", "0", "--title", "T", "--force"});
+    CHECK(report.report.files == std::vector<std::string>{"run", "e.kvres.h5"});
+    CHECK(report.report.output == "r.html");
+    CHECK(report.report.maxMb == 5.5);
+    CHECK(report.report.layers == "0-3");
+    CHECK(report.report.cells == 64);
+    CHECK(report.report.sinks == 0);
+    CHECK(report.report.title == "T");
+    CHECK(report.report.force);
+    CHECK_THAT(usageError({"figure", "fig10", "a.kvres.h5", "-o", "a.pdf"}), Catch::Contains("fig1"));
+    CHECK_THAT(usageError({"figure", "fig1", "a", "-o", "a.pdf", "--width-preset", "colum"}),
+               Catch::Contains("did you mean 'column'?"));
     CHECK(parsed({"view", "a.kvh5", "--screenshot", "w.png"}).view.screenshot == "w.png");
     CHECK(parsed({"man", "capture"}).manPage == "capture");
     CHECK(parsed({"completion", "zsh"}).completionShell == "zsh");

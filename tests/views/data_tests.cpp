@@ -218,7 +218,7 @@ TEST_CASE("Cumulative curves average layers and heads, and end at 1", "[views]")
     REQUIRE(panel.series.size() == 2);
     CHECK(!panel.series[0].dashed);
     CHECK(panel.series[1].dashed);
-    CHECK(panel.series[1].name.empty()); // one entry of the legend a task
+    CHECK_FALSE(panel.series[1].named); // one entry of the legend a task
     double first = 0;                    // by hand: the largest share of each head, averaged
     for (std::int64_t slot = 0; slot < 2; ++slot)
         for (int h = 0; h < 4; ++h) {

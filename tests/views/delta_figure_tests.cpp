@@ -512,7 +512,7 @@ TEST_CASE("Lines, bars and the zero line are drawn in their colours, on light an
     plot::ExportOptions options;
     options.path = "a.png";
     options.dark = GENERATE(false, true);
-    const plot::PlotStyle style = plot::PlotStyle::paper(7.5, options.dark);
+    const plot::PlotStyle style = plot::PlotStyle::paper(7.5, *options.dark);
     const auto records = test::madeUpEvaluations({kFacts, kAddition, kNeedle}, {"snapkv", "h2o"}, kNine);
     QImage image;
     REQUIRE(image.loadFromData(plot::renderFigure(figureOf(records), options), "PNG"));

@@ -209,7 +209,7 @@ TEST_CASE("Impossible exports are refused with their reason", "[views]")
     options.widthMm = 5;
     CHECK_THAT(message(options), Catch::Contains("--width"));
     options = optionsFor(folder / "a.pdf");
-    options.dpi = 0;
+    options.dpi = 5;
     CHECK_THAT(message(options), Catch::Contains("--dpi"));
     CHECK(message(optionsFor(folder / "A.PDF")).empty());
 }

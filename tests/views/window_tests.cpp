@@ -5,12 +5,14 @@
 #include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 #include "views/background_task.hpp"
+#include "views/capture_browser.hpp"
 #include "views/curve_view.hpp"
 #include "views/main_window.hpp"
 #include "views/map_view.hpp"
 
 #include <QAction>
 #include <QApplication>
+#include <QDockWidget>
 #include <QElapsedTimer>
 #include <QSet>
 #include <QThread>
@@ -35,10 +37,17 @@ bool waitFor(Condition&& condition)
     return condition();
 }
 
+views::WindowStart startWith(const std::vector<std::filesystem::path>& files, int head = 1)
+{
+    views::WindowStart start;
+    start.session.captures = io::findCaptures(files);
+    start.session.selection.head = head;
+    return start;
+}
+
 std::unique_ptr<views::MainWindow> openWindow(const std::vector<std::filesystem::path>& files)
 {
-    auto window =
-        std::make_unique<views::MainWindow>(std::make_unique<views::CaptureList>(io::findCaptures(files)), 0, 1);
+    auto window = std::make_unique<views::MainWindow>(startWith(files));
     window->resize(1280, 800);
     window->show();
     REQUIRE(waitFor([&] { return window->settled(); }));
@@ -63,12 +72,12 @@ TEST_CASE("A selection tells what changed, once, and only when something did", "
     Selection selection;
     std::vector<Selection::Parts> heard;
     QObject::connect(&selection, &Selection::changed, [&](Selection::Parts parts) { heard.push_back(parts); });
-    selection.setLayer(3);
-    selection.setLayer(3);
-    selection.setHead(-1); // as it was
-    selection.setWithoutSinks(true);
+    selection.change([](auto& s) { s.layer = 3; });
+    selection.change([](auto& s) { s.layer = 3; });
+    selection.change([](auto& s) { s.head = -1; }); // as it was
+    selection.change([](auto& s) { s.withoutSinks = true; });
     selection.setVisible({0, 10}, {0, 20});
-    selection.setLogarithmic(false);
+    selection.change([](auto& s) { s.logarithmic = false; });
     REQUIRE(heard.size() == 4);
     CHECK(heard[0] == Selection::Parts(Selection::map));
     CHECK(heard[1] == Selection::Parts(Selection::sinks));
@@ -123,15 +132,15 @@ TEST_CASE("The window follows the selection: layer, head, sinks, zoom", "[views]
     const auto window = openWindow({writeCapture(folder, "a", core::Tier::full)});
     CHECK(window->message().isEmpty());
     CHECK(window->mapView()->panel().heads == std::vector<int>{1});
-    CHECK(window->curveView()->figure().panels.front().series.size() == 2);
+    CHECK(std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.size() == 2);
     Selection* selection = window->selection();
-    selection->setLayer(1);
-    selection->setHead(-1);
-    selection->setWithoutSinks(true);
+    selection->change([](auto& s) { s.layer = 1; });
+    selection->change([](auto& s) { s.head = -1; });
+    selection->change([](auto& s) { s.withoutSinks = true; });
     REQUIRE(waitFor([&] { return window->settled(); }));
     CHECK(window->mapView()->panel().layer == 1);
     CHECK(window->mapView()->panel().heads.size() == 4);
-    CHECK(window->curveView()->figure().panels.front().series.size() == 1);
+    CHECK(std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.size() == 1);
     selection->setVisible({20, 40}, {10, 30});
     CHECK(window->mapView()->panel().keys == core::Span{10, 30}); // at once, from the cells that are there
     REQUIRE(waitFor([&] { return window->settled(); }));
@@ -173,7 +182,7 @@ TEST_CASE("A capture that cannot be shown is told in the window, the others stil
     window->selection()->setCapture(0);
     REQUIRE(waitFor([&] { return window->settled(); }));
     CHECK(window->message().isEmpty());
-    CHECK(window->mapView()->panel().prompt.rows > 0);
+    CHECK(window->mapView()->map());
 }
 
 TEST_CASE("A window can be closed while it reads", "[views][io]")
@@ -181,9 +190,9 @@ TEST_CASE("A window can be closed while it reads", "[views][io]")
     const test::ScratchFolder folder;
     const auto file = writeCapture(folder, "a", core::Tier::full);
     for (int i = 0; i < 5; ++i) {
-        views::MainWindow window(std::make_unique<views::CaptureList>(io::findCaptures({file})), 0, -1);
+        views::MainWindow window(startWith({file}, -1));
         window.show();
-        window.selection()->setLayer(1);
+        window.selection()->change([](auto& s) { s.layer = 1; });
         CHECK_FALSE(window.settled());
     }
 }
@@ -204,15 +213,128 @@ TEST_CASE("Plots follow light and dark palettes", "[views][io]")
     REQUIRE(waitFor([&] { return corner() < 0.2; }));
 }
 
-TEST_CASE("Every action of the window has a shortcut of its own", "[views][io]")
+TEST_CASE("Every action of the window has a name, a place in a menu and shortcuts of its own", "[views][io]")
 {
     const test::ScratchFolder folder;
     const auto window = openWindow({writeCapture(folder, "a", core::Tier::full)});
     QSet<QString> shortcuts;
-    REQUIRE(window->actions().size() >= 6);
-    for (const QAction* action : window->actions()) {
-        CHECK(!action->shortcut().isEmpty());
-        CHECK(!shortcuts.contains(action->shortcut().toString()));
-        shortcuts.insert(action->shortcut().toString());
+    const auto& entries = window->windowActions()->entries();
+    REQUIRE(entries.size() >= 25);
+    for (const auto& entry : entries) {
+        CAPTURE(entry.action->objectName().toStdString());
+        CHECK(!entry.action->text().isEmpty());
+        CHECK(entry.action->associatedWidgets().contains(window->windowActions()->menu(entry.menu)));
+        CHECK(!entry.action->shortcuts().isEmpty());
+        for (const QKeySequence& key : entry.action->shortcuts()) {
+            CHECK(!key.isEmpty());
+            CHECK(!shortcuts.contains(key.toString()));
+            shortcuts.insert(key.toString());
+        }
     }
+    const QString sheet = window->windowActions()->sheet();
+    CHECK(sheet.count(QStringLiteral("<tr>")) == static_cast<int>(entries.size()));
+}
+
+TEST_CASE("Actions change the selection, and back undoes them", "[views][io]")
+{
+    const test::ScratchFolder folder;
+    const auto window =
+        openWindow({writeCapture(folder, "a", core::Tier::full), writeCapture(folder, "b", core::Tier::full)});
+    const auto* actions = window->windowActions();
+    const views::SelectionState first = window->selection()->state();
+    const auto press = [&](const char* name) {
+        REQUIRE(actions->action(name));
+        actions->action(name)->trigger();
+        REQUIRE(waitFor([&] { return window->settled(); }));
+        return window->selection()->state();
+    };
+    CHECK(!actions->action("back")->isEnabled());
+    CHECK(press("next_layer").layer == first.layer + 1);
+    CHECK(press("next_head").head == first.head + 1);
+    CHECK(press("all_heads").head == -1);
+    CHECK(press("sinks").withoutSinks);
+    CHECK(press("pooling").pooling == io::Pooling::mean);
+    CHECK(press("difference").other == 1);
+    CHECK(press("difference").other == -1);
+    CHECK(press("less").ratio == Approx(0.45));
+    CHECK(press("next_capture").capture == 1);
+    for (int i = 0; i < 9; ++i)
+        press("back");
+    CHECK(window->selection()->state() == first);
+    CHECK(!actions->action("back")->isEnabled());
+    CHECK(press("forward").layer == first.layer + 1);
+}
+
+TEST_CASE("A file that is opened, dropped or reloaded is shown, and keeps the view", "[views][io]")
+{
+    const test::ScratchFolder folder;
+    const auto file = writeCapture(folder, "a", core::Tier::full);
+    const auto more = writeCapture(folder, "b", core::Tier::full);
+    const auto window = openWindow({file});
+    std::ofstream(folder / "bad.kvh5") << "not a capture";
+    window->open({folder / "bad.kvh5", more, folder / "missing.kvh5"});
+    REQUIRE(waitFor([&] { return window->settled(); }));
+    CHECK(window->captures()->size() >= 2);
+    CHECK(window->selection()->state().capture >= 1);
+    const auto* bar = window->findChild<views::MessageBar*>();
+    CHECK(bar->messages().join(QLatin1Char(' ')).contains(QStringLiteral("missing.kvh5")));
+    window->selection()->setCapture(window->captures()->find({more, "/"}));
+    REQUIRE(waitFor([&] { return window->settled(); }));
+    window->selection()->setVisible({20, 40}, {10, 30});
+    window->selection()->change([](auto& s) { s.layer = 1; });
+    REQUIRE(waitFor([&] { return window->settled(); }));
+    const views::SelectionState before = window->selection()->state();
+    window->windowActions()->action("reload")->trigger();
+    REQUIRE(waitFor([&] { return window->settled(); }));
+    CHECK(window->selection()->state() == before);
+    CHECK(window->mapView()->panel().keys == core::Span{10, 30});
+    CHECK(window->browser()->model()->rowCount() == window->captures()->size());
+}
+
+TEST_CASE("A capture that vanishes while it is open is told, and F5 finds it again", "[views][io]")
+{
+    const test::ScratchFolder folder;
+    const auto file = writeCapture(folder, "a", core::Tier::full);
+    const auto window = openWindow({file});
+    std::filesystem::rename(file, folder / "elsewhere");
+    window->reload();
+    REQUIRE(waitFor([&] { return window->settled(); }));
+    CHECK(window->message().contains(QStringLiteral("a.kvh5")));
+    std::filesystem::rename(folder / "elsewhere", file);
+    window->reload();
+    REQUIRE(waitFor([&] { return window->settled(); }));
+    CHECK(window->message().isEmpty());
+    CHECK(window->mapView()->map());
+}
+
+TEST_CASE("The window comes back from a session as it was", "[views][io]")
+{
+    const test::ScratchFolder folder;
+    const auto file = writeCapture(folder, "a", core::Tier::full);
+    const auto other = writeCapture(folder, "b", core::Tier::full);
+    views::Session saved;
+    {
+        const auto window = openWindow({file, other});
+        window->selection()->setCapture(1);
+        window->selection()->change([](auto& s) {
+            s.layer = 1;
+            s.head = 2;
+            s.withoutSinks = true;
+            s.ratio = 0.3;
+        });
+        window->panels()->dock(QStringLiteral("curves"))->hide();
+        window->windowActions()->action("larger_text")->trigger();
+        REQUIRE(waitFor([&] { return window->settled(); }));
+        saved = window->session();
+        views::saveSession(saved, folder / "s.kvsession.json");
+    }
+    const auto window = openWindow({file});
+    window->open({folder / "s.kvsession.json"});
+    REQUIRE(waitFor([&] { return window->settled(); }));
+    CHECK(window->message().isEmpty());
+    CHECK(window->captures()->refs() == saved.captures);
+    CHECK(window->selection()->state() == saved.selection);
+    CHECK(window->session().fontScale == Approx(1.2));
+    CHECK(!window->panels()->dock(QStringLiteral("curves"))->isVisible());
+    CHECK(!window->history()->canGoBack());
 }

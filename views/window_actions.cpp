@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+#include "views/window_actions.hpp"
+
+#include <QMainWindow>
+#include <QMenu>
+#include <QMenuBar>
+
+#include <stdexcept>
+
+namespace kvviz::views {
+
+WindowActions::WindowActions(QMainWindow* window) : QObject(window), m_window(window) {}
+
+QMenu* WindowActions::menu(const QString& title)
+{
+    for (QAction* action : m_window->menuBar()->actions())
+        if (action->text() == title)
+            return action->menu();
+    return m_window->menuBar()->addMenu(title);
+}
+
+QAction* WindowActions::insert(const QString& menuTitle, const char* name, const QString& text,
+                               const QList<QKeySequence>& keys, const QString& tip)
+{
+    for (const Entry& entry : m_entries) {
+        if (entry.action->objectName() == QLatin1String(name))
+            throw std::logic_error(std::string("two actions are called ") + name);
+        for (const QKeySequence& key : keys)
+            if (entry.action->shortcuts().contains(key))
+                throw std::logic_error("two actions have the key " + key.toString().toStdString());
+    }
+    auto* action = new QAction(text, this);
+    action->setObjectName(QLatin1String(name));
+    action->setShortcuts(keys);
+    if (!tip.isEmpty())
+        action->setStatusTip(tip);
+    menu(menuTitle)->addAction(action);
+    m_window->addAction(action); // works with the menu bar hidden, too
+    m_entries.push_back({menuTitle, action});
+    return action;
+}
+
+QAction* WindowActions::add(const QString& menuTitle, const char* name, const QString& text,
+                            const QList<QKeySequence>& keys, const std::function<void()>& run, const QString& tip)
+{
+    QAction* action = insert(menuTitle, name, text, keys, tip);
+    connect(action, &QAction::triggered, this, run);
+    return action;
+}
+
+QAction* WindowActions::addToggle(const QString& menuTitle, const char* name, const QString& text,
+                                  const QList<QKeySequence>& keys, const std::function<void(bool)>& run,
+                                  const QString& tip)
+{
+    QAction* action = insert(menuTitle, name, text, keys, tip);
+    action->setCheckable(true);
+    connect(action, &QAction::toggled, this, run);
+    return action;
+}
+
+void WindowActions::addSeparator(const QString& menuTitle) { menu(menuTitle)->addSeparator(); }
+
+QAction* WindowActions::action(const char* name) const
+{
+    for (const Entry& entry : m_entries)
+        if (entry.action->objectName() == QLatin1String(name))
+            return entry.action;
+    return nullptr;
+}
+
+QString WindowActions::sheet() const
+{
+    QString html, menuTitle;
+    for (const Entry& entry : m_entries) {
+        if (entry.menu != menuTitle) {
+            html += (menuTitle.isEmpty() ? QString() : QStringLiteral("</table>"))
+                    + QStringLiteral("<h3>%1</h3><table cellspacing='3'>").arg(QString(entry.menu).remove(QLatin1Char('&')));
+            menuTitle = entry.menu;
+        }
+        QStringList keys;
+        for (const QKeySequence& key : entry.action->shortcuts())
+            keys.append(key.toString(QKeySequence::NativeText).toHtmlEscaped());
+        const QString text = QString(entry.action->text()).remove(QLatin1Char('&')).toHtmlEscaped();
+        html += QStringLiteral("<tr><td width='150'><b>%1</b></td><td>%2</td></tr>")
+                    .arg(keys.join(QStringLiteral(" , ")), text);
+    }
+    return html + QStringLiteral("</table>");
+}
+
+} // namespace kvviz::views

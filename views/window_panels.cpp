@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// The panels of the window: which there are, where they stand at first, and how each reaches the others - through the
+// window, never by itself.
+#include "views/budget_map.hpp"
+#include "views/capture_browser.hpp"
+#include "views/curve_view.hpp"
+#include "views/decode_timeline.hpp"
+#include "views/demo_captures.hpp"
+#include "views/export_panel.hpp"
+#include "views/figure_view.hpp"
+#include "views/head_grid.hpp"
+#include "views/main_window.hpp"
+#include "views/map_view.hpp"
+#include "views/method_panel.hpp"
+#include "views/method_table.hpp"
+#include "views/ratio_curves.hpp"
+#include "views/run_panel.hpp"
+#include "views/shot_bars.hpp"
+#include "views/token_strip.hpp"
+#include "views/tour_panel.hpp"
+
+#include "core/error.hpp"
+
+#include <QDockWidget>
+
+namespace kvviz::views {
+
+namespace {
+
+constexpr int kSideWidth = 430, kStripHeight = 210, kMethodHeight = 230; // pixels at first
+
+} // namespace
+
+QDockWidget* MainWindow::addPanel(const char* id, const QString& title, View* view, const char* key,
+                                  const PanelPlace& place)
+{
+    view->setWindowTitle(title);
+    return m_panels->add(id, title, addView(view), QKeySequence(QLatin1String(key)), place);
+}
+
+void MainWindow::buildPanels(const ViewContext& context)
+{
+    // The columns at the sides reach down to the bottom: what stands in them needs height, the strip below width.
+    setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+    setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
+    m_browser = new CaptureBrowser(context);
+    addPanel("captures", tr("Captures"), m_browser, "Ctrl+1", {Qt::LeftDockWidgetArea, nullptr, m_captures->size() > 1});
+    buildMethodPanels(context);
+    buildPromptPanels(context);
+    buildResultPanels(context);
+    m_panels->dock(QStringLiteral("curves"))->raise();
+    m_panels->dock(QStringLiteral("tokens"))->raise();
+    resizeDocks({m_panels->dock(QStringLiteral("curves"))}, {kSideWidth}, Qt::Horizontal);
+    resizeDocks({m_panels->dock(QStringLiteral("tokens"))}, {kStripHeight}, Qt::Vertical);
+    resizeDocks({m_panels->dock(QStringLiteral("method")), m_panels->dock(QStringLiteral("curves"))},
+                {kMethodHeight, 2 * kMethodHeight}, Qt::Vertical);
+}
+
+void MainWindow::buildMethodPanels(const ViewContext& context)
+{
+    addPanel("method", tr("Method"), new MethodPanel(context), "Ctrl+4", {Qt::RightDockWidgetArea});
+    m_curve = new CurveView(context);
+    addPanel("curves", tr("Cumulative"), m_curve, "Ctrl+3", {Qt::RightDockWidgetArea});
+    addPanel("ratios", tr("Ratios"), new RatioCurves(context), "Ctrl+6", {Qt::RightDockWidgetArea, "curves"});
+    addPanel("shots", tr("Shots"), new ShotBars(context), "Ctrl+8", {Qt::RightDockWidgetArea, "curves"});
+    addPanel("heads", tr("Heads"), new HeadGrid(context), "Ctrl+2", {Qt::RightDockWidgetArea, "curves"});
+    addPanel("budgets", tr("Budgets"), new BudgetMap(context), "Alt+1", {Qt::RightDockWidgetArea, "curves"});
+}
+
+void MainWindow::buildPromptPanels(const ViewContext& context)
+{
+    m_tokens = new TokenStrip(context);
+    m_decode = new DecodeTimeline(context);
+    addPanel("tokens", tr("Tokens"), m_tokens, "Ctrl+7", {Qt::BottomDockWidgetArea});
+    addPanel("methods", tr("Methods"), new MethodTable(context), "Ctrl+5", {Qt::BottomDockWidgetArea, "tokens"});
+    addPanel("decode", tr("Decode steps"), m_decode, "Ctrl+9", {Qt::BottomDockWidgetArea, "tokens"});
+}
+
+void MainWindow::buildResultPanels(const ViewContext& context)
+{
+    m_accuracy = new FigureView(context, tr("Accuracy"),
+                                tr("Open results of 'kvviz eval' (*.kvres.h5) to see what compression costs."));
+    m_replays = new FigureView(context, tr("Replayed methods"),
+                               tr("Open results of 'kvviz replay' (*.kvres.h5) to compare methods over prompts."));
+    m_predicted = new FigureView(context, tr("Predicted against measured"),
+                                 tr("Open a check of 'kvviz calibrate' (*.json) to see how well replays predict."));
+    addPanel("accuracy", tr("Accuracy"), m_accuracy, "Alt+2", {Qt::RightDockWidgetArea, "curves", false});
+    addPanel("replays", tr("Replays"), m_replays, "Alt+3", {Qt::RightDockWidgetArea, "curves", false});
+    addPanel("predicted", tr("Predicted"), m_predicted, "Alt+4", {Qt::RightDockWidgetArea, "curves", false});
+}
+
+void MainWindow::buildWorkPanels(const ViewContext& context, const WindowStart& start)
+{
+    m_export = new ExportPanel([this] { return figures(); });
+    m_export->setProvenance(start.creator, start.commandLine);
+    connect(m_export, &ExportPanel::failed, m_messages, &MessageBar::add);
+    QDockWidget* exports = m_panels->add("export", tr("Export"), m_export, QKeySequence(QStringLiteral("Ctrl+E")),
+                                         {Qt::LeftDockWidgetArea, "captures", false});
+    connect(exports, &QDockWidget::visibilityChanged, m_export, [this](bool visible) {
+        if (visible)
+            m_export->refresh();
+    });
+    m_tour = new TourPanel(context);
+    addPanel("tour", tr("Tour"), m_tour, "Alt+6", {Qt::LeftDockWidgetArea, "captures", false});
+    connect(m_tour, &TourPanel::panelWanted, this, [this](const QString& panel) {
+        if (panel == QStringLiteral("map"))
+            m_map->setFocus();
+        else
+            m_panels->raise(panel);
+        m_tour->setFocus();
+    });
+    connect(m_tour, &TourPanel::demoWanted, this, [this] {
+        startTour();
+    });
+    if (!start.runChoices)
+        return;
+    m_run = new RunPanel(context, start.runChoices());
+    addPanel("runs", tr("Run"), m_run, "Alt+5", {Qt::LeftDockWidgetArea, "captures", false});
+    connect(m_run, &RunPanel::opened, this, &MainWindow::open);
+}
+
+void MainWindow::startTour()
+{
+    std::vector<std::filesystem::path> files;
+    try {
+        files = demoCaptures();
+        const auto results = demoResults();
+        files.insert(files.end(), results.begin(), results.end());
+    } catch (const core::Error& error) {
+        m_messages->add(QString::fromUtf8(error.what()));
+        return;
+    }
+    const OpenedFiles found = sortFiles(files); // three small files of our own
+    opened(found);
+    m_panels->raise(QStringLiteral("tour"));
+    m_tour->start();
+}
+
+std::vector<std::pair<QString, plot::Figure>> MainWindow::figures() const
+{
+    std::vector<std::pair<QString, plot::Figure>> found;
+    for (const View* view : m_views)
+        if (auto figure = view->figure())
+            found.emplace_back(view->windowTitle().isEmpty() ? tr("Map") : view->windowTitle(), std::move(*figure));
+    return found;
+}
+
+} // namespace kvviz::views
