@@ -90,6 +90,16 @@ public:
         for (int i = 0; i < 6; ++i)
             change("sinks", [](SelectionState& s) { s.withoutSinks = !s.withoutSinks; }, 40);
     }
+    /// F5, in the middle of work.
+    void reload(int times)
+    {
+        for (int i = 0; i < times; ++i) {
+            m_watch.act("layer", [&] { m_window->selection()->change([](SelectionState& s) { s.layer ^= 1; }); });
+            m_watch.run("layer", 30);
+            m_watch.act("reload", [&] { m_window->reload(); });
+            m_watch.run("reload", 60);
+        }
+    }
     /// The slider of the method panel, to the right and back.
     void slide(int moves)
     {
@@ -123,6 +133,7 @@ Hold useWindow(SpeedWindow& one, int layers, int heads)
         one.stepThrough(std::min(layers, 3), std::min(heads, 2));
         one.slide(20);
         one.switchCaptures(3);
+        one.reload(2);
     }
     REQUIRE(one.settle("settling"));
     return one.watch().worst();
@@ -236,6 +247,7 @@ TEST_CASE("The whole window on a folder of captures of 10 GB", "[.bench-folder]"
     part("layers and heads", [&] { one.stepThrough(28, 16); });
     part("slider", [&] { one.slide(100); });
     part("captures", [&] { one.switchCaptures(100); });
+    part("reload", [&] { one.reload(10); });
     part("everything", [&] { (void)useWindow(one, 28, 16); });
     test::printBenchLine("window_memory", "peak", {{"peak_mb", memoryOf("VmHWM")}});
 }
