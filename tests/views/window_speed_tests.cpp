@@ -7,7 +7,6 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/scratch_folder.hpp"
 #include "tests/views/loop_watch.hpp"
-#include "views/live_replay.hpp"
 #include "views/main_window.hpp"
 #include "views/map_view.hpp"
 
