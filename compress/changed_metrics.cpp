@@ -18,12 +18,11 @@ namespace kvviz::compress {
 namespace {
 
 /// Total variation between two rows over the same keys, each divided by its own sum; 0 when the full row has no mass.
-/// `fullMass` also counts keys that are not among these.
-double shiftOf(const float* row, const float* full, std::int64_t count, double fullMass)
+/// `mass` is the sum of `row`; `fullMass` also counts keys that are not among these.
+double shiftOf(const float* row, const float* full, std::int64_t count, double mass, double fullMass)
 {
     if (!(fullMass > 0))
         return 0;
-    const double mass = core::total(row, count);
     if (!(mass > 0))
         return 1;
     return std::min(1.0, core::grown(row, full, static_cast<float>(mass / fullMass), count) / mass);
@@ -66,6 +65,9 @@ void addRecomputed(LayerReference& reference, const core::LayerData& data, const
     const std::int64_t rowCount = data.heads.queryHeads() * data.t;
     made.probabilities.assign(static_cast<std::size_t>(rowCount * data.total()), 0.0f);
     made.output.resize(static_cast<std::size_t>(rowCount * data.headDim));
+    made.mass.resize(static_cast<std::size_t>(rowCount));
+    made.nonSink.resize(made.mass.size());
+    const std::int64_t sinks = std::min<std::int64_t>(reference.sinkTokens, data.n);
     const auto all = positionRange(0, data.n);
     core::parallelFor(data.heads.kvHeads(), threads, [&](std::int64_t group) {
         const int kvHead = static_cast<int>(group);
@@ -74,6 +76,11 @@ void addRecomputed(LayerReference& reference, const core::LayerData& data, const
         std::copy(attention.probabilities.begin(), attention.probabilities.end(),
                   made.probabilities.begin() + first * data.total());
         std::copy(attention.output.begin(), attention.output.end(), made.output.begin() + first * data.headDim);
+        for (std::int64_t at = first; at < first + data.heads.groupSize() * data.t; ++at) {
+            const float* const row = made.probabilities.data() + at * data.total();
+            made.mass[static_cast<std::size_t>(at)] = core::total(row, data.total());
+            made.nonSink[static_cast<std::size_t>(at)] = core::total(row + sinks, data.total() - sinks);
+        }
     });
     reference.recomputed = std::move(made);
 }
@@ -82,28 +89,34 @@ std::int64_t evaluateChangedHead(const core::LayerData& data, const LayerPlan& p
                                  int kvHead, LayerMetrics& metrics)
 {
     const Recomputed& full = reference.recomputed.value();
-    const ViewAttention seen = attendView(
-        headView(data, plan, kvHead, reference.rotary ? &*reference.rotary : nullptr), groupQueries(data, kvHead));
+    const ViewAttention seen =
+        attendView(headView(data, plan, kvHead, reference.rotary ? &*reference.rotary : nullptr),
+                   groupQueries(data, kvHead), reference.depth != Depth::mass);
     const auto rows = static_cast<std::int64_t>(data.heads.groupSize() * data.t);
     const auto columns = std::ssize(seen.columns);
     const std::int32_t sinks = static_cast<std::int32_t>(std::min<std::int64_t>(reference.sinkTokens, data.n));
     const std::int64_t sinkColumns =
         std::lower_bound(seen.columns.begin(), seen.columns.end(), sinks) - seen.columns.begin();
-    std::vector<float> onColumns(seen.columns.size());
+    const bool allColumns = columns == data.total();
+    std::vector<float> gathered(allColumns ? 0 : seen.columns.size());
     std::int64_t dead = 0;
     for (std::int64_t row = 0; row < rows; ++row) {
         const std::int64_t at = data.heads.firstQueryHead(kvHead) * data.t + row;
         const float* const probabilities = seen.probabilities.data() + row * columns;
         const float* const fullRow = full.probabilities.data() + at * data.total();
-        core::gather(fullRow, seen.columns.data(), columns, onColumns.data());
-        const bool isDead = !(core::total(probabilities, columns) > 0);
+        if (!allColumns)
+            core::gather(fullRow, seen.columns.data(), columns, gathered.data());
+        const float* const onColumns = allColumns ? fullRow : gathered.data();
+        const double mass = core::total(probabilities, columns);
+        const bool isDead = !(mass > 0);
         dead += isDead;
         const auto place = static_cast<std::size_t>(at);
-        metrics.lostMass[place] = static_cast<float>(
-            isDead ? 1.0 : shiftOf(probabilities, onColumns.data(), columns, core::total(fullRow, data.total())));
-        metrics.lostNonSink[place] =
-            static_cast<float>(shiftOf(probabilities + sinkColumns, onColumns.data() + sinkColumns,
-                                       columns - sinkColumns, core::total(fullRow + sinks, data.total() - sinks)));
+        metrics.lostMass[place] =
+            static_cast<float>(isDead ? 1.0 : shiftOf(probabilities, onColumns, columns, mass, full.mass[place]));
+        const float* const tail = probabilities + sinkColumns;
+        metrics.lostNonSink[place] = static_cast<float>(
+            shiftOf(tail, onColumns + sinkColumns, columns - sinkColumns,
+                    core::total(tail, columns - sinkColumns), full.nonSink[place]));
         if (reference.depth == Depth::mass)
             continue;
         const float* const exact = full.output.data() + at * data.headDim;

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <span>
@@ -162,29 +163,33 @@ std::vector<LayerPlan> LayerSession::earlierPlans(CaptureSession::Known& known, 
     return plans;
 }
 
-const std::vector<LayerPlan>& LayerSession::plan(const std::string& specification, CaptureSession::Known& known,
-                                                 const Budget& budget, const core::Progress& progress)
+std::span<const LayerPlan> LayerSession::plan(const std::string& specification, CaptureSession::Known& known,
+                                              const Budget& budget, std::int64_t count, const core::Progress& progress)
 {
     const Key key = keyOf(specification, budget);
-    if (m_planned.key == key && !m_planned.draws.empty())
-        return m_planned.draws;
-    m_planned = {};
+    if (m_planned.key != key)
+        m_planned = {key, {}};
+    const std::int64_t before = std::ssize(m_planned.draws);
+    if (before >= count)
+        return std::span(m_planned.draws).first(static_cast<std::size_t>(count));
     const Survey* const survey = m_capture->survey(known, progress);
     freshMemo(specification);
-    std::vector<LayerPlan> draws(static_cast<std::size_t>(known.method->draws()));
+    std::vector<LayerPlan> more(static_cast<std::size_t>(count - before));
     const LayerInput shared = m_capture->m_planning.input(m_data, m_slot, *m_memo);
-    const auto seedOf = [&](std::size_t draw) { return m_capture->options().seed + draw; };
+    const auto seedOf = [&](std::size_t draw) {
+        return m_capture->options().seed + static_cast<std::uint64_t>(before) + draw;
+    };
     std::vector<std::vector<LayerPlan>> earlier;
-    for (std::size_t draw = 0; draw < draws.size(); ++draw)
+    for (std::size_t draw = 0; draw < more.size(); ++draw)
         earlier.push_back(earlierPlans(known, survey, budget, seedOf(draw), progress));
-    parallelFor(std::ssize(draws), m_capture->options().threads, progress, [&](std::int64_t draw) {
+    parallelFor(std::ssize(more), m_capture->options().threads, progress, [&](std::int64_t draw) {
         LayerInput input = shared;
         input.seed = seedOf(static_cast<std::size_t>(draw));
         input.earlier = earlier[static_cast<std::size_t>(draw)];
         input.survey = survey;
-        draws[static_cast<std::size_t>(draw)] = known.method->plan(input, budget);
+        more[static_cast<std::size_t>(draw)] = known.method->plan(input, budget);
     });
-    m_planned = {key, std::move(draws)};
+    std::move(more.begin(), more.end(), std::back_inserter(m_planned.draws));
     return m_planned.draws;
 }
 
@@ -198,7 +203,7 @@ void LayerSession::followSinkTokens()
     m_summaries.clear();
 }
 
-void LayerSession::prepareReference(Depth depth, const std::vector<LayerPlan>& plans)
+void LayerSession::prepareReference(Depth depth, std::span<const LayerPlan> plans)
 {
     const int threads = m_capture->options().threads;
     const core::CaptureInfo& info = m_capture->capture().info();
@@ -219,7 +224,7 @@ void LayerSession::prepareReference(Depth depth, const std::vector<LayerPlan>& p
         m_reference->rotary.emplace(info.model);
 }
 
-LayerSummary LayerSession::summaryOf(const LayerMetrics& metrics, const std::vector<LayerPlan>& draws) const
+LayerSummary LayerSession::summaryOf(const LayerMetrics& metrics, std::span<const LayerPlan> draws) const
 {
     LayerSummary summary;
     for (const LayerPlan& plan : draws) {
@@ -239,8 +244,8 @@ LayerSummary LayerSession::summaryOf(const LayerMetrics& metrics, const std::vec
     return summary;
 }
 
-LayerOutcome LayerSession::outcome(const std::string& specification, const Budget& budget, Depth depth,
-                                   const core::Progress& progress)
+LayerOutcome LayerSession::outcome(const std::string& specification, const Budget& budget,
+                                   const OutcomeDetail& detail, const core::Progress& progress)
 {
     budget.validate();
     followSinkTokens();
@@ -248,8 +253,9 @@ LayerOutcome LayerSession::outcome(const std::string& specification, const Budge
     if (const std::string reason = m_capture->obstacle(specification); !reason.empty())
         throw core::Error(core::ErrorCode::badInput, fmt::format("{}: '{}' cannot be replayed: {}",
                                                                  m_capture->capture().name(), specification, reason));
-    depth = std::min(depth, m_capture->judged().depth());
-    const std::vector<LayerPlan>& draws = plan(specification, *known, followed(*known->method, budget), progress);
+    const Depth depth = std::min(detail.depth, m_capture->judged().depth());
+    const std::span<const LayerPlan> draws = plan(specification, *known, followed(*known->method, budget),
+                                                  detail.allDraws ? known->method->draws() : 1, progress);
     prepareReference(depth, draws);
     std::vector<LayerMetrics> metrics;
     for (const LayerPlan& draw : draws)

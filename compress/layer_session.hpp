@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -73,6 +74,12 @@ struct LayerSummary {
     double meanLost = 0, meanLostNonSink = 0, meanOutputError = 0;
 };
 
+/// How much of an outcome is wanted; less is there sooner.
+struct OutcomeDetail {
+    Depth depth = Depth::decode; ///< at most that of captureSession().judged()
+    bool allDraws = true;        ///< false: random methods are judged on their first draw alone
+};
+
 struct LayerOutcome {
     LayerPlan plan;       ///< random methods: of the first draw
     LayerMetrics metrics; ///< means over draws; squares and logit changes of the first one
@@ -91,14 +98,20 @@ public:
     [[nodiscard]] CaptureSession& captureSession() const { return *m_capture; }
 
     /// The layer's part of what replay() gives, at a depth of at most captureSession().judged().depth(). Asking for the
-    /// same at another depth does not plan again. Throws Error: usage for unknown methods and bad budgets, badInput for
-    /// a method with an obstacle, cancelled when `progress` is stopped (between layers of a survey, and between heads).
+    /// same in more detail plans only draws that are not planned yet. Throws Error: usage for unknown methods and bad
+    /// budgets, badInput for a method with an obstacle, cancelled when `progress` is stopped (between layers of a survey,
+    /// and between heads).
+    [[nodiscard]] LayerOutcome outcome(const std::string& specification, const Budget& budget,
+                                       const OutcomeDetail& detail, const core::Progress& progress = {});
     [[nodiscard]] LayerOutcome outcome(const std::string& specification, const Budget& budget, Depth depth,
-                                       const core::Progress& progress = {});
+                                       const core::Progress& progress = {})
+    {
+        return outcome(specification, budget, OutcomeDetail{.depth = depth}, progress);
+    }
     [[nodiscard]] LayerOutcome outcome(const std::string& specification, const Budget& budget,
                                        const core::Progress& progress = {})
     {
-        return outcome(specification, budget, m_capture->judged().depth(), progress);
+        return outcome(specification, budget, OutcomeDetail{}, progress);
     }
     /// Its numbers at the deepest depth; remembered, so that a table or a curve costs only what is new.
     [[nodiscard]] LayerSummary summary(const std::string& specification, const Budget& budget,
@@ -118,15 +131,16 @@ private:
         std::vector<LayerPlan> draws;
     };
     [[nodiscard]] static Key keyOf(const std::string& specification, const Budget& budget);
-    const std::vector<LayerPlan>& plan(const std::string& specification, CaptureSession::Known& known,
-                                       const Budget& budget, const core::Progress& progress);
+    /// Plans of the first `count` draws.
+    std::span<const LayerPlan> plan(const std::string& specification, CaptureSession::Known& known,
+                                    const Budget& budget, std::int64_t count, const core::Progress& progress);
     /// The method's plans of the layers before, where it looks at them.
     [[nodiscard]] std::vector<LayerPlan> earlierPlans(CaptureSession::Known& known, const Survey* survey,
                                                       const Budget& budget, std::uint64_t seed,
                                                       const core::Progress& progress);
-    void prepareReference(Depth depth, const std::vector<LayerPlan>& plans);
+    void prepareReference(Depth depth, std::span<const LayerPlan> plans);
     void followSinkTokens();
-    [[nodiscard]] LayerSummary summaryOf(const LayerMetrics& metrics, const std::vector<LayerPlan>& draws) const;
+    [[nodiscard]] LayerSummary summaryOf(const LayerMetrics& metrics, std::span<const LayerPlan> draws) const;
     void freshMemo(const std::string& specification);
 
     std::shared_ptr<CaptureSession> m_capture;

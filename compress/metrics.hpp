@@ -41,6 +41,7 @@ struct LayerMetrics {
 struct Recomputed {
     std::vector<float> probabilities; // [H, t, T]
     std::vector<float> output;        // [H, t, d]
+    std::vector<double> mass, nonSink; // [H, t] sums of probabilities; nonSink: over keys >= sinkTokens
 };
 
 /// What all plans of a layer share: the uncompressed rows. Make it once to evaluate many plans.

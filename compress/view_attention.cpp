@@ -201,13 +201,13 @@ HeadView fullView(const core::LayerData& data, int kvHead, std::span<const std::
     return view;
 }
 
-ViewAttention attendView(const HeadView& view, std::span<const float> queryRows)
+ViewAttention attendView(const HeadView& view, std::span<const float> queryRows, bool wantOutput)
 {
     const int d = view.headDim;
     ViewAttention result;
     result.columns = visibleColumns(view);
     Rows rows{queryRows.data(), std::ssize(queryRows) / d, std::ssize(result.columns), {}};
-    result.output.assign(queryRows.size(), 0.0f);
+    result.output.assign(wantOutput ? queryRows.size() : 0, 0.0f);
     if (rows.width == 0 || rows.count == 0) {
         result.probabilities.assign(static_cast<std::size_t>(rows.count * rows.width), 0.0f);
         return result;
@@ -218,10 +218,12 @@ ViewAttention attendView(const HeadView& view, std::span<const float> queryRows)
     if (view.shift)
         overrideShifted(view, result.columns, rows);
     softmaxVisible(view, result.columns, rows);
-    const Forms values = gatherForms(result.columns, view.value, view.changedValue, view.valueFrom, view.t, d);
-    core::multiply(rows.weights.data(), rows.width, values.rows.data(), d, result.output.data(), d, rows.count,
-                   rows.width, d);
-    addMixedValues(view, result.columns, values, rows, result.output);
+    if (wantOutput) {
+        const Forms values = gatherForms(result.columns, view.value, view.changedValue, view.valueFrom, view.t, d);
+        core::multiply(rows.weights.data(), rows.width, values.rows.data(), d, result.output.data(), d, rows.count,
+                       rows.width, d);
+        addMixedValues(view, result.columns, values, rows, result.output);
+    }
     result.probabilities = std::move(rows.weights);
     return result;
 }

@@ -34,12 +34,13 @@ struct HeadView {
 struct ViewAttention {
     std::vector<std::int32_t> columns; ///< keys some query sees, ascending
     std::vector<float> probabilities;  // [rows, columns]; 0 where the query of the row does not see the key
-    std::vector<float> output;         // [rows, d]
+    std::vector<float> output;         // [rows, d]; empty if not wanted
 };
 
 /// softmax(q k^T / sqrt d) v of query rows [R * t, d], row r * t + s being decode step s of the group's query head r.
 /// A row that sees no key has probabilities and output 0.
-[[nodiscard]] ViewAttention attendView(const HeadView& view, std::span<const float> queries);
+[[nodiscard]] ViewAttention attendView(const HeadView& view, std::span<const float> queries,
+                                       bool wantOutput = true);
 
 /// The decode queries of a KV head's group, [R * t, d], from the captured ones.
 [[nodiscard]] std::vector<float> groupQueries(const core::LayerData& data, int kvHead);

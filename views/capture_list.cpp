@@ -6,9 +6,30 @@
 
 #include <fmt/format.h>
 
+#include <QCoreApplication>
+#include <QThread>
+#include <QThreadPool>
+
 #include <algorithm>
 
 namespace kvviz::views {
+
+namespace {
+
+/// Closing a file waits for whoever reads from any other, so it must not happen on the GUI thread, wherever the last
+/// one who holds the reader lets it go.
+std::shared_ptr<const io::CaptureReader> openReader(const io::CaptureRef& ref)
+{
+    return {new io::CaptureReader(ref), [](const io::CaptureReader* reader) {
+                const QCoreApplication* const application = QCoreApplication::instance();
+                if (application && QThread::currentThread() == application->thread())
+                    QThreadPool::globalInstance()->start([reader] { delete reader; });
+                else
+                    delete reader;
+            }};
+}
+
+} // namespace
 
 int CaptureList::size() const
 {
@@ -59,7 +80,7 @@ std::shared_ptr<const io::CaptureReader> CaptureList::reader(int index)
             return m_opened.back().reader;
         }
     }
-    auto reader = std::make_shared<const io::CaptureReader>(wanted);
+    auto reader = openReader(wanted);
     const std::lock_guard lock(m_mutex);
     m_opened.push_back({wanted, reader});
     if (m_opened.size() > kMostOpen)

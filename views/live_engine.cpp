@@ -25,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMostBytes = std::size_t{192} << 20; // of layer sessions; one is always kept
 constexpr std::size_t kMostCaptures = 3;
 constexpr std::size_t kMostSurveys = 12;
-constexpr double kSlow = 0.03; // seconds that output errors may take before masks are told without them
+constexpr double kSlow = 0.03; // seconds that a layer may take before it is told coarsely first
 constexpr int kMostThreads = 8;
 /// Denser where curves bend; the ends are those of the slider.
 constexpr std::array kRatios{0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0};
@@ -166,8 +166,8 @@ void LiveEngine::answer(const LiveRequest& request, const core::Progress& progre
         return refuse(request, "layer " + std::to_string(request.layer) + " was not captured");
     opened->session->setSinkTokens(request.sinkTokens);
     LayerSession& session = layerSession(opened, slot);
-    if (request.needsLayer)
-        tellLayer(request, *opened, session, progress);
+    if (request.needsLayer && !tellLayer(request, *opened, session, progress, enter))
+        return;
     if (request.needsRows && enter(LiveStage::rows))
         tellRows(request, *opened, session, progress);
     if (request.needsCurves && enter(LiveStage::curves))
@@ -260,24 +260,30 @@ LiveEngine::Key LiveEngine::keyOf(const std::string& method, const compress::Bud
 }
 
 bool LiveEngine::tellLayer(const LiveRequest& request, Opened& opened, LayerSession& session,
-                           const core::Progress& progress)
+                           const core::Progress& progress, const Enter& enter)
 {
     if (const std::string obstacle = obstacleTo(opened, request.method); !obstacle.empty()) {
         m_told.layer(request, nullptr, obstacle);
-        return false;
+        return true;
     }
     const compress::JudgedCapture& judged = opened.session->judged();
+    const std::shared_ptr<const compress::Method> method = opened.session->method(request.method);
     const auto start = Clock::now();
-    const auto tell = [&](compress::LayerOutcome outcome, bool coarse) {
+    double seconds = 0; // in all stages, without the pauses between them
+    const auto tell = [&](const compress::OutcomeDetail& detail, bool coarse) {
+        const auto stageStart = Clock::now();
+        compress::LayerOutcome outcome = session.outcome(request.method, request.budget, detail, progress);
+        seconds += secondsSince(stageStart);
         auto layer = std::make_shared<LiveLayer>();
         layer->reader = opened.reader;
         layer->capture = request.capture;
         layer->slot = session.slot();
         layer->method = request.method;
         layer->budget = request.budget;
-        layer->budgetUse = opened.session->method(request.method)->budgetUse();
+        layer->budgetUse = method->budgetUse();
         layer->depth = outcome.depth;
         layer->coarse = coarse;
+        layer->oneDraw = !detail.allDraws;
         layer->plan = std::move(outcome.plan);
         layer->metrics = std::move(outcome.metrics);
         layer->summary = outcome.summary;
@@ -288,13 +294,15 @@ bool LiveEngine::tellLayer(const LiveRequest& request, Opened& opened, LayerSess
         layer->seconds = secondsSince(start);
         m_told.layer(request, std::move(layer), {});
     };
-    const auto fine = m_fineSeconds.find(request.method);
-    if (judged.depth() != Depth::mass && (fine == m_fineSeconds.end() || fine->second > kSlow))
-        tell(session.outcome(request.method, request.budget, Depth::mass, progress), true);
-    const auto fineStart = Clock::now();
-    compress::LayerOutcome outcome = session.outcome(request.method, request.budget, progress);
-    m_fineSeconds[request.method] = secondsSince(fineStart);
-    tell(std::move(outcome), false);
+    const bool random = method->draws() > 1;
+    const auto known = m_seconds.find(request.method);
+    if ((random || judged.depth() != Depth::mass) && (known == m_seconds.end() || known->second > kSlow)) {
+        tell({Depth::mass, !random}, true);
+        if (!enter(LiveStage::fine))
+            return false;
+    }
+    tell({}, false);
+    m_seconds[request.method] = seconds;
     return true;
 }
 

@@ -35,9 +35,9 @@ private:
     std::shared_ptr<Opened> open(const LiveRequest& request);
     compress::LayerSession& layerSession(const std::shared_ptr<Opened>& opened, std::int64_t slot);
     void refuse(const LiveRequest& request, const std::string& obstacle);
-    /// False when the method cannot be replayed here.
+    /// False when something newer waits.
     bool tellLayer(const LiveRequest& request, Opened& opened, compress::LayerSession& session,
-                   const core::Progress& progress);
+                   const core::Progress& progress, const Enter& enter);
     void tellRows(const LiveRequest& request, Opened& opened, compress::LayerSession& session,
                   const core::Progress& progress);
     void tellCurves(const LiveRequest& request, Opened& opened, compress::LayerSession& session,
@@ -58,7 +58,7 @@ private:
         std::unique_ptr<compress::LayerSession> session;
     };
     std::list<Layer> m_layers; ///< used last first
-    std::map<std::string, double> m_fineSeconds; ///< what output errors took last, by method
+    std::map<std::string, double> m_seconds; ///< what a layer took last, by method
     LiveRequest m_rowsOf;       ///< the rows that were told last
     std::vector<LiveRow> m_rows;
 };

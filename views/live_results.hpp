@@ -24,7 +24,8 @@ struct LiveLayer {
     compress::Budget budget;
     compress::BudgetUse budgetUse = compress::BudgetUse::follows; ///< else the budget changes nothing
     compress::Depth depth = compress::Depth::mass; ///< output when the capture holds values, else mass
-    bool coarse = false;  ///< output errors are still to come
+    bool coarse = false;  ///< output errors are still to come, and all draws but the first of a random method
+    bool oneDraw = false; ///< coarse, and the masses are those of the first draw
     compress::LayerPlan plan;
     compress::LayerMetrics metrics;
     compress::LayerSummary summary;

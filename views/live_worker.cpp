@@ -84,6 +84,8 @@ bool LiveWorker::disturbs(const LiveRequest& next) const
     if (!now.sameLayer(next))
         return true;
     switch (m_stage) {
+    case LiveStage::fine:
+        return false;
     case LiveStage::rows:
         return !now.sameRows(next);
     case LiveStage::curves:

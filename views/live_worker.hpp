@@ -40,8 +40,8 @@ struct LiveRequest {
     [[nodiscard]] bool sameQuestion(const LiveRequest& other) const;
 };
 
-/// In the order in which a request is answered.
-enum class LiveStage : std::uint8_t { layer, rows, curves, survey };
+/// In the order in which a request is answered. `fine`: what a layer that was told coarsely lacks.
+enum class LiveStage : std::uint8_t { layer, fine, rows, curves, survey };
 
 /// Where results go; called on the worker's thread. Rows, curves and surveys come several times, growing.
 struct LiveTold {

@@ -145,7 +145,7 @@ plot::Figure ratioFigure(const std::vector<LiveCurve>& curves, const std::vector
         if (panel->series.empty())
             continue;
         const bool isMass = panel == &mass;
-        if (layer && layer->budgetUse == compress::BudgetUse::follows && (isMass || !layer->coarse)) {
+        if (layer && layer->budgetUse == compress::BudgetUse::follows && (isMass ? !layer->oneDraw : !layer->coarse)) {
             const compress::LayerSummary& s = layer->summary;
             const double value = !isMass              ? s.meanOutputError
                                  : state.withoutSinks ? 1 - s.meanLostNonSink

@@ -37,35 +37,34 @@ core::LayerData CaptureReader::loadLayer(std::int64_t slot, Need needs) const
         throw Error(ErrorCode::badInput,
                     fmt::format("{}: the capture (tier {}) holds {}; {} needed", capture.where,
                                 tierName(capture.info.tier), needNames(capture.available), needNames(needs)));
-    return guarded(capture.where, [&] {
-        core::LayerData layer;
-        layer.layer = capture.info.layers.at(static_cast<std::size_t>(slot));
-        layer.heads = capture.info.headMap();
-        layer.n = capture.sizes.n;
-        layer.t = capture.sizes.t;
-        layer.w = capture.sizes.window;
-        layer.headDim = capture.info.model.headDim;
-        const auto read = [&](Need need, const char* path, std::vector<float>& values, std::int64_t elements = 1) {
-            if (includes(needs, need) && elements > 0)
-                values = capture.readLayer(path, slot);
-        };
-        read(Need::stats, path::received, layer.received);
-        read(Need::stats, path::receivedWindow, layer.receivedWindow);
-        read(Need::stats, path::receivedSq, layer.receivedSq);
-        read(Need::stats, path::entropy, layer.entropy);
-        read(Need::stats, path::sinkMass, layer.sinkMass);
-        read(Need::farSquares, path::receivedSqFar, layer.receivedSqFar);
-        read(Need::queryStats, path::queryMean, layer.queryMean);
-        read(Need::queryStats, path::queryCovariance, layer.queryCovariance);
-        read(Need::windowRows, path::windowRows, layer.windowRows, layer.w);
-        read(Need::decodeRows, path::decodeRows, layer.decodeRows, layer.t);
-        read(Need::keys, path::key, layer.key);
-        read(Need::values, path::value, layer.value);
-        read(Need::queries, path::query, layer.query, layer.w + layer.t);
-        read(Need::readout, path::readout, layer.readout);
-        read(Need::readout, path::written, layer.written);
-        return layer;
-    });
+    core::LayerData layer;
+    // Array by array: who reads little meanwhile, as a map does, need not wait for a whole layer.
+    const auto read = [&](Need need, const char* path, std::vector<float>& values, std::int64_t elements = 1) {
+        if (includes(needs, need) && elements > 0)
+            values = guarded(capture.where, [&] { return capture.readLayer(path, slot); });
+    };
+    layer.layer = capture.info.layers.at(static_cast<std::size_t>(slot));
+    layer.heads = capture.info.headMap();
+    layer.n = capture.sizes.n;
+    layer.t = capture.sizes.t;
+    layer.w = capture.sizes.window;
+    layer.headDim = capture.info.model.headDim;
+    read(Need::stats, path::received, layer.received);
+    read(Need::stats, path::receivedWindow, layer.receivedWindow);
+    read(Need::stats, path::receivedSq, layer.receivedSq);
+    read(Need::stats, path::entropy, layer.entropy);
+    read(Need::stats, path::sinkMass, layer.sinkMass);
+    read(Need::farSquares, path::receivedSqFar, layer.receivedSqFar);
+    read(Need::queryStats, path::queryMean, layer.queryMean);
+    read(Need::queryStats, path::queryCovariance, layer.queryCovariance);
+    read(Need::windowRows, path::windowRows, layer.windowRows, layer.w);
+    read(Need::decodeRows, path::decodeRows, layer.decodeRows, layer.t);
+    read(Need::keys, path::key, layer.key);
+    read(Need::values, path::value, layer.value);
+    read(Need::queries, path::query, layer.query, layer.w + layer.t);
+    read(Need::readout, path::readout, layer.readout);
+    read(Need::readout, path::written, layer.written);
+    return layer;
 }
 
 std::vector<float> CaptureReader::logprob() const

@@ -13,9 +13,9 @@
 namespace kvviz::io {
 namespace {
 
-std::recursive_mutex& libraryMutex()
+QueueMutex& libraryMutex()
 {
-    static std::recursive_mutex mutex;
+    static QueueMutex mutex;
     return mutex;
 }
 
@@ -34,6 +34,30 @@ herr_t keepInnermost(unsigned, const H5E_error2_t* error, void* text)
 }
 
 } // namespace
+
+void QueueMutex::lock()
+{
+    std::unique_lock lock(m_mutex);
+    if (m_depth > 0 && m_owner == std::this_thread::get_id()) {
+        ++m_depth;
+        return;
+    }
+    const std::uint64_t number = m_next++;
+    m_changed.wait(lock, [&] { return m_served == number; });
+    m_owner = std::this_thread::get_id();
+    m_depth = 1;
+}
+
+void QueueMutex::unlock()
+{
+    {
+        const std::lock_guard lock(m_mutex);
+        if (--m_depth > 0)
+            return;
+        ++m_served;
+    }
+    m_changed.notify_all();
+}
 
 H5Lock::H5Lock() : m_lock(libraryMutex())
 {

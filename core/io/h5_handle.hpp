@@ -8,12 +8,30 @@
 
 #include <hdf5.h>
 
+#include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 namespace kvviz::io {
+
+/// A recursive mutex that is handed on in the order of asking, so that a thread that reads one array after the other does
+/// not keep out all others.
+class QueueMutex {
+public:
+    void lock();
+    void unlock();
+
+private:
+    std::mutex m_mutex;
+    std::condition_variable m_changed;
+    std::uint64_t m_next = 0, m_served = 0; ///< numbers drawn; whose turn it is
+    std::thread::id m_owner;
+    int m_depth = 0; ///< of the owner
+};
 
 /// Holds the process-wide HDF5 lock (the library may or may not be thread-safe). The first one switches file locking
 /// off, so that files on network folders and beside a running capture open; each thread's first one silences the
@@ -23,7 +41,7 @@ public:
     H5Lock();
 
 private:
-    std::unique_lock<std::recursive_mutex> m_lock;
+    std::unique_lock<QueueMutex> m_lock;
 };
 
 /// The library closes what is open when the program exits. Prevents that, for files that cannot be closed.

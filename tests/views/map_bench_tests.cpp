@@ -1,90 +1,52 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // Frames of panning and zooming over a map of 8192 tokens, timed: on the clock, and as processor time of the GUI thread,
-// which other programs on the machine do not lengthen. Hidden: `views_tests "[.bench]"` prints, and judges nothing.
+// which other programs on the machine do not lengthen. Hidden: `views_tests "[.bench]"` prints, and judges nothing;
+// scripts/bench reads it.
+#include "tests/support/bench_line.hpp"
+#include "tests/views/loop_watch.hpp"
 #include "tests/views/map_fixture.hpp"
-
-#include <cstdio>
-#include <ctime>
 
 using namespace kvviz;
 using test::MapWindow;
 
 namespace {
 
-/// Largest time that the event loop was not free.
-class Watchdog {
-public:
-    Watchdog()
-    {
-        m_timer.setInterval(1);
-        QObject::connect(&m_timer, &QTimer::timeout, [this] {
-            m_worst = std::max(m_worst, static_cast<double>(m_clock.nsecsElapsed()) / 1e6);
-            m_clock.restart();
-        });
-        m_clock.start();
-        m_timer.start();
-    }
-    double takeWorst()
-    {
-        m_clock.restart();
-        return std::exchange(m_worst, 0.0);
-    }
-
-private:
-    QTimer m_timer;
-    QElapsedTimer m_clock;
-    double m_worst = 0;
-};
-
-/// Processor time of this thread.
-double threadMilliseconds()
-{
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
-
 struct Frames {
     std::vector<double> clock, processor; ///< milliseconds
-    double worstBetween = 0;              ///< processor time of one turn of the event loop between two frames
 
-    void report(const std::string& what, double stall)
+    void report(const std::string& what, test::LoopWatch& watch)
     {
-        const auto part = [](std::vector<double>& values) {
-            std::sort(values.begin(), values.end());
-            std::printf("median %.2f  95 %% %.2f  worst %.2f ms", values[values.size() / 2],
-                        values[values.size() * 95 / 100], values.back());
-        };
-        std::printf("%-26s %zu frames  clock: ", what.c_str(), clock.size());
-        part(clock);
-        std::printf("  processor: ");
-        part(processor);
-        std::printf("  between frames: %.1f ms  longest stall: %.1f ms\n", worstBetween, stall);
+        const test::Hold stall = watch.takeWorst();
+        std::sort(clock.begin(), clock.end());
+        std::sort(processor.begin(), processor.end());
+        const std::size_t middle = clock.size() / 2, late = clock.size() * 95 / 100;
+        test::printBenchLine("map_frames", what,
+                             {{"frames", static_cast<double>(clock.size())},
+                              {"median_ms", clock[middle]},
+                              {"late_ms", clock[late]},
+                              {"worst_ms", clock.back()},
+                              {"processor_median_ms", processor[middle]},
+                              {"processor_worst_ms", processor.back()},
+                              {"stall_ms", stall.clock}});
     }
 };
 
 /// One frame: the change, and the picture drawn at once from the cells that are there. Between frames the loop runs, as
 /// it does while a mouse moves.
 template <typename Change>
-Frames run(MapWindow& window, int count, Change&& change)
+Frames run(MapWindow& window, test::LoopWatch& watch, int count, Change&& change)
 {
     Frames frames;
     for (int i = 0; i < count; ++i) {
-        QElapsedTimer clock;
-        clock.start();
-        const double begin = threadMilliseconds();
-        change(i);
-        window.view->plot()->replot(QCustomPlot::rpImmediateRefresh);
-        frames.clock.push_back(static_cast<double>(clock.nsecsElapsed()) / 1e6);
-        frames.processor.push_back(threadMilliseconds() - begin);
-        QElapsedTimer pause;
-        pause.start();
-        while (pause.elapsed() < 8) {
-            const double turn = threadMilliseconds();
-            QApplication::processEvents(QEventLoop::AllEvents, 2);
-            frames.worstBetween = std::max(frames.worstBetween, threadMilliseconds() - turn);
-        }
+        const double begin = test::LoopWatch::processorTime();
+        const test::Hold frame = watch.act("frame", [&] {
+            change(i);
+            window.view->plot()->replot(QCustomPlot::rpImmediateRefresh);
+        });
+        frames.clock.push_back(frame.clock);
+        frames.processor.push_back(test::LoopWatch::processorTime() - begin);
+        watch.run("between frames", 8);
     }
     return frames;
 }
@@ -104,23 +66,23 @@ TEST_CASE("Frames of panning and zooming a map of 8192 tokens", "[.bench]")
     QElapsedTimer first;
     first.start();
     MapWindow window(files.files());
-    std::printf("first picture, settled        %lld ms\n", static_cast<long long>(first.elapsed()));
-    Watchdog dog;
+    test::printBenchLine("map_first", "map of 8192 tokens", {{"settled_ms", static_cast<double>(first.elapsed())}});
+    test::LoopWatch watch;
     for (const std::int64_t size : {8000, 3000, 600, 40}) {
         window.selection.setVisible({8192 - size, 8192}, {0, size});
         window.settle();
-        (void)dog.takeWorst();
+        (void)watch.takeWorst();
         const std::int64_t step = std::max<std::int64_t>(1, (8208 - size) / 200);
-        auto frames = run(window, 200, [&](int i) {
+        auto frames = run(window, watch, 200, [&](int i) {
             const std::int64_t begin = std::min<std::int64_t>(i * step, 8208 - size);
             window.selection.setVisible({8192 - size, 8192}, {begin, begin + size});
         });
-        frames.report("pan, " + std::to_string(size) + " tokens visible", dog.takeWorst());
+        frames.report("pan, " + std::to_string(size) + " tokens visible", watch);
         window.settle();
     }
     window.view->resetView();
     window.settle();
-    (void)dog.takeWorst();
-    auto frames = run(window, 200, [&](int i) { window.wheel(window.at(8000, 60), i < 100 ? 24 : -24); });
-    frames.report("zoom", dog.takeWorst());
+    (void)watch.takeWorst();
+    auto frames = run(window, watch, 200, [&](int i) { window.wheel(window.at(8000, 60), i < 100 ? 24 : -24); });
+    frames.report("zoom", watch);
 }

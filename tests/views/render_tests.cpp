@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // What is seen in the end: pixels of a drawn map.
 #include "core/color_map.hpp"
+#include "tests/support/bench_line.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/views/made_up.hpp"
 #include "views/figure_scene.hpp"
@@ -51,15 +52,21 @@ int lightnessAt(const QImage& image, int x, int y) { return qGray(image.pixel(x,
 
 } // namespace
 
-TEST_CASE("Twenty lines of one column in a map of 4096 tokens all show at 600 pixels", "[views]")
+namespace {
+
+/// Which of 20 lines of one column are seen in a map of n tokens at `side` pixels, and how many pixels are bright.
+struct LinesSeen {
+    std::size_t lines = 0, bright = 0;
+};
+
+LinesSeen linesSeen(std::int64_t n, int side)
 {
-    constexpr std::int64_t n = 4096;
-    constexpr int side = 600;
     // At awkward places: the borders, just before and after the borders of pixels, neighbours of powers of two.
     std::vector<std::int64_t> lines{0,    6,    255,  257,  512,       1023, 1025, 1500, 1999, 2047,
                                     2049, 2222, 2500, 2730, 2731 + 13, 3071, 3333, 3500, 3700, 3900};
-    REQUIRE(lines.size() == 20);
-    plot::ColorScale scale{core::ColorMap::magma, false, 0.0, 1.0, ""};
+    for (std::int64_t& line : lines)
+        line = line * n / 4096 + (n > 4096 ? line % 2 : 0);
+    const plot::ColorScale scale{core::ColorMap::magma, false, 0.0, 1.0, ""};
     const Drawn drawn = draw(linePanel(n, lines), scale, side);
     REQUIRE(drawn.map.width() == side);
     REQUIRE(drawn.map.height() == side);
@@ -68,15 +75,30 @@ TEST_CASE("Twenty lines of one column in a map of 4096 tokens all show at 600 pi
     for (int x = drawn.map.left(); x <= drawn.map.right(); ++x)
         if (lightnessAt(drawn.image, x, y) > 200)
             bright.insert(x - drawn.map.left());
-    std::set<int> found;
+    std::set<std::int64_t> found;
     for (const std::int64_t line : lines) {
-        const int pixel = static_cast<int>(static_cast<double>(line) * side / n);
+        const int pixel = static_cast<int>(static_cast<double>(line) * side / static_cast<double>(n));
         for (const int x : {pixel - 1, pixel, pixel + 1})
             if (bright.contains(x))
-                found.insert(static_cast<int>(line));
+                found.insert(line);
     }
-    CHECK(found.size() == 20);
-    CHECK(bright.size() == 20); // one pixel each: neither lost nor smeared
+    return {found.size(), bright.size()};
+}
+
+} // namespace
+
+TEST_CASE("Twenty lines of one column in a map of 4096 tokens all show at 600 pixels", "[views]")
+{
+    const LinesSeen seen = linesSeen(4096, 600);
+    CHECK(seen.lines == 20);
+    CHECK(seen.bright == 20); // one pixel each: neither lost nor smeared
+}
+
+TEST_CASE("Twenty lines of one column in a map of 8192 tokens, counted at 600 pixels", "[.bench]")
+{
+    const LinesSeen seen = linesSeen(8192, 600);
+    CHECK(seen.lines == 20);
+    test::printBenchLine("map_lines", "8192 tokens at 600 pixels", {{"seen", static_cast<double>(seen.lines)}});
 }
 
 TEST_CASE("The masked triangle differs from zero and from every colour of the table", "[views]")
