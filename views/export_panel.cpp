@@ -98,6 +98,14 @@ void ExportPanel::buildForm()
         connect(box, &QCheckBox::toggled, this, [this] { askOverwrite(false); });
     }
     form->addRow(buttonRow());
+    m_settings.add("columns", m_columns);
+    m_settings.add("format", m_format);
+    m_settings.add("preset", m_preset); // before the width, which it sets
+    m_settings.add("width", m_width);
+    m_settings.add("font", m_font);
+    m_settings.add("dark", m_dark);
+    m_settings.add("sidecar", m_sidecar);
+    m_settings.add("csv", m_csv);
     m_message = named(new QLabel(this), "message", tr("Result of the export"));
     m_message->setWordWrap(true);
     m_message->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);

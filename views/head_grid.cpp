@@ -14,6 +14,7 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QHBoxLayout>
+#include <QHeaderView>
 #include <QLabel>
 #include <QSignalBlocker>
 #include <QVBoxLayout>
@@ -103,6 +104,9 @@ void HeadGrid::buildControls()
         setMeasure(static_cast<HeadMeasure>(wanted));
     });
     connect(m_sortedBox, &QCheckBox::toggled, this, [this] { refresh(); });
+    m_settings.add("measure", m_measureBox); // first: it sorts the table by itself
+    m_settings.add("sorted", m_sortedBox);
+    m_settings.add("columns", m_tableView->horizontalHeader());
 }
 
 bool HeadGrid::sorted() const { return m_sortedBox->isChecked(); }

@@ -10,6 +10,7 @@
 #include "views/panel_set.hpp"
 #include "views/presenter.hpp"
 #include "views/published_series.hpp"
+#include "views/result_files.hpp"
 #include "views/run_choices.hpp"
 #include "views/session.hpp"
 #include "views/window_actions.hpp"
@@ -19,6 +20,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 
 class QDockWidget;
 class QLabel;
@@ -40,7 +42,8 @@ class TourPanel;
 /// What a window starts with.
 struct WindowStart {
     Session session;                        ///< captures, results, selection, layout
-    std::vector<std::filesystem::path> checks; ///< of predictions
+    std::filesystem::path sessionFile;      ///< where it came from; empty: nowhere
+    std::vector<std::filesystem::path> named; ///< paths that were asked for, for the list of recent ones
     std::vector<std::string> faults;        ///< told at once
     plot::PublishedSource published;        ///< the paper's numbers; may be none
     bool fresh = true;                      ///< settings are neither read nor written
@@ -103,6 +106,13 @@ private:
     void selectionChanged(Selection::Parts parts);
     void opened(const OpenedFiles& files);
     void showResults();
+    void showFigures(const ResultFiles& sorted);
+    void tellStrangers(const ResultFiles& sorted, const std::string& model);
+    void restore(const Session& session);
+    void checkCaptures();
+    void keepSettings(const std::string& panel, ViewSettings& settings);
+    void remember(const std::filesystem::path& session, const std::vector<std::filesystem::path>& named);
+    [[nodiscard]] PanelSettings panelSettings() const;
     void askForFiles(bool folder);
     void saveSessionAs();
     void toggleDifference();
@@ -123,6 +133,8 @@ private:
     QLabel* m_about;
     QWidget* m_page = nullptr;
     std::vector<View*> m_views;
+    std::vector<std::pair<std::string, ViewSettings*>> m_panelSettings; ///< by the id of the panel
+    PanelSettings m_keptSettings; ///< as they were read: those of panels that this version lacks are written back
     LiveReplay* m_live = nullptr;
     MapView* m_map = nullptr;
     TokenStrip* m_tokens = nullptr;
@@ -134,11 +146,13 @@ private:
     CaptureBrowser* m_browser = nullptr;
     FigureView *m_accuracy = nullptr, *m_replays = nullptr, *m_predicted = nullptr;
     plot::PublishedSource m_published;
-    std::vector<std::filesystem::path> m_results, m_checks;
+    std::vector<std::filesystem::path> m_results; ///< evaluations, replays, checks of predictions
+    std::set<std::filesystem::path> m_told; ///< results of other captures, said once
     std::filesystem::path m_sessionFile;
     std::string m_unknown = "{}"; ///< of the session: entries of a newer version
     Presenter* m_presenter;
-    BackgroundTask m_opening, m_sorting;
+    bool m_closeAsked = false; ///< while a run is going on: the next close stops it
+    BackgroundTask m_opening, m_sorting, m_checking;
 };
 
 } // namespace kvviz::views

@@ -68,6 +68,9 @@ RunPanel::RunPanel(const ViewContext& context, const RunChoices& choices, QWidge
          {static_cast<RunForm*>(m_capture), static_cast<RunForm*>(m_replay), static_cast<RunForm*>(m_eval)})
         connect(form, &RunForm::changed, this, &RunPanel::refresh);
     connect(m_pages, &QTabWidget::currentChanged, this, &RunPanel::refresh);
+    // Only the page: what a form asks for is kept as the command that was run.
+    m_settings.add("page", [this] { return QString::fromLatin1(commandOf(run())); },
+                   [this](const QString& command) { showPage(command); });
     connect(m_context.selection, &Selection::changed, this, [this](Selection::Parts parts) {
         if (parts & Selection::capture)
             m_replay->setCaptures(m_files, state().capture);

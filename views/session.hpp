@@ -5,6 +5,7 @@
 #pragma once
 
 #include "views/selection.hpp"
+#include "views/view_settings.hpp"
 
 #include <QByteArray>
 
@@ -19,6 +20,7 @@ struct Session {
     std::vector<std::filesystem::path> results; ///< evaluations, replays, checks of predictions
     SelectionState selection;
     QByteArray geometry, layout; ///< QMainWindow::saveGeometry and saveState; empty: as they are
+    PanelSettings panels; ///< what is chosen in each, also in those that this version does not have
     double fontScale = 1.0;
     std::string unknown = "{}"; ///< JSON object: entries of a newer version, written back as they were
     friend bool operator==(const Session&, const Session&) = default;

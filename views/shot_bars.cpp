@@ -88,6 +88,7 @@ void ShotBars::buildControls()
         updateWants();
         liveChanged();
     });
+    m_settings.add("layers", m_scopeBox);
     connect(m_holdBox, &QCheckBox::toggled, this, [this](bool on) {
         m_held = on ? m_shown : std::nullopt;
         refresh();

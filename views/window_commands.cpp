@@ -205,8 +205,8 @@ void MainWindow::saveSessionAs()
     dialog->setDefaultSuffix(QString(QLatin1String(kSessionSuffix)).mid(1));
     connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& chosen) {
         try {
+            saveSession(session(), chosen.toStdString());
             m_sessionFile = chosen.toStdString();
-            saveSession(session(), m_sessionFile);
             m_settings.addSession(chosen);
             fillRecent();
         } catch (const core::Error& error) {

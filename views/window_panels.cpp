@@ -36,6 +36,7 @@ QDockWidget* MainWindow::addPanel(const char* id, const QString& title, View* vi
                                   const PanelPlace& place)
 {
     view->setWindowTitle(title);
+    keepSettings(id, view->settings());
     return m_panels->add(id, title, addView(view), QKeySequence(QLatin1String(key)), place);
 }
 
@@ -93,6 +94,7 @@ void MainWindow::buildResultPanels(const ViewContext& context)
 void MainWindow::buildWorkPanels(const ViewContext& context, const WindowStart& start)
 {
     m_export = new ExportPanel([this] { return figures(); });
+    keepSettings("export", m_export->settings());
     m_export->setProvenance(start.creator, start.commandLine);
     connect(m_export, &ExportPanel::failed, m_messages, &MessageBar::add);
     QDockWidget* exports = m_panels->add("export", tr("Export"), m_export, QKeySequence(QStringLiteral("Ctrl+E")),
@@ -118,6 +120,7 @@ void MainWindow::buildWorkPanels(const ViewContext& context, const WindowStart& 
     m_run = new RunPanel(context, start.runChoices());
     addPanel("runs", tr("Run"), m_run, "Alt+5", {Qt::LeftDockWidgetArea, "captures", false});
     connect(m_run, &RunPanel::opened, this, &MainWindow::open);
+    connect(m_run, &RunPanel::runningChanged, this, [this] { m_closeAsked = false; });
 }
 
 void MainWindow::startTour()
@@ -131,7 +134,8 @@ void MainWindow::startTour()
         m_messages->add(QString::fromUtf8(error.what()));
         return;
     }
-    const OpenedFiles found = sortFiles(files); // three small files of our own
+    OpenedFiles found = sortFiles(files); // three small files of our own
+    found.named.clear();                  // not what somebody chose to open
     opened(found);
     m_panels->raise(QStringLiteral("tour"));
     m_tour->start();

@@ -50,7 +50,10 @@ void addFolder(const std::filesystem::path& folder, std::vector<std::filesystem:
 {
     using Iterator = std::filesystem::recursive_directory_iterator;
     std::error_code error;
-    Iterator entry(folder, std::filesystem::directory_options::skip_permission_denied, error);
+    const std::filesystem::directory_iterator top(folder, error); // folders below may be closed, this one not
+    Iterator entry;
+    if (!error)
+        entry = Iterator(folder, std::filesystem::directory_options::skip_permission_denied, error);
     for (; !error && entry != Iterator(); entry.increment(error))
         if (entry->path().extension() == ".kvh5" && entry->is_regular_file(error))
             files.push_back(entry->path());

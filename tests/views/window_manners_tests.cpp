@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// How the window behaves between and around the views: recent files, dropping, keys, what is remembered, closing.
+#include "tests/views/window_fixture.hpp"
+#include "views/head_grid.hpp"
+#include "views/run_panel.hpp"
+
+#include <QAction>
+#include <QComboBox>
+#include <QDialog>
+#include <QDockWidget>
+#include <QDropEvent>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMenu>
+#include <QMenuBar>
+#include <QMimeData>
+#include <QPlainTextEdit>
+#include <QSettings>
+#include <QShortcut>
+
+#include <fstream>
+#include <map>
+
+using namespace kvviz;
+using Catch::Contains;
+using test::captureFile;
+using test::ScratchFolder;
+using test::WindowBench;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+views::WindowStart remembering(const std::vector<fs::path>& named)
+{
+    views::WindowStart start;
+    start.session.captures = io::findCaptures(named);
+    start.named = named;
+    start.fresh = false;
+    return start;
+}
+
+/// Settings in a folder of the test while it lives.
+struct OwnSettings {
+    OwnSettings() { QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, path()); }
+    ~OwnSettings() { QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, QStringLiteral("/nonexistent")); }
+    [[nodiscard]] QString path() const { return QString::fromStdString((folder / "config").string()); }
+    ScratchFolder folder;
+};
+
+QMenu* recentMenu(const WindowBench& window)
+{
+    return window.window->findChild<QMenu*>(QStringLiteral("recent"));
+}
+
+/// "a.kvh5 b.kvh5 | s.kvsession.json | Clear": names of the entries, a bar for a line between them.
+std::string entriesOf(const QMenu* menu)
+{
+    std::string text;
+    for (const QAction* action : menu->actions())
+        text += (text.empty() ? "" : " ") + (action->isSeparator() ? "|" : fs::path(action->text().toStdString()).filename().string());
+    return text;
+}
+
+void drop(const WindowBench& window, const QList<QUrl>& urls)
+{
+    QMimeData data;
+    data.setUrls(urls);
+    QDragEnterEvent enter({100, 100}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(window.window.get(), &enter);
+    CHECK(enter.isAccepted());
+    QDropEvent event({100, 100}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(window.window.get(), &event);
+    window.settle();
+}
+
+QUrl urlOf(const fs::path& path) { return QUrl::fromLocalFile(QString::fromStdString(path.string())); }
+
+} // namespace
+
+TEST_CASE("Recent captures and sessions are kept apart, newest first, and can be cleared", "[views][io]")
+{
+    const OwnSettings own;
+    const fs::path a = captureFile(own.folder, "a"), b = captureFile(own.folder, "run/b");
+    {
+        const WindowBench window(remembering({a}));
+        CHECK(entriesOf(recentMenu(window)) == "a.kvh5 | | Clear");
+        window.open({own.folder / "run/"});
+        window.open({own.folder / "absent.kvh5"});
+        views::saveSession(window->session(), own.folder / "s.kvsession.json");
+        window.open({own.folder / "s.kvsession.json"});
+        CHECK(entriesOf(recentMenu(window)) == "run a.kvh5 | s.kvsession.json | Clear"); // the folder, not its files
+    }
+    const WindowBench window(remembering({b}));
+    CHECK(entriesOf(recentMenu(window)) == "b.kvh5 run a.kvh5 | s.kvsession.json | Clear");
+    recentMenu(window)->actions().at(2)->trigger();
+    window.settle();
+    CHECK(window->captures()->label(window->selection()->state().capture) == QStringLiteral("a.kvh5"));
+    CHECK(entriesOf(recentMenu(window)) == "a.kvh5 b.kvh5 run | s.kvsession.json | Clear");
+    fs::remove(a);
+    recentMenu(window)->actions().front()->trigger(); // is open: nothing is read
+    window.settle();
+    CHECK_THAT(window.messages(), Contains("a.kvh5") && Contains("does not exist"));
+    recentMenu(window)->actions().back()->trigger();
+    CHECK(!recentMenu(window)->isEnabled());
+    CHECK(entriesOf(recentMenu(window)) == "| | Clear");
+    window->close();
+    const WindowBench fresh(std::vector<fs::path>{b});
+    CHECK(!recentMenu(fresh)->isEnabled()); // of --fresh
+}
+
+TEST_CASE("Layout and choices of panels are there again at the next start, and not with --fresh", "[views][io]")
+{
+    const OwnSettings own;
+    const fs::path file = captureFile(own.folder, "a");
+    {
+        const WindowBench window(remembering({file}));
+        window.window->findChild<views::HeadGrid*>()->setMeasure(plot::HeadMeasure::sinkMass);
+        window.window->findChild<QLineEdit*>()->setText(QStringLiteral("nothing has this name"));
+        window->panels()->dock(QStringLiteral("curves"))->hide();
+        window->close();
+    }
+    const WindowBench again(remembering({file}));
+    CHECK(again.window->findChild<views::HeadGrid*>()->measure() == plot::HeadMeasure::sinkMass);
+    CHECK(again->panels()->dock(QStringLiteral("curves"))->isHidden());
+    CHECK(again->session().panels["captures"]["filter"].empty()); // would hide other captures
+    const WindowBench fresh(std::vector<fs::path>{file});
+    CHECK(fresh.window->findChild<views::HeadGrid*>()->measure() == plot::HeadMeasure::entropy);
+    CHECK(!fresh->panels()->dock(QStringLiteral("curves"))->isHidden());
+}
+
+TEST_CASE("Several files are dropped at once, good and bad, and something that is no file", "[views][io]")
+{
+    const ScratchFolder folder;
+    const WindowBench window({captureFile(folder, "a")});
+    std::ofstream(folder / "bad.kvres.h5") << "x";
+    drop(window, {urlOf(captureFile(folder, "b")), urlOf(folder / "bad.kvres.h5"), urlOf(captureFile(folder, "c"))});
+    CHECK(window->captures()->size() == 3);
+    CHECK(window->captures()->label(window->selection()->state().capture) == QStringLiteral("b.kvh5"));
+    CHECK_THAT(window.messages(), Contains("bad.kvres.h5"));
+    CHECK(!window->panels()->dock(QStringLiteral("captures"))->isHidden());
+    drop(window, {QUrl(QStringLiteral("https://example.org/a.kvh5"))});
+    CHECK_THAT(window.messages(), Contains("no file of this machine"));
+    CHECK(window->captures()->size() == 3);
+    drop(window, {urlOf(folder / "b.kvh5")}); // is there already
+    CHECK(window->captures()->size() == 3);
+}
+
+TEST_CASE("No key is taken twice, wherever in the window it is defined", "[views][io]")
+{
+    const ScratchFolder folder;
+    views::WindowStart start = remembering({captureFile(folder, "a")});
+    start.fresh = true;
+    start.runChoices = [] { return views::RunChoices{}; };
+    const WindowBench window(start);
+    std::multimap<QString, std::string> keys; ///< of the whole window: those of one widget may be the same elsewhere
+    for (const QAction* action : window.window->findChildren<QAction*>())
+        for (const QKeySequence& key : action->shortcuts())
+            if (action->shortcutContext() == Qt::WindowShortcut)
+                keys.emplace(key.toString(), action->text().toStdString());
+    for (const QShortcut* shortcut : window.window->findChildren<QShortcut*>())
+        if (shortcut->context() == Qt::WindowShortcut)
+            keys.emplace(shortcut->key().toString(), shortcut->parent()->metaObject()->className());
+    for (const QAction* menu : window->menuBar()->actions())
+        keys.emplace(QKeySequence::mnemonic(menu->text()).toString(), menu->text().toStdString());
+    for (auto key = keys.begin(); key != keys.end(); ++key) {
+        CAPTURE(key->first.toStdString(), key->second);
+        CHECK(keys.count(key->first) == 1);
+    }
+    CHECK(keys.size() >= 60);
+}
+
+TEST_CASE("Every entry of a menu has a letter of its own or a key", "[views][io]")
+{
+    const ScratchFolder folder;
+    const WindowBench window({captureFile(folder, "a")});
+    for (const QAction* top : window->menuBar()->actions()) {
+        std::map<QString, QString> letters;
+        CHECK(!QKeySequence::mnemonic(top->text()).isEmpty());
+        for (const QAction* entry : top->menu()->actions()) {
+            if (entry->isSeparator())
+                continue;
+            const QString letter = QKeySequence::mnemonic(entry->text()).toString();
+            CAPTURE(entry->text().toStdString());
+            CHECK((!letter.isEmpty() || !entry->shortcuts().isEmpty()));
+            if (!letter.isEmpty())
+                CHECK(letters.emplace(letter, entry->text()).second);
+        }
+    }
+}
+
+TEST_CASE("The sheet of keys opens with ?, lists everything, and closes with Esc", "[views][io]")
+{
+    const ScratchFolder folder;
+    const WindowBench window({captureFile(folder, "a")});
+    window->windowActions()->action("keys")->trigger();
+    auto* sheet = window.window->findChild<QDialog*>(QStringLiteral("keys"));
+    REQUIRE(sheet);
+    CHECK(!sheet->isModal());
+    const QString text = sheet->findChild<QLabel*>()->text();
+    for (const auto& entry : window->windowActions()->entries()) {
+        CAPTURE(entry.action->objectName().toStdString());
+        CHECK(text.contains(QString(entry.action->text()).remove(QLatin1Char('&')).toHtmlEscaped()));
+        CHECK(text.contains(entry.action->shortcut().toString(QKeySequence::NativeText).toHtmlEscaped()));
+    }
+    sheet->reject();
+    QApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+    CHECK(!window.window->findChild<QDialog*>(QStringLiteral("keys")));
+}
+
+TEST_CASE("F5 keeps zoom, crosshair, panels and choices", "[views][io]")
+{
+    const ScratchFolder folder;
+    const WindowBench window({captureFile(folder, "a"), captureFile(folder, "b")});
+    window.window->findChild<views::HeadGrid*>()->setMeasure(plot::HeadMeasure::sinkMass);
+    window.select(1);
+    window->selection()->setVisible({20, 40}, {10, 30});
+    window->selection()->change([](auto& s) {
+        s.layer = 1;
+        s.query = 30;
+        s.key = 20;
+        s.other = 0;
+    });
+    window->panels()->dock(QStringLiteral("ratios"))->raise();
+    window.settle();
+    const views::Session before = window->session();
+    window->windowActions()->action("reload")->trigger();
+    window.settle();
+    CHECK(window->session() == before);
+    CHECK(window.messages().empty());
+    CHECK(window->mapView()->panel().keys == core::Span{10, 30});
+    CHECK(window->history()->canGoBack()); // what was done before is still to be undone
+}
+
+TEST_CASE("A window with a run going on asks in its bar before it closes", "[views][io]")
+{
+    const ScratchFolder folder;
+    const fs::path program = folder.write("kvviz", "#!/bin/sh\n"
+                                                   "trap ': > \"$(dirname \"$0\")/clean\"; exit 130' INT\n"
+                                                   ": > \"$(dirname \"$0\")/begun\"\n"
+                                                   "while :; do sleep 0.05; done\n");
+    fs::permissions(program, fs::perms::owner_all);
+    views::WindowStart start = remembering({captureFile(folder, "a")});
+    start.fresh = true;
+    start.runChoices = [&] {
+        views::RunChoices choices;
+        choices.program = program;
+        choices.tasks = {{"addition", "arithmetic", "Sums.", true, 8}};
+        choices.folder = folder / "out";
+        return choices;
+    };
+    WindowBench window(start);
+    window->runs()->start();
+    REQUIRE(test::waitFor([&] { return fs::exists(folder / "begun"); }));
+    CHECK(!window->close());
+    CHECK_THAT(window.messages(), Contains("run is going on") && Contains("Close again"));
+    CHECK(window->isVisible());
+    CHECK(window->runs()->running());
+    SECTION("closed again, it stops the run cleanly")
+    {
+        CHECK(window->close());
+        window.window.reset();
+        CHECK(fs::exists(folder / "clean"));
+    }
+    SECTION("once the run is over it closes at once")
+    {
+        window->runs()->cancel();
+        REQUIRE(test::waitFor([&] { return !window->runs()->running(); }));
+        CHECK(window->close());
+    }
+    SECTION("the next run is asked about again")
+    {
+        window->runs()->cancel();
+        REQUIRE(test::waitFor([&] { return !window->runs()->running(); }));
+        window->runs()->start();
+        CHECK(!window->close());
+    }
+}
