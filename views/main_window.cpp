@@ -321,6 +321,7 @@ void MainWindow::checkCaptures()
 
 void MainWindow::apply(const Session& session)
 {
+    releasePanels(); // they hold indices of captures that are gone
     m_captures->replace(session.captures);
     m_live->reload();
     filesChanged();
@@ -363,6 +364,8 @@ void MainWindow::closeEvent(QCloseEvent* event)
     PanelSettings settings = panelSettings();
     settings["captures"].erase("filter"); // would hide other captures at the next start
     settings["tour"].erase("step");
+    for (auto& [panel, values] : settings)
+        values.erase("held"); // indices of the captures of now
     m_settings.setLayout(saveGeometry(), saveState());
     m_settings.setPanels(settings);
     QMainWindow::closeEvent(event);

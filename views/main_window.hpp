@@ -19,6 +19,7 @@
 #include <QMainWindow>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -32,6 +33,7 @@ class CurveView;
 class DecodeTimeline;
 class ExportPanel;
 class FigureView;
+class LinkedSelection;
 class LiveReplay;
 class MapView;
 class RunPanel;
@@ -97,6 +99,10 @@ private:
     void buildResultPanels(const ViewContext& context);
     void buildWorkPanels(const ViewContext& context, const WindowStart& start);
     QDockWidget* addPanel(const char* id, const QString& title, View* view, const char* key, const PanelPlace& place);
+    /// The same with a selection that can be held, for the panel of this id.
+    [[nodiscard]] ViewContext holdable(const ViewContext& context, const char* id);
+    void holdPanel();
+    void releasePanels();
     View* addView(View* view); ///< connects what every view tells
     void buildCommands();
     void buildFileCommands();
@@ -116,6 +122,7 @@ private:
     void askForFiles(bool folder);
     void saveSessionAs();
     void toggleDifference();
+    void copyText(const QString& text);
     void showKeys();
     void startTour();
     void filesChanged();
@@ -134,6 +141,7 @@ private:
     QWidget* m_page = nullptr;
     std::vector<View*> m_views;
     std::vector<std::pair<std::string, ViewSettings*>> m_panelSettings; ///< by the id of the panel
+    std::map<QString, LinkedSelection*> m_links;                        ///< of panels that can be held
     PanelSettings m_keptSettings; ///< as they were read: those of panels that this version lacks are written back
     LiveReplay* m_live = nullptr;
     MapView* m_map = nullptr;

@@ -63,7 +63,11 @@ ResultFiles sortResults(const std::vector<fs::path>& files)
     for (const fs::path& file : files) {
         std::string fault;
         if (file.extension() == ".json") {
-            if (holds([&] { return !io::readPredictionFile(file).model.empty(); }, fault))
+            const auto readCheck = [&] {
+                (void)io::readPredictionFile(file);
+                return true;
+            };
+            if (holds(readCheck, fault))
                 sorted.checks.push_back(file);
             else
                 sorted.faults.push_back(fault);

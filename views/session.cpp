@@ -125,6 +125,11 @@ QByteArray bytesOf(const Json& json, const std::string& entry)
     return *decoded;
 }
 
+void writeSelection(const SelectionState& state, Json& json)
+{
+    visitFields(state, [&](const char* name, const auto& field) { json[name] = toJson(field); });
+}
+
 void readSelection(const Json& json, SelectionState& state)
 {
     if (!json.is_object())
@@ -176,6 +181,20 @@ void readFiles(const Json& json, const std::filesystem::path& folder, Session& s
 
 } // namespace
 
+std::string selectionText(const SelectionState& state)
+{
+    Json json;
+    writeSelection(state, json);
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+SelectionState parseSelection(const std::string& text)
+{
+    SelectionState state;
+    readSelection(Json::parse(text, nullptr, false), state);
+    return state;
+}
+
 std::string sessionText(const Session& session, const std::filesystem::path& folder)
 {
     Json json = Json::parse(session.unknown);
@@ -187,8 +206,7 @@ std::string sessionText(const Session& session, const std::filesystem::path& fol
     json["results"] = Json::array();
     for (const std::filesystem::path& file : session.results)
         json["results"].push_back(written(file, folder));
-    Json& selection = json["selection"]; // entries of a newer version stay in it
-    visitFields(session.selection, [&](const char* name, const auto& field) { selection[name] = toJson(field); });
+    writeSelection(session.selection, json["selection"]); // entries of a newer version stay in it
     json["geometry"] = session.geometry.toBase64().toStdString();
     json["layout"] = session.layout.toBase64().toStdString();
     json["panels"] = Json(session.panels);

@@ -28,6 +28,11 @@ struct Session {
 
 inline constexpr const char* kSessionSuffix = ".kvsession.json";
 
+/// A selection alone, as the JSON object of session files on one line.
+[[nodiscard]] std::string selectionText(const SelectionState& state);
+/// Throws Error(badInput) as parseSession() does.
+[[nodiscard]] SelectionState parseSelection(const std::string& text);
+
 /// Text of a session file in `folder`.
 [[nodiscard]] std::string sessionText(const Session& session, const std::filesystem::path& folder);
 /// Throws Error(badInput) naming the entry that is not as it should be. Missing entries have their defaults.

@@ -10,6 +10,7 @@
 #include "views/token_strip.hpp"
 
 #include <QApplication>
+#include <QClipboard>
 #include <QDialog>
 #include <QFileDialog>
 #include <QLabel>
@@ -74,6 +75,9 @@ void MainWindow::buildFileCommands()
         m_export->choose({});
         m_export->copy();
     });
+    m_actions->add(file, "copy_value", tr("Copy the &value at the crosshair"), keys({"C"}), [this] { copyText(m_map->valueText()); });
+    m_actions->add(file, "copy_row", tr("Copy the crosshair's ro&w as a table"), keys({"Shift+C"}),
+                   [this] { copyText(m_map->rowText()); });
     m_actions->addSeparator(file);
     m_actions->add(file, "quit", tr("&Quit"), keys({"Ctrl+Q"}), [this] { close(); });
     fillRecent();
@@ -158,6 +162,8 @@ void MainWindow::buildViewCommands()
     m_actions->add(view, "normal_text", tr("Normal text"), keys({"Ctrl+0"}), [this] { m_presenter->setScale(1.0); });
     m_actions->add(view, "full_screen", tr("&Full screen"), keys({"F11"}),
                    [this] { isFullScreen() ? showNormal() : showFullScreen(); });
+    m_actions->add(view, "hold_panel", tr("&Hold the panel with the focus, or let it follow"), keys({"Ctrl+H"}),
+                   [this] { holdPanel(); });
     m_actions->add(view, "reset_layout", tr("Panels as at first"), keys({"Ctrl+Shift+0"}),
                    [this] { m_panels->resetLayout(); });
 }
@@ -214,6 +220,14 @@ void MainWindow::saveSessionAs()
         }
     });
     dialog->open();
+}
+
+void MainWindow::copyText(const QString& text)
+{
+    if (text.isEmpty())
+        m_messages->add(tr("There is no crosshair on the map: click on it, or move it with the arrow keys."));
+    else
+        QApplication::clipboard()->setText(text);
 }
 
 void MainWindow::toggleDifference()

@@ -10,6 +10,7 @@
 #include "views/export_panel.hpp"
 #include "views/figure_view.hpp"
 #include "views/head_grid.hpp"
+#include "views/linked_selection.hpp"
 #include "views/main_window.hpp"
 #include "views/map_view.hpp"
 #include "views/method_panel.hpp"
@@ -22,11 +23,31 @@
 
 #include "core/error.hpp"
 
+#include <QApplication>
 #include <QDockWidget>
 
 namespace kvviz::views {
 
 namespace {
+
+/// What a session holds of a panel: nothing while it is linked.
+QString heldText(const LinkedSelection& selection)
+{
+    return selection.linked() ? QString() : QString::fromStdString(selectionText(selection.state()));
+}
+
+void setHeld(LinkedSelection& selection, const QString& text)
+{
+    if (text.isEmpty()) {
+        selection.setLinked(true);
+        return;
+    }
+    try {
+        selection.hold(parseSelection(text.toStdString()));
+    } catch (const core::Error&) { // of another version: the panel follows the window
+        selection.setLinked(true);
+    }
+}
 
 constexpr int kSideWidth = 430, kStripHeight = 210, kMethodHeight = 230; // pixels at first
 
@@ -37,7 +58,46 @@ QDockWidget* MainWindow::addPanel(const char* id, const QString& title, View* vi
 {
     view->setWindowTitle(title);
     keepSettings(id, view->settings());
-    return m_panels->add(id, title, addView(view), QKeySequence(QLatin1String(key)), place);
+    QDockWidget* dock = m_panels->add(id, title, addView(view), QKeySequence(QLatin1String(key)), place);
+    const auto link = m_links.find(QLatin1String(id));
+    if (link == m_links.end())
+        return dock;
+    LinkedSelection* selection = link->second;
+    connect(selection, &LinkedSelection::linkedChanged, dock, [dock, title](bool linked) {
+        dock->setWindowTitle(linked ? title : tr("%1 (held)").arg(title));
+    });
+    view->settings().add("held", [selection] { return heldText(*selection); },
+                         [selection](const QString& text) { setHeld(*selection, text); });
+    return dock;
+}
+
+ViewContext MainWindow::holdable(const ViewContext& context, const char* id)
+{
+    ViewContext own = context;
+    auto* selection = new LinkedSelection(context.selection, this);
+    m_links[QLatin1String(id)] = selection;
+    own.selection = selection;
+    return own;
+}
+
+void MainWindow::holdPanel()
+{
+    for (const auto& [id, selection] : m_links)
+        if (m_panels->dock(id)->isAncestorOf(QApplication::focusWidget())) {
+            selection->setLinked(!selection->linked());
+            return;
+        }
+    QStringList titles;
+    for (const auto& [id, selection] : m_links)
+        titles.append(m_panels->dock(id)->windowTitle());
+    m_messages->add(tr("Only a panel that has the keyboard focus is held: go to one of %1 first.")
+                        .arg(titles.join(QStringLiteral(", "))));
+}
+
+void MainWindow::releasePanels()
+{
+    for (const auto& [id, selection] : m_links)
+        selection->setLinked(true);
 }
 
 void MainWindow::buildPanels(const ViewContext& context)
@@ -61,18 +121,18 @@ void MainWindow::buildPanels(const ViewContext& context)
 void MainWindow::buildMethodPanels(const ViewContext& context)
 {
     addPanel("method", tr("Method"), new MethodPanel(context), "Ctrl+4", {Qt::RightDockWidgetArea});
-    m_curve = new CurveView(context);
+    m_curve = new CurveView(holdable(context, "curves"));
     addPanel("curves", tr("Cumulative"), m_curve, "Ctrl+3", {Qt::RightDockWidgetArea});
     addPanel("ratios", tr("Ratios"), new RatioCurves(context), "Ctrl+6", {Qt::RightDockWidgetArea, "curves"});
     addPanel("shots", tr("Shots"), new ShotBars(context), "Ctrl+8", {Qt::RightDockWidgetArea, "curves"});
-    addPanel("heads", tr("Heads"), new HeadGrid(context), "Ctrl+2", {Qt::RightDockWidgetArea, "curves"});
+    addPanel("heads", tr("Heads"), new HeadGrid(holdable(context, "heads")), "Ctrl+2", {Qt::RightDockWidgetArea, "curves"});
     addPanel("budgets", tr("Budgets"), new BudgetMap(context), "Alt+1", {Qt::RightDockWidgetArea, "curves"});
 }
 
 void MainWindow::buildPromptPanels(const ViewContext& context)
 {
-    m_tokens = new TokenStrip(context);
-    m_decode = new DecodeTimeline(context);
+    m_tokens = new TokenStrip(holdable(context, "tokens"));
+    m_decode = new DecodeTimeline(holdable(context, "decode"));
     addPanel("tokens", tr("Tokens"), m_tokens, "Ctrl+7", {Qt::BottomDockWidgetArea});
     addPanel("methods", tr("Methods"), new MethodTable(context), "Ctrl+5", {Qt::BottomDockWidgetArea, "tokens"});
     addPanel("decode", tr("Decode steps"), m_decode, "Ctrl+9", {Qt::BottomDockWidgetArea, "tokens"});

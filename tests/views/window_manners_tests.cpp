@@ -2,10 +2,13 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // How the window behaves between and around the views: recent files, dropping, keys, what is remembered, closing.
 #include "tests/views/window_fixture.hpp"
+#include "views/curve_view.hpp"
 #include "views/head_grid.hpp"
+#include "views/matrix_canvas.hpp"
 #include "views/run_panel.hpp"
 
 #include <QAction>
+#include <QClipboard>
 #include <QComboBox>
 #include <QDialog>
 #include <QDockWidget>
@@ -276,4 +279,95 @@ TEST_CASE("A window with a run going on asks in its bar before it closes", "[vie
         window->runs()->start();
         CHECK(!window->close());
     }
+}
+
+TEST_CASE("A held panel stays at what it shows while the others go on", "[views][io]")
+{
+    const ScratchFolder folder;
+    const WindowBench window({captureFile(folder, "a"), captureFile(folder, "b")});
+    const auto titleOf = [&] {
+        return std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.front().name;
+    };
+    auto* hold = window->windowActions()->action("hold_panel");
+    window->mapView()->setFocus();
+    hold->trigger();
+    CHECK_THAT(window.messages(), Contains("Cumulative") && Contains("keyboard focus"));
+    window.window->findChild<views::MessageBar*>()->clear();
+    window->panels()->raise(QStringLiteral("curves"));
+    hold->trigger();
+    CHECK(window.messages().empty());
+    CHECK(window->panels()->dock(QStringLiteral("curves"))->windowTitle().contains(QStringLiteral("held")));
+    const std::string before = titleOf();
+    window->selection()->change([](auto& s) { s.layer = 1; });
+    window.settle();
+    CHECK(titleOf() == before);
+    CHECK(window->mapView()->panel().layer == 1);
+    SECTION("a session keeps it held, and where")
+    {
+        const views::Session session = window->session();
+        const WindowBench other({captureFile(folder, "c")});
+        other->apply(views::parseSession(views::sessionText(session, folder.path()), folder.path()));
+        other.settle();
+        CHECK(other->session().panels == session.panels);
+        CHECK(other->panels()->dock(QStringLiteral("curves"))->windowTitle().contains(QStringLiteral("held")));
+        CHECK(std::get<plot::CurveFigure>(other->curveView()->figure()->content).panels.front().series.front().name
+              == before);
+        views::Session linked = other->session();
+        linked.panels["curves"]["held"] = "nonsense";
+        other->apply(linked); // of another version
+        other.settle();
+        CHECK(other->session().panels["curves"]["held"].empty());
+    }
+    SECTION("linked again, it shows what the others show")
+    {
+        window->panels()->raise(QStringLiteral("curves"));
+        hold->trigger();
+        window.settle();
+        CHECK(titleOf() != before);
+        CHECK(window->panels()->dock(QStringLiteral("curves"))->windowTitle() == QStringLiteral("Cumulative"));
+        CHECK(window->session().panels["curves"]["held"].empty());
+    }
+    SECTION("what is chosen in a held panel stays in it")
+    {
+        window->panels()->raise(QStringLiteral("heads"));
+        hold->trigger();
+        auto* grid = window.window->findChild<views::HeadGrid*>();
+        Q_EMIT grid->canvas()->chosen(0, 3);
+        window.settle();
+        CHECK(window->selection()->state().head == 1);
+        CHECK(window->selection()->state().layer == 1);
+    }
+}
+
+TEST_CASE("The value and the row under the crosshair can be copied", "[views][io]")
+{
+    const ScratchFolder folder;
+    const WindowBench window({captureFile(folder, "a"), captureFile(folder, "b")});
+    const auto copied = [&](const char* action) {
+        QApplication::clipboard()->setText(QStringLiteral("nothing"));
+        window->windowActions()->action(action)->trigger();
+        return QApplication::clipboard()->text();
+    };
+    CHECK(copied("copy_value") == QStringLiteral("nothing"));
+    CHECK_THAT(window.messages(), Contains("no crosshair"));
+    window->selection()->change([](auto& s) {
+        s.query = 50;
+        s.key = 20;
+    });
+    window->selection()->setVisible({40, 60}, {10, 60});
+    window.settle();
+    CHECK_THAT(copied("copy_value").toStdString(), Contains("query 50") && Contains("key 20"));
+    const QStringList lines = copied("copy_row").split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+    REQUIRE(lines.size() == 51); // with its line of headings
+    CHECK(lines.front().endsWith(QStringLiteral("query 50")));
+    CHECK(lines[1].startsWith(QStringLiteral("10\t10\t")));
+    CHECK(lines[41].section(QLatin1Char('\t'), 3, 3).toDouble() > 0); // key 50, the diagonal
+    CHECK(lines[42].section(QLatin1Char('\t'), 3, 3).isEmpty());      // beyond it, masked
+    // The very numbers of the capture.
+    const test::SyntheticCapture source;
+    const double value = lines[11].section(QLatin1Char('\t'), 3, 3).toDouble();
+    CHECK(value == Approx(source.fullMap(0)[static_cast<std::size_t>((1 * 70 + 50) * 70 + 20)]).epsilon(2e-3));
+    window->selection()->change([](auto& s) { s.other = 1; });
+    window.settle();
+    CHECK(copied("copy_row").section(QLatin1Char('\n'), 0, 0).endsWith(QStringLiteral("A\tB")));
 }
