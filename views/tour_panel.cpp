@@ -114,7 +114,7 @@ void TourPanel::build()
 
 void TourPanel::buildButtons(QVBoxLayout* layout)
 {
-    m_formulaBox = new QCheckBox(tr("Show the &formula"));
+    m_formulaBox = new QCheckBox(tr("Show the form&ula"));
     m_formulaBox->setChecked(true);
     m_formulaBox->setMinimumHeight(24);
     m_again = new QPushButton(tr("Show &again"));
@@ -123,7 +123,7 @@ void TourPanel::buildButtons(QVBoxLayout* layout)
     m_back->setToolTip(tr("Previous step (Page Up)"));
     m_number = new QLabel;
     m_number->setAlignment(Qt::AlignCenter);
-    m_next = new QPushButton(tr("&Next"));
+    m_next = new QPushButton(tr("Ne&xt"));
     m_next->setToolTip(tr("Next step (Page Down)"));
     auto* options = new QHBoxLayout;
     options->addWidget(m_formulaBox);

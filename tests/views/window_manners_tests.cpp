@@ -5,6 +5,7 @@
 #include "views/curve_view.hpp"
 #include "views/head_grid.hpp"
 #include "views/matrix_canvas.hpp"
+#include "views/run_fields.hpp"
 #include "views/run_panel.hpp"
 
 #include <QAction>
@@ -21,6 +22,7 @@
 #include <QPlainTextEdit>
 #include <QSettings>
 #include <QShortcut>
+#include <QToolBar>
 
 #include <fstream>
 #include <map>
@@ -191,6 +193,35 @@ TEST_CASE("Every entry of a menu has a letter of its own or a key", "[views][io]
                 CHECK(letters.emplace(letter, entry->text()).second);
         }
     }
+}
+
+TEST_CASE("Letters of fields and buttons leave the menus theirs and are their own in each panel", "[views][io]")
+{
+    const ScratchFolder folder;
+    views::WindowStart start = remembering({captureFile(folder, "a"), captureFile(folder, "b")});
+    start.fresh = true;
+    start.runChoices = [] { return views::RunChoices{}; };
+    const WindowBench window(start);
+    std::map<QString, std::string> menus;
+    for (const QAction* menu : window->menuBar()->actions())
+        menus.emplace(QKeySequence::mnemonic(menu->text()).toString(), menu->text().toStdString());
+    std::map<std::pair<const QWidget*, QString>, std::string> taken;
+    for (const QWidget* widget : window.window->findChildren<QWidget*>()) {
+        const auto* label = qobject_cast<const QLabel*>(widget);
+        const auto* button = qobject_cast<const QAbstractButton*>(widget);
+        const QString text = label && label->buddy() ? label->text() : button ? button->text() : QString();
+        const QString letter = QKeySequence::mnemonic(text).toString();
+        const QWidget* panel = widget->parentWidget(); // a form of runs, a panel or the bar
+        while (panel && !dynamic_cast<const views::RunForm*>(panel) && !qobject_cast<const QDockWidget*>(panel)
+               && !qobject_cast<const QToolBar*>(panel))
+            panel = panel->parentWidget();
+        if (letter.isEmpty() || !panel || !widget->isVisibleTo(panel))
+            continue;
+        CAPTURE(text.toStdString());
+        CHECK(!menus.contains(letter));
+        CHECK(taken.emplace(std::pair(panel, letter), text.toStdString()).second);
+    }
+    CHECK(taken.size() >= 30);
 }
 
 TEST_CASE("The sheet of keys opens with ?, lists everything, and closes with Esc", "[views][io]")
