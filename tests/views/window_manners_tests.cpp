@@ -22,6 +22,8 @@
 #include <QPlainTextEdit>
 #include <QSettings>
 #include <QShortcut>
+#include <QSlider>
+#include <QTableView>
 #include <QToolBar>
 
 #include <fstream>
@@ -193,6 +195,36 @@ TEST_CASE("Every entry of a menu has a letter of its own or a key", "[views][io]
                 CHECK(letters.emplace(letter, entry->text()).second);
         }
     }
+}
+
+TEST_CASE("Space and Home work in the widget that has the focus, elsewhere they are the window's", "[views][io]")
+{
+    const ScratchFolder folder;
+    const WindowBench window({captureFile(folder, "a"), captureFile(folder, "b")});
+    QApplication::setActiveWindow(window.window.get());
+    const auto taken = [&](QWidget* widget, int key, const QString& text) {
+        widget->setFocus();
+        REQUIRE(QApplication::focusWidget() == widget);
+        QKeyEvent event(QEvent::ShortcutOverride, key, Qt::NoModifier, text);
+        event.ignore();
+        QApplication::sendEvent(widget, &event);
+        return event.isAccepted();
+    };
+    for (QWidget* widget : window.window->findChildren<QWidget*>()) {
+        if (!widget->isVisible() || !widget->isEnabled() || !(widget->focusPolicy() & Qt::TabFocus))
+            continue;
+        const bool table = qobject_cast<QAbstractItemView*>(widget) != nullptr;
+        CAPTURE(widget->metaObject()->className(), widget->accessibleName().toStdString());
+        if (table || qobject_cast<QAbstractButton*>(widget) || qobject_cast<QComboBox*>(widget))
+            CHECK(taken(widget, Qt::Key_Space, QStringLiteral(" ")));
+        if (table || qobject_cast<QSlider*>(widget))
+            CHECK(taken(widget, Qt::Key_Home, {}));
+        if (qobject_cast<QLineEdit*>(widget))
+            CHECK(taken(widget, Qt::Key_S, QStringLiteral("s")));
+        else if (!qobject_cast<QAbstractSpinBox*>(widget) && !qobject_cast<QPlainTextEdit*>(widget))
+            CHECK(!taken(widget, Qt::Key_S, QStringLiteral("s")));
+    }
+    CHECK(!taken(window->mapView(), Qt::Key_Space, QStringLiteral(" "))); // plays
 }
 
 TEST_CASE("Letters of fields and buttons leave the menus theirs and are their own in each panel", "[views][io]")
