@@ -162,6 +162,8 @@ void MainWindow::opened(const OpenedFiles& files)
                 list.push_back(file);
     };
     addTo(m_results, files.results);
+    for (const std::filesystem::path& file : files.results) // somebody asks for it again: say it again
+        std::erase_if(m_told, [&](const std::string& said) { return said.find(file.string()) != std::string::npos; });
     if (!files.captures.empty()) {
         const int first = m_captures->add(files.captures);
         filesChanged();
@@ -200,22 +202,21 @@ void MainWindow::showResults()
         } catch (const core::Error&) { // the views say why it cannot be read
         }
         return [this, sorted, model] {
-            for (const std::string& fault : sorted.faults)
-                m_messages->add(text(fault));
-            tellStrangers(sorted, model);
+            tellOf(sorted, model);
             showFigures(sorted);
         };
     });
 }
 
-void MainWindow::tellStrangers(const ResultFiles& sorted, const std::string& model)
+void MainWindow::tellOf(const ResultFiles& sorted, const std::string& model)
 {
+    std::vector<std::string> sentences = sorted.faults;
     const std::vector<io::CaptureRef> open = m_captures->refs();
-    for (const ResultSubject& subject : sorted.subjects) {
-        const std::string sentence = strangerSentence(subject, open, model);
-        if (!sentence.empty() && m_told.insert(subject.file).second)
+    for (const ResultSubject& subject : sorted.subjects)
+        sentences.push_back(strangerSentence(subject, open, model));
+    for (const std::string& sentence : sentences)
+        if (!sentence.empty() && m_told.insert(sentence).second)
             m_messages->add(text(sentence));
-    }
 }
 
 void MainWindow::showFigures(const ResultFiles& sorted)

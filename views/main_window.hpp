@@ -113,7 +113,7 @@ private:
     void opened(const OpenedFiles& files);
     void showResults();
     void showFigures(const ResultFiles& sorted);
-    void tellStrangers(const ResultFiles& sorted, const std::string& model);
+    void tellOf(const ResultFiles& sorted, const std::string& model);
     void restore(const Session& session);
     void checkCaptures();
     void keepSettings(const std::string& panel, ViewSettings& settings);
@@ -155,7 +155,7 @@ private:
     FigureView *m_accuracy = nullptr, *m_replays = nullptr, *m_predicted = nullptr;
     plot::PublishedSource m_published;
     std::vector<std::filesystem::path> m_results; ///< evaluations, replays, checks of predictions
-    std::set<std::filesystem::path> m_told; ///< results of other captures, said once
+    std::set<std::string> m_told; ///< about results: said once, not whenever others are opened
     std::filesystem::path m_sessionFile;
     std::string m_unknown = "{}"; ///< of the session: entries of a newer version
     Presenter* m_presenter;

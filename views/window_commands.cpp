@@ -55,7 +55,7 @@ void MainWindow::buildFileCommands()
     m_actions->add(file, "open", tr("&Open files..."), keys({"Ctrl+O"}), [this] { askForFiles(false); });
     m_actions->add(file, "open_folder", tr("Open &folder..."), keys({"Ctrl+Shift+O"}), [this] { askForFiles(true); });
     m_actions->menu(file)->addMenu(tr("Open &recent"))->setObjectName(QStringLiteral("recent"));
-    m_actions->add(file, "reload", tr("&Reload"), keys({"F5"}), [this] { reload(); });
+    m_actions->add(file, "reload", tr("Re&load"), keys({"F5"}), [this] { reload(); });
     m_actions->addSeparator(file);
     m_actions->add(file, "save_session", tr("&Save session"), keys({"Ctrl+S"}), [this] {
         if (m_sessionFile.empty()) {
@@ -147,7 +147,7 @@ void MainWindow::buildViewCommands()
     });
     m_actions->add(view, "zoom_in", tr("Zoom &in"), keys({"+"}), [this] { m_map->zoomIn(); });
     m_actions->add(view, "zoom_out", tr("Zoom o&ut"), keys({"-"}), [this] { m_map->zoomOut(); });
-    m_actions->add(view, "everything", tr("Show &everything"), keys({"Home"}),
+    m_actions->add(view, "everything", tr("Sh&ow everything"), keys({"Home"}),
                    [this] { m_selection->setVisible({}, {}); });
     m_actions->add(view, "reset", tr("No crosshair, no difference"), keys({"Esc"}), flip([](SelectionState& s) {
                        s.query = s.key = -1;

@@ -265,12 +265,12 @@ TEST_CASE("The step of the tour and the compared methods come back", "[views][se
     const WindowBench window({captureFile(folder, "a")});
     views::Session session = window->session();
     session.panels["tour"]["step"] = "3";
-    session.panels["methods"]["compared"] = "h2o;nonsense:;chunkkv:chunk_size=7";
+    session.panels["methods"]["compared"] = "h2o;nonsense:;chunkkv:chunk=7";
     session.selection.layer = 1;
     window->apply(session);
     window.settle();
     CHECK(window->session().panels["tour"]["step"] == "3");
-    CHECK(window->session().panels["methods"]["compared"] == "h2o;chunkkv:chunk_size=7"); // those that are known
+    CHECK(window->session().panels["methods"]["compared"] == "h2o;chunkkv:chunk=7"); // those that are known
     CHECK(window->selection()->state().layer == 1); // the tour did not set the views
     CHECK(window.messages().empty());
 }

@@ -124,7 +124,10 @@ TEST_CASE("Layout and choices of panels are there again at the next start, and n
     {
         const WindowBench window(remembering({file}));
         window.window->findChild<views::HeadGrid*>()->setMeasure(plot::HeadMeasure::sinkMass);
-        window.window->findChild<QLineEdit*>()->setText(QStringLiteral("nothing has this name"));
+        for (auto* line : window.window->findChildren<QLineEdit*>())
+            if (line->accessibleName() == QStringLiteral("Filter captures"))
+                line->setText(QStringLiteral("nothing has this name"));
+        CHECK(window->session().panels["captures"]["filter"] == "nothing has this name");
         window->panels()->dock(QStringLiteral("curves"))->hide();
         window->close();
     }
@@ -211,7 +214,7 @@ TEST_CASE("Space and Home work in the widget that has the focus, elsewhere they 
         return event.isAccepted();
     };
     for (QWidget* widget : window.window->findChildren<QWidget*>()) {
-        if (!widget->isVisible() || !widget->isEnabled() || !(widget->focusPolicy() & Qt::TabFocus))
+        if (!widget->isVisible() || !widget->isEnabled() || !(widget->focusPolicy() & Qt::TabFocus) || widget->focusProxy())
             continue;
         const bool table = qobject_cast<QAbstractItemView*>(widget) != nullptr;
         CAPTURE(widget->metaObject()->className(), widget->accessibleName().toStdString());
@@ -351,6 +354,7 @@ TEST_CASE("A held panel stays at what it shows while the others go on", "[views]
     const auto titleOf = [&] {
         return std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.front().name;
     };
+    QApplication::setActiveWindow(window.window.get());
     auto* hold = window->windowActions()->action("hold_panel");
     window->mapView()->setFocus();
     hold->trigger();
