@@ -46,6 +46,8 @@ float valueIn(const MapCells& cells, double query, double key)
     const bool decode = cells.decode.rows > 0 && query >= cells.decode.queryBegin;
     const io::MapTile& fine = decode ? cells.decode : cells.prompt;
     const float value = tileValue(fine, query, key);
+    if (std::isnan(value) && std::floor(key) > std::floor(query))
+        return value; // masked; a coarse cell would have a number of earlier keys there
     return std::isnan(value) ? tileValue(decode ? cells.wholeDecode : cells.wholePrompt, query, key) : value;
 }
 

@@ -95,8 +95,10 @@ std::vector<CaptureRef> findCaptures(const std::vector<std::filesystem::path>& p
             if (files.empty())
                 throw Error(ErrorCode::badInput,
                             fmt::format("the folder '{}' holds no captures (*.kvh5)", path.string()));
-        } else if (!std::filesystem::exists(path, ignored)) {
-            throw Error(ErrorCode::badInput, fmt::format("'{}' does not exist", path.string()));
+        } else if (std::error_code error; !std::filesystem::exists(path, error)) {
+            throw Error(ErrorCode::badInput,
+                        error ? fmt::format("'{}' cannot be read: {}", path.string(), error.message())
+                              : fmt::format("'{}' does not exist", path.string()));
         } else if (path.extension() == ".part") {
             throw Error(ErrorCode::badInput,
                         fmt::format("'{}' is an unfinished capture; let its run end or repeat it", path.string()));

@@ -176,7 +176,8 @@ TEST_CASE("In a folder, bad files are lines with their reasons among the good on
 TEST_CASE("A folder that may not be read is said with the reason", "[views][io]")
 {
     const ScratchFolder folder;
-    fs::permissions(folder.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+    fs::permissions(folder.path(), fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec
+                                       | fs::perms::others_read | fs::perms::others_exec);
     captureFile(folder, "closed/a");
     fs::permissions(folder / "closed", fs::perms::none);
     {

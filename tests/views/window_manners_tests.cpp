@@ -257,6 +257,10 @@ TEST_CASE("Letters of fields and buttons leave the menus theirs and are their ow
         CHECK(taken.emplace(std::pair(panel, letter), text.toStdString()).second);
     }
     CHECK(taken.size() >= 30);
+    // A button whose letter is taken twice only gets the focus: Start and Save must be pressed at once.
+    for (const auto& [where, text] : taken)
+        if (where.second == QStringLiteral("Alt+S"))
+            CHECK((text == "&Start" || text == "&Save"));
 }
 
 TEST_CASE("The sheet of keys opens with ?, lists everything, and closes with Esc", "[views][io]")
