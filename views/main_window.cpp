@@ -24,6 +24,7 @@
 #include <QVBoxLayout>
 
 #include <algorithm>
+#include <utility>
 
 namespace kvviz::views {
 
@@ -73,6 +74,8 @@ MainWindow::MainWindow(const WindowStart& start)
     restoreGeometry(m_settings.geometry());
     restoreState(m_settings.layout());
     m_keptSettings = m_settings.panels();
+    if (start.sessionFile.empty())
+        m_resultPanels = ResultPanels::shown; // named on the command line
     restore(start.session);
     filesChanged();
     remember(start.sessionFile, start.named);
@@ -173,8 +176,10 @@ void MainWindow::opened(const OpenedFiles& files)
     }
     for (const std::string& fault : files.faults)
         m_messages->add(text(fault));
-    if (!files.results.empty())
+    if (!files.results.empty()) {
+        m_resultPanels = ResultPanels::inFront;
         showResults();
+    }
     remember(files.session == m_sessionFile ? files.session : std::filesystem::path(), files.named);
 }
 
@@ -235,10 +240,18 @@ void MainWindow::showFigures(const ResultFiles& sorted)
     m_predicted->setBuild(sorted.checks.empty() ? FigureView::Build() : [checks = sorted.checks] {
         return plot::predictionFigureOf(checks, {0, 0});
     });
-    if (!sorted.evaluations.empty())
-        m_panels->dock(QStringLiteral("accuracy"))->show();
-    if (!sorted.replays.empty())
-        m_panels->dock(QStringLiteral("replays"))->show();
+    const ResultPanels wanted = std::exchange(m_resultPanels, ResultPanels::asTheyAre);
+    const auto bring = [&](const char* panel, bool any) {
+        if (!any || wanted == ResultPanels::asTheyAre)
+            return;
+        QDockWidget* dock = m_panels->dock(QLatin1String(panel));
+        dock->show();
+        if (wanted == ResultPanels::inFront)
+            dock->raise(); // the keyboard stays where it is
+    };
+    bring("accuracy", !sorted.evaluations.empty());
+    bring("replays", !sorted.replays.empty());
+    bring("predicted", !sorted.checks.empty());
 }
 
 void MainWindow::filesChanged()

@@ -155,6 +155,8 @@ private:
     FigureView *m_accuracy = nullptr, *m_replays = nullptr, *m_predicted = nullptr;
     plot::PublishedSource m_published;
     std::vector<std::filesystem::path> m_results; ///< evaluations, replays, checks of predictions
+    /// What happens to the panels of results when they have been read: nothing after F5 or a session, whose layout it is.
+    enum class ResultPanels : std::uint8_t { asTheyAre, shown, inFront } m_resultPanels = ResultPanels::asTheyAre;
     std::set<std::string> m_told; ///< about results: said once, not whenever others are opened
     std::filesystem::path m_sessionFile;
     std::string m_unknown = "{}"; ///< of the session: entries of a newer version

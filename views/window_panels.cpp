@@ -197,6 +197,7 @@ void MainWindow::startTour()
     OpenedFiles found = sortFiles(files); // three small files of our own
     found.named.clear();                  // not what somebody chose to open
     opened(found);
+    m_resultPanels = ResultPanels::shown; // each step brings its own panel to the front
     m_panels->raise(QStringLiteral("tour"));
     m_tour->start();
 }

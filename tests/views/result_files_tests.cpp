@@ -85,6 +85,16 @@ TEST_CASE("Results of other captures are shown in the window, and it says whose 
     CHECK(window.messages().empty());
     CHECK(shows("replays"));
     CHECK(shows("accuracy"));
+    const auto front = [&](const char* panel) {
+        return !window->panels()->dock(QLatin1String(panel))->visibleRegion().isEmpty();
+    };
+    CHECK(front("replays")); // the last of those that were opened
+    window->panels()->dock(QStringLiteral("replays"))->hide();
+    window->panels()->dock(QStringLiteral("curves"))->raise();
+    window->reload();
+    window.settle();
+    CHECK(!shows("replays")); // F5 leaves panels as they are
+    CHECK(front("curves"));
     window.open({replaysOf(folder / "theirs.kvres.h5", "elsewhere/b.kvh5"), evaluationOf(folder / "big.kvres.h5", "Big-7B")});
     CHECK_THAT(window.messages(), Contains("theirs.kvres.h5") && Contains("elsewhere/b.kvh5") && Contains("not open")
                                       && Contains("big.kvres.h5") && Contains("Big-7B") && !Contains("own.kvres.h5"));
