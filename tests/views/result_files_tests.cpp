@@ -108,3 +108,32 @@ TEST_CASE("Results of other captures are shown in the window, and it says whose 
     window.settle();
     CHECK_THAT(window.messages(), Contains("theirs.kvres.h5"));
 }
+
+TEST_CASE("A check of predictions is opened beside results, and comes back with a session", "[views][io]")
+{
+    const ScratchFolder folder;
+    const fs::path check = folder.write("check.json", R"({"format": "kvviz-prediction-check", "predictor": "lost mass",
+        "model": "M", "points": [
+            {"task": "facts", "method": "snapkv", "ratio": 0.5, "predicted": 0.1, "measured": -0.1, "ci_low": -0.2,
+             "ci_high": 0.1, "expected": -0.08},
+            {"task": "facts", "method": "h2o", "ratio": 0.5, "predicted": 0.3, "measured": -0.4, "ci_low": -0.5,
+             "ci_high": -0.1, "expected": -0.24}],
+        "spearman": {"value": -0.9, "low": -0.95, "high": -0.7}, "kendall": {"value": -0.7, "low": -0.8, "high": -0.5},
+        "curve": {"x": [0.05, 0.25], "y": [-0.02, -0.2]}, "residual_low": -0.11, "residual_high": 0.07})");
+    const auto shows = [](const WindowBench& window) {
+        const QDockWidget* dock = window->panels()->dock(QStringLiteral("predicted"));
+        return !dock->isHidden() && dynamic_cast<const views::View*>(dock->widget())->figure().has_value();
+    };
+    const WindowBench window({captureFile(folder, "a")});
+    const fs::path broken = folder.write("broken.json", "{");
+    window.open({check, broken, replaysOf(folder / "own.kvres.h5", "a.kvh5")});
+    CHECK_THAT(window.messages(), Contains("broken.json") && !Contains("check.json"));
+    CHECK(shows(window)); // one bad file does not hide the good one
+    views::WindowStart start;
+    start.session = window->session();
+    start.session.results = {check};
+    start.sessionFile = folder / "s.kvsession.json";
+    const WindowBench again(start); // as `kvviz view s.kvsession.json` does
+    CHECK(again.messages().empty());
+    CHECK(shows(again));
+}
