@@ -21,7 +21,7 @@ public:
 
     [[nodiscard]] std::optional<plot::Figure> figure() const override;
     /// Reads again what it shows: the files may have changed.
-    void reload();
+    void reload() override;
 
     /// Kept tokens [L, G] of the selected capture, -1 where not known yet, of `prompt` tokens; `name`: method, budget.
     void setKept(std::vector<std::int64_t> kept, std::int64_t prompt, const QString& name);

@@ -168,6 +168,8 @@ CaptureBrowser::CaptureBrowser(const ViewContext& context, QWidget* parent)
             m_context.selection->setCapture(m_sorted->mapToSource(now).row());
     });
     connect(m_context.selection, &Selection::changed, this, &CaptureBrowser::selectionChanged);
+    m_settings.add("filter", m_filter);
+    m_settings.add("columns", m_table->horizontalHeader());
     refresh();
 }
 

@@ -30,6 +30,7 @@ CurveView::CurveView(const ViewContext& context, QWidget* parent)
     layout->addWidget(m_plot);
     setMinimumSize(260, 220);
     m_plot->setAccessibleName(tr("Cumulative attention"));
+    setFocusPolicy(Qt::StrongFocus); // so that the panel can be held
     m_figure.content = plot::CurveFigure{};
     connect(m_context.selection, &Selection::changed, this, [this](Selection::Parts parts) {
         if (parts & (Selection::capture | Selection::map | Selection::sinks))

@@ -118,6 +118,7 @@ QHBoxLayout* DecodeTimeline::buildControls()
     m_speed->setAccessibleName(tr("Steps a second"));
     m_speed->setMinimumHeight(kTarget);
     connect(m_speed, &QDoubleSpinBox::valueChanged, this, &DecodeTimeline::setSpeed);
+    m_settings.add("speed", m_speed);
     row->addWidget(m_speed);
     row->addStretch(1);
     return row;
@@ -136,6 +137,7 @@ void DecodeTimeline::buildPage()
     splitter->setStretchFactor(0, 1);
     splitter->setStretchFactor(1, 3);
     splitter->setSizes({80, 300});
+    m_settings.add("heights", splitter);
     auto* page = new QVBoxLayout(m_page);
     page->setContentsMargins(0, 0, 0, 0);
     page->setSpacing(0);

@@ -29,7 +29,7 @@ public:
 
     [[nodiscard]] std::optional<plot::Figure> figure() const override;
     /// Reads again what it shows: the files may have changed.
-    void reload();
+    void reload() override;
 
     /// What the replay says of the steps (lostMass, kept) of the selected capture; empty lists: nothing known, `reason`
     /// says why. `name`: method and budget.

@@ -78,9 +78,9 @@ void ExportPanel::buildForm()
     m_columns = named(new QSpinBox(this), "columns", tr("Columns of the page"));
     m_columns->setRange(0, 6);
     m_columns->setSpecialValueText(tr("automatic"));
-    form->addRow(tr("&View"), m_what);
+    form->addRow(tr("Vi&ew"), m_what);
     form->addRow(tr("&Columns"), m_columns);
-    form->addRow(tr("&File"), fileRow());
+    form->addRow(tr("F&ile"), fileRow());
     form->addRow(tr("&Width"), sizeRow());
     m_font = named(new QDoubleSpinBox(this), "font", tr("Font size in points"));
     m_font->setRange(0, 48);
@@ -98,6 +98,14 @@ void ExportPanel::buildForm()
         connect(box, &QCheckBox::toggled, this, [this] { askOverwrite(false); });
     }
     form->addRow(buttonRow());
+    m_settings.add("columns", m_columns);
+    m_settings.add("format", m_format);
+    m_settings.add("preset", m_preset); // before the width, which it sets
+    m_settings.add("width", m_width);
+    m_settings.add("font", m_font);
+    m_settings.add("dark", m_dark);
+    m_settings.add("sidecar", m_sidecar);
+    m_settings.add("csv", m_csv);
     m_message = named(new QLabel(this), "message", tr("Result of the export"));
     m_message->setWordWrap(true);
     m_message->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
@@ -150,7 +158,7 @@ QWidget* ExportPanel::buttonRow()
 {
     auto* row = new QWidget(this);
     auto* layout = rowLayout(row);
-    m_copy = named(new QPushButton(tr("Copy &picture"), row), "copy", tr("Copy the picture to the clipboard"));
+    m_copy = named(new QPushButton(tr("Copy pic&ture"), row), "copy", tr("Copy the picture to the clipboard"));
     m_save = named(new QPushButton(tr("&Save"), row), "save", tr("Write the file"));
     connect(m_copy, &QPushButton::clicked, this, &ExportPanel::copy);
     connect(m_save, &QPushButton::clicked, this, &ExportPanel::save);

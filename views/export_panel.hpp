@@ -5,6 +5,7 @@
 #pragma once
 
 #include "views/page_exporter.hpp"
+#include "views/view_settings.hpp"
 
 #include <QPointer>
 #include <QWidget>
@@ -43,6 +44,8 @@ public:
     void choose(const QString& name);
     void setFile(const QString& path);
     [[nodiscard]] QString file() const;
+    /// How it is written, not what and where.
+    [[nodiscard]] ViewSettings& settings() { return m_settings; }
 
 public Q_SLOTS:
     /// Writes the file; one that exists is asked about in the panel first.
@@ -78,6 +81,7 @@ private:
     bool guarded(Action&& action);
 
     Sources m_sources;
+    ViewSettings m_settings;
     std::string m_creator, m_commandLine;
     QComboBox* m_what = nullptr;
     QSpinBox* m_columns = nullptr;

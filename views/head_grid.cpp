@@ -14,6 +14,7 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QHBoxLayout>
+#include <QHeaderView>
 #include <QLabel>
 #include <QSignalBlocker>
 #include <QVBoxLayout>
@@ -44,7 +45,7 @@ HeadGrid::HeadGrid(const ViewContext& context, QWidget* parent)
       m_canvas(new MatrixCanvas([this](int row, int column) { return describe(row, column); })),
       m_tableView(new HeadTableView),
       m_measureBox(new QComboBox),
-      m_sortedBox(new QCheckBox(tr("Sorted &list")))
+      m_sortedBox(new QCheckBox(tr("Sort&ed list")))
 {
     setAccessibleName(tr("Layers and heads"));
     m_canvas->setAccessibleName(tr("Grid of layers and query heads"));
@@ -78,7 +79,7 @@ void HeadGrid::buildControls()
     m_measureBox->addItem(tr("Attention (small maps)"), kThumbnails);
     m_measureBox->setAccessibleName(tr("Measure of heads"));
     m_sortedBox->setToolTip(tr("A table of all heads, largest value first"));
-    auto* label = new QLabel(tr("S&how"));
+    auto* label = new QLabel(tr("Sh&ow"));
     label->setBuddy(m_measureBox);
     auto* controls = new QHBoxLayout;
     controls->setContentsMargins(6, 4, 6, 4);
@@ -103,6 +104,9 @@ void HeadGrid::buildControls()
         setMeasure(static_cast<HeadMeasure>(wanted));
     });
     connect(m_sortedBox, &QCheckBox::toggled, this, [this] { refresh(); });
+    m_settings.add("measure", m_measureBox); // first: it sorts the table by itself
+    m_settings.add("sorted", m_sortedBox);
+    m_settings.add("columns", m_tableView->horizontalHeader());
 }
 
 bool HeadGrid::sorted() const { return m_sortedBox->isChecked(); }

@@ -26,7 +26,7 @@ public:
     [[nodiscard]] bool busy() const override { return m_task.busy() || m_tileTask.busy(); }
     [[nodiscard]] std::optional<plot::Figure> figure() const override;
     /// Reads again what it shows: the files may have changed.
-    void reload();
+    void reload() override;
 
     [[nodiscard]] plot::HeadMeasure measure() const { return m_measure; }
     void setMeasure(plot::HeadMeasure measure);

@@ -24,6 +24,7 @@
 #include <QVBoxLayout>
 
 #include <algorithm>
+#include <utility>
 
 namespace kvviz::views {
 
@@ -31,19 +32,28 @@ namespace {
 
 QString text(const std::string& utf8) { return QString::fromStdString(utf8); }
 
+/// A session that was edited by hand may name more captures than it lists.
+SelectionState within(SelectionState state, int captures)
+{
+    const int last = std::max(0, captures - 1);
+    state.capture = std::min(state.capture, last);
+    state.other = std::min(state.other, last);
+    return state;
+}
+
 } // namespace
 
 MainWindow::MainWindow(const WindowStart& start)
     : m_captures(std::make_unique<CaptureList>(start.session.captures)), m_settings(start.fresh),
       m_selection(new Selection(this)), m_history(nullptr), m_actions(new WindowActions(this)),
       m_panels(new PanelSet(this, m_actions)), m_messages(new MessageBar(this)), m_readout(new QLabel),
-      m_about(new QLabel), m_presenter(new Presenter(this)), m_published(start.published), m_results(start.session.results),
-      m_checks(start.checks), m_unknown(start.session.unknown)
+      m_about(new QLabel), m_published(start.published), m_sessionFile(start.sessionFile),
+      m_presenter(new Presenter(this))
 {
     setWindowTitle(QStringLiteral("kvviz"));
     setAcceptDrops(true);
     resize(1280, 800);
-    m_selection->setState(start.session.selection);
+    m_selection->setState(within(start.session.selection, m_captures->size()));
     m_live = new LiveReplay(m_selection, m_captures.get(), this);
     connect(m_live, &LiveReplay::failed, m_messages, &MessageBar::add);
     const ViewContext context{m_selection, m_captures.get(), m_live};
@@ -61,11 +71,14 @@ MainWindow::MainWindow(const WindowStart& start)
     Q_EMIT m_history->changed();
     for (const std::string& fault : start.faults)
         m_messages->add(text(fault));
-    restoreGeometry(start.session.geometry.isEmpty() ? m_settings.geometry() : start.session.geometry);
-    restoreState(start.session.layout.isEmpty() ? m_settings.layout() : start.session.layout);
-    m_presenter->setScale(start.session.fontScale);
-    showResults();
+    restoreGeometry(m_settings.geometry());
+    restoreState(m_settings.layout());
+    m_keptSettings = m_settings.panels();
+    if (start.sessionFile.empty())
+        m_resultPanels = ResultPanels::shown; // named on the command line
+    restore(start.session);
     filesChanged();
+    remember(start.sessionFile, start.named);
     if (start.demo)
         startTour();
 }
@@ -115,7 +128,7 @@ void MainWindow::buildPage(const ViewContext& context)
 
 bool MainWindow::settled() const
 {
-    return !m_opening.busy() && !m_sorting.busy() && !m_bar->busy() && !m_live->busy()
+    return !m_opening.busy() && !m_sorting.busy() && !m_checking.busy() && !m_bar->busy() && !m_live->busy()
            && std::none_of(m_views.begin(), m_views.end(), [](const View* view) { return view->busy(); });
 }
 
@@ -140,9 +153,8 @@ void MainWindow::opened(const OpenedFiles& files)
     m_messages->clear();
     if (!files.session.empty()) {
         try {
-            m_sessionFile = files.session;
             apply(loadSession(files.session));
-            m_settings.addSession(text(files.session.string()));
+            m_sessionFile = files.session; // only now: a file that cannot be read must not be overwritten
         } catch (const core::Error& error) {
             m_messages->add(QString::fromUtf8(error.what()));
         }
@@ -153,55 +165,93 @@ void MainWindow::opened(const OpenedFiles& files)
                 list.push_back(file);
     };
     addTo(m_results, files.results);
-    addTo(m_checks, files.checks);
+    for (const std::filesystem::path& file : files.results) // somebody asks for it again: say it again
+        std::erase_if(m_told, [&](const std::string& said) { return said.find(file.string()) != std::string::npos; });
     if (!files.captures.empty()) {
         const int first = m_captures->add(files.captures);
         filesChanged();
         m_selection->setCapture(first);
-        m_settings.addCapture(text(files.captures.front().file.string()));
         if (m_captures->size() > 1)
             m_panels->dock(QStringLiteral("captures"))->show();
     }
     for (const std::string& fault : files.faults)
         m_messages->add(text(fault));
-    if (!files.results.empty() || !files.checks.empty())
+    if (!files.results.empty()) {
+        m_resultPanels = ResultPanels::inFront;
         showResults();
+    }
+    remember(files.session == m_sessionFile ? files.session : std::filesystem::path(), files.named);
+}
+
+void MainWindow::remember(const std::filesystem::path& session, const std::vector<std::filesystem::path>& named)
+{
+    if (!session.empty())
+        m_settings.addSession(text(session.string()));
+    for (const std::filesystem::path& path : named)
+        m_settings.addCapture(text(path.string()));
     fillRecent();
 }
 
 void MainWindow::showResults()
 {
-    if (m_checks.empty())
-        m_predicted->setBuild({});
-    else
-        m_predicted->setBuild([checks = m_checks] { return plot::predictionFigureOf(checks, {0, 0}); });
     if (m_results.empty()) {
-        m_accuracy->setBuild({});
-        m_replays->setBuild({});
+        showFigures({});
         return;
     }
-    m_sorting.run([this, results = m_results]() -> BackgroundTask::Finish {
+    m_sorting.run([this, results = m_results, captures = m_captures.get(),
+                   shown = m_selection->state().capture]() -> BackgroundTask::Finish {
         const ResultFiles sorted = sortResults(results);
-        return [this, sorted] {
-            for (const std::string& fault : sorted.faults)
-                m_messages->add(text(fault));
-            plot::DeltaRequest request;
-            request.by = "method";
-            request.published = m_published;
-            m_accuracy->setBuild(sorted.evaluations.empty() ? FigureView::Build() : [files = sorted.evaluations, request] {
-                const plot::Evaluations all = plot::readEvaluations(files, false);
-                return plot::deltaFigure(all.records, all.sources, request);
-            });
-            m_replays->setBuild(sorted.replays.empty() ? FigureView::Build() : [files = sorted.replays] {
-                const plot::Replays all = plot::readReplays(files);
-                return plot::methodsFigure(all.records, all.sources, {});
-            });
-            if (!sorted.evaluations.empty())
-                m_panels->dock(QStringLiteral("accuracy"))->show();
-            if (!sorted.replays.empty())
-                m_panels->dock(QStringLiteral("replays"))->show();
+        std::string model;
+        try {
+            model = captures->reader(shown)->info().model.name;
+        } catch (const core::Error&) { // the views say why it cannot be read
+        }
+        return [this, sorted, model] {
+            tellOf(sorted, model);
+            showFigures(sorted);
         };
     });
+}
+
+void MainWindow::tellOf(const ResultFiles& sorted, const std::string& model)
+{
+    std::vector<std::string> sentences = sorted.faults;
+    const std::vector<io::CaptureRef> open = m_captures->refs();
+    for (const ResultSubject& subject : sorted.subjects)
+        sentences.push_back(strangerSentence(subject, open, model));
+    for (const std::string& sentence : sentences)
+        if (!sentence.empty() && m_told.insert(sentence).second)
+            m_messages->add(text(sentence));
+}
+
+void MainWindow::showFigures(const ResultFiles& sorted)
+{
+    plot::DeltaRequest request;
+    request.by = "method";
+    request.published = m_published;
+    m_accuracy->setBuild(sorted.evaluations.empty() ? FigureView::Build() : [files = sorted.evaluations, request] {
+        const plot::Evaluations all = plot::readEvaluations(files, false);
+        return plot::deltaFigure(all.records, all.sources, request);
+    });
+    m_replays->setBuild(sorted.replays.empty() ? FigureView::Build() : [files = sorted.replays] {
+        const plot::Replays all = plot::readReplays(files);
+        return plot::methodsFigure(all.records, all.sources, {});
+    });
+    m_predicted->setBuild(sorted.checks.empty() ? FigureView::Build() : [checks = sorted.checks] {
+        return plot::predictionFigureOf(checks, {0, 0});
+    });
+    const ResultPanels wanted = std::exchange(m_resultPanels, ResultPanels::asTheyAre);
+    const auto bring = [&](const char* panel, bool any) {
+        if (!any || wanted == ResultPanels::asTheyAre)
+            return;
+        QDockWidget* dock = m_panels->dock(QLatin1String(panel));
+        dock->show();
+        if (wanted == ResultPanels::inFront)
+            dock->raise(); // the keyboard stays where it is
+    };
+    bring("accuracy", !sorted.evaluations.empty());
+    bring("replays", !sorted.replays.empty());
+    bring("predicted", !sorted.checks.empty());
 }
 
 void MainWindow::filesChanged()
@@ -219,6 +269,7 @@ void MainWindow::filesChanged()
 void MainWindow::reload()
 {
     m_messages->clear();
+    m_told.clear();
     m_captures->reload();
     m_live->reload();
     filesChanged();
@@ -232,37 +283,67 @@ Session MainWindow::session() const
     Session session;
     session.captures = m_captures->refs();
     session.results = m_results;
-    session.results.insert(session.results.end(), m_checks.begin(), m_checks.end());
     session.selection = m_selection->state();
     session.geometry = saveGeometry();
     session.layout = saveState();
+    session.panels = panelSettings();
     session.fontScale = m_presenter->scale();
     session.unknown = m_unknown;
     return session;
 }
 
-void MainWindow::apply(const Session& session)
+void MainWindow::keepSettings(const std::string& panel, ViewSettings& settings)
 {
-    m_captures->replace(session.captures);
+    m_panelSettings.emplace_back(panel, &settings);
+}
+
+PanelSettings MainWindow::panelSettings() const
+{
+    PanelSettings all = m_keptSettings;
+    for (const auto& [panel, settings] : m_panelSettings)
+        for (const auto& [name, value] : settings->values())
+            all[panel][name] = value;
+    return all;
+}
+
+/// What of a session does not depend on which captures are shown; entries that it lacks stay as they are.
+void MainWindow::restore(const Session& session)
+{
     m_unknown = session.unknown;
-    m_results.clear();
-    m_checks.clear();
-    for (const std::filesystem::path& file : session.results)
-        (file.extension() == ".json" ? m_checks : m_results).push_back(file);
-    SelectionState state = session.selection;
-    const int last = std::max(0, m_captures->size() - 1);
-    state.capture = std::min(state.capture, last);
-    state.other = std::min(state.other, last);
-    m_live->reload();
-    filesChanged();
-    m_selection->setState(state);
-    m_history->clear();
-    for (View* view : m_views)
-        view->reload();
+    m_results = session.results;
+    m_told.clear();
+    for (const auto& [panel, values] : session.panels)
+        for (const auto& [name, value] : values)
+            m_keptSettings[panel][name] = value;
+    for (const auto& [panel, settings] : m_panelSettings)
+        if (const auto found = m_keptSettings.find(panel); found != m_keptSettings.end())
+            settings->apply(found->second);
     restoreGeometry(session.geometry);
     restoreState(session.layout);
     m_presenter->setScale(session.fontScale);
     showResults();
+    checkCaptures();
+}
+
+void MainWindow::checkCaptures()
+{
+    m_checking.run([this, refs = m_captures->refs()]() -> BackgroundTask::Finish {
+        const std::string missing = missingCaptures(refs);
+        return [this, missing] { m_messages->add(text(missing)); };
+    });
+}
+
+void MainWindow::apply(const Session& session)
+{
+    releasePanels(); // they hold indices of captures that are gone
+    m_captures->replace(session.captures);
+    m_live->reload();
+    filesChanged();
+    m_selection->setState(within(session.selection, m_captures->size()));
+    m_history->clear();
+    for (View* view : m_views)
+        view->reload();
+    restore(session);
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event)
@@ -287,7 +368,20 @@ void MainWindow::dropEvent(QDropEvent* event)
 
 void MainWindow::closeEvent(QCloseEvent* event)
 {
+    if (m_run && m_run->running() && !m_closeAsked) {
+        m_closeAsked = true;
+        m_messages->add(tr("A run is going on and ends with the window; what it has finished is kept. Close again to stop "
+                           "it, or wait for its end."));
+        event->ignore();
+        return;
+    }
+    PanelSettings settings = panelSettings();
+    settings["captures"].erase("filter"); // would hide other captures at the next start
+    settings["tour"].erase("step");
+    for (auto& [panel, values] : settings)
+        values.erase("held"); // indices of the captures of now
     m_settings.setLayout(saveGeometry(), saveState());
+    m_settings.setPanels(settings);
     QMainWindow::closeEvent(event);
 }
 

@@ -10,6 +10,7 @@
 #include "views/panel_set.hpp"
 #include "views/presenter.hpp"
 #include "views/published_series.hpp"
+#include "views/result_files.hpp"
 #include "views/run_choices.hpp"
 #include "views/session.hpp"
 #include "views/window_actions.hpp"
@@ -18,7 +19,9 @@
 #include <QMainWindow>
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 
 class QDockWidget;
 class QLabel;
@@ -30,6 +33,7 @@ class CurveView;
 class DecodeTimeline;
 class ExportPanel;
 class FigureView;
+class LinkedSelection;
 class LiveReplay;
 class MapView;
 class RunPanel;
@@ -40,7 +44,8 @@ class TourPanel;
 /// What a window starts with.
 struct WindowStart {
     Session session;                        ///< captures, results, selection, layout
-    std::vector<std::filesystem::path> checks; ///< of predictions
+    std::filesystem::path sessionFile;      ///< where it came from; empty: nowhere
+    std::vector<std::filesystem::path> named; ///< paths that were asked for, for the list of recent ones
     std::vector<std::string> faults;        ///< told at once
     plot::PublishedSource published;        ///< the paper's numbers; may be none
     bool fresh = true;                      ///< settings are neither read nor written
@@ -94,6 +99,10 @@ private:
     void buildResultPanels(const ViewContext& context);
     void buildWorkPanels(const ViewContext& context, const WindowStart& start);
     QDockWidget* addPanel(const char* id, const QString& title, View* view, const char* key, const PanelPlace& place);
+    /// The same with a selection that can be held, for the panel of this id.
+    [[nodiscard]] ViewContext holdable(const ViewContext& context, const char* id);
+    void holdPanel();
+    void releasePanels();
     View* addView(View* view); ///< connects what every view tells
     void buildCommands();
     void buildFileCommands();
@@ -103,9 +112,17 @@ private:
     void selectionChanged(Selection::Parts parts);
     void opened(const OpenedFiles& files);
     void showResults();
+    void showFigures(const ResultFiles& sorted);
+    void tellOf(const ResultFiles& sorted, const std::string& model);
+    void restore(const Session& session);
+    void checkCaptures();
+    void keepSettings(const std::string& panel, ViewSettings& settings);
+    void remember(const std::filesystem::path& session, const std::vector<std::filesystem::path>& named);
+    [[nodiscard]] PanelSettings panelSettings() const;
     void askForFiles(bool folder);
     void saveSessionAs();
     void toggleDifference();
+    void copyText(const QString& text);
     void showKeys();
     void startTour();
     void filesChanged();
@@ -123,6 +140,9 @@ private:
     QLabel* m_about;
     QWidget* m_page = nullptr;
     std::vector<View*> m_views;
+    std::vector<std::pair<std::string, ViewSettings*>> m_panelSettings; ///< by the id of the panel
+    std::map<QString, LinkedSelection*> m_links;                        ///< of panels that can be held
+    PanelSettings m_keptSettings; ///< as they were read: those of panels that this version lacks are written back
     LiveReplay* m_live = nullptr;
     MapView* m_map = nullptr;
     TokenStrip* m_tokens = nullptr;
@@ -134,11 +154,15 @@ private:
     CaptureBrowser* m_browser = nullptr;
     FigureView *m_accuracy = nullptr, *m_replays = nullptr, *m_predicted = nullptr;
     plot::PublishedSource m_published;
-    std::vector<std::filesystem::path> m_results, m_checks;
+    std::vector<std::filesystem::path> m_results; ///< evaluations, replays, checks of predictions
+    /// What happens to the panels of results when they have been read: nothing after F5 or a session, whose layout it is.
+    enum class ResultPanels : std::uint8_t { asTheyAre, shown, inFront } m_resultPanels = ResultPanels::asTheyAre;
+    std::set<std::string> m_told; ///< about results: said once, not whenever others are opened
     std::filesystem::path m_sessionFile;
     std::string m_unknown = "{}"; ///< of the session: entries of a newer version
     Presenter* m_presenter;
-    BackgroundTask m_opening, m_sorting;
+    bool m_closeAsked = false; ///< while a run is going on: the next close stops it
+    BackgroundTask m_opening, m_sorting, m_checking;
 };
 
 } // namespace kvviz::views

@@ -46,6 +46,8 @@ float valueIn(const MapCells& cells, double query, double key)
     const bool decode = cells.decode.rows > 0 && query >= cells.decode.queryBegin;
     const io::MapTile& fine = decode ? cells.decode : cells.prompt;
     const float value = tileValue(fine, query, key);
+    if (std::isnan(value) && std::floor(key) > std::floor(query))
+        return value; // masked; a coarse cell would have a number of earlier keys there
     return std::isnan(value) ? tileValue(decode ? cells.wholeDecode : cells.wholePrompt, query, key) : value;
 }
 
@@ -116,6 +118,30 @@ std::string cellReadout(const LoadedMap& map, const KeptMarks& kept, double quer
         text += fmt::format("   (A {}, B {})", valueText(valueIn(map.a, query, key)),
                             valueText(valueIn(map.b, query, key)));
     return text + keptText(kept, keyToken);
+}
+
+std::string rowTable(const LoadedMap& map, std::int64_t query, core::Span keys)
+{
+    const core::CaptureInfo& info = map.reader->info();
+    const bool decode = map.cells.decode.rows > 0 && query >= map.cells.decode.queryBegin;
+    const io::MapTile& tile = decode ? map.cells.decode : map.cells.prompt;
+    const double middle = static_cast<double>(query) + 0.5;
+    const double cell = tile.columns > 0 ? (tile.keyEnd - tile.keyBegin) / static_cast<double>(tile.columns) : 1;
+    const auto step = std::max<std::int64_t>(1, std::llround(cell));
+    const auto number = [](float value) { return std::isnan(value) ? std::string() : fmt::format("{:.6g}", value); };
+    std::string table = fmt::format("first key\tlast key\ttext\tquery {}", query);
+    table += map.other ? "\tA\tB\n" : "\n";
+    for (std::int64_t key = keys.begin; key < keys.end; key += step) {
+        const double at = static_cast<double>(key) + 0.5;
+        std::string text = key < info.tokens.size() ? info.tokens.displayText(key) : "";
+        std::replace(text.begin(), text.end(), '\t', ' ');
+        table += fmt::format("{}\t{}\t{}\t{}", key, std::min(key + step, keys.end) - 1, text,
+                             number(valueIn(map.cells, middle, at)));
+        if (map.other)
+            table += "\t" + number(valueIn(map.a, middle, at)) + "\t" + number(valueIn(map.b, middle, at));
+        table += "\n";
+    }
+    return table;
 }
 
 std::string segmentReadout(const core::CaptureInfo& info, const SegmentMark& mark)

@@ -15,6 +15,10 @@ namespace kvviz::plot {
 /// Query, key, their texts and the value; of a difference also both values; what the method does to the key.
 [[nodiscard]] std::string cellReadout(const LoadedMap& map, const KeptMarks& kept, double query, double key);
 
+/// Of a query, what is drawn of these keys: headings, then a cell a line with its first and last key, the text of the
+/// first and the value; of a difference those of both captures, too. Separated by tabs; masked cells have no value.
+[[nodiscard]] std::string rowTable(const LoadedMap& map, std::int64_t query, core::Span keys);
+
 /// "S2 (shot 2), tokens 40 to 79: ..." with the beginning of its text, blanks made visible.
 [[nodiscard]] std::string segmentReadout(const core::CaptureInfo& info, const SegmentMark& mark);
 

@@ -37,6 +37,10 @@ public:
     [[nodiscard]] const plot::ColorScale& scale() const;
     /// Text for what lies under a point of the plot: cell, kept key, piece of the prompt; empty elsewhere.
     [[nodiscard]] QString readout(QPointF position) const;
+    /// The cell under the crosshair in words; empty without one.
+    [[nodiscard]] QString valueText() const;
+    /// The row of the crosshair as far as its keys are visible, tab-separated with headings, a cell a line.
+    [[nodiscard]] QString rowText() const;
     /// Of a difference: itself, or one of its captures alone.
     enum class Shown : std::uint8_t { difference, a, b };
     [[nodiscard]] Shown shown() const { return m_shown; }

@@ -79,10 +79,24 @@ void MapView::updateMarks()
     if (!moved || m_marks.query < 0 || m_marks.key < 0)
         return;
     // For people who move it by keys, the readout says what a hovering mouse would.
-    const QString text = QString::fromStdString(plot::cellReadout(
-        *m_map, m_kept, static_cast<double>(m_marks.query) + 0.5, static_cast<double>(m_marks.key) + 0.5));
+    const QString text = valueText();
     setAccessibleDescription(text);
     Q_EMIT hovered(text);
+}
+
+QString MapView::valueText() const
+{
+    if (!m_map || m_marks.query < 0 || m_marks.key < 0)
+        return {};
+    return QString::fromStdString(plot::cellReadout(*m_map, m_kept, static_cast<double>(m_marks.query) + 0.5,
+                                                    static_cast<double>(m_marks.key) + 0.5));
+}
+
+QString MapView::rowText() const
+{
+    if (!m_map || m_marks.query < 0)
+        return {};
+    return QString::fromStdString(plot::rowTable(*m_map, m_marks.query, panel().keys));
 }
 
 void MapView::measure(core::Span keys)

@@ -56,7 +56,7 @@ MethodPanel::MethodPanel(const ViewContext& context, QWidget* parent)
     : View(context, parent), m_method(new QComboBox), m_then(new QComboBox), m_idea(wrapped(tr("What the method does"))),
       m_equation(wrapped(tr("Equation"))), m_readout(wrapped(tr("What is kept"))), m_wrong(wrapped(tr("Fault"))),
       m_of(new QLabel), m_slider(new QSlider(Qt::Horizontal)), m_ratio(new QDoubleSpinBox), m_tokens(new QSpinBox),
-      m_reset(new QPushButton(tr("&Reset parameters"))), m_params(new MethodParams), m_thenParams(new MethodParams),
+      m_reset(new QPushButton(tr("Reset parameters"))), m_params(new MethodParams), m_thenParams(new MethodParams),
       m_thenBox(new QWidget)
 {
     auto* page = new QVBoxLayout(this);

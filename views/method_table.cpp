@@ -2,7 +2,9 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/method_table.hpp"
 
+#include "compress/method.hpp"
 #include "compress/specification.hpp"
+#include "core/error.hpp"
 #include "views/live_replay.hpp"
 #include "views/method_menu.hpp"
 
@@ -26,6 +28,31 @@ namespace kvviz::views {
 namespace {
 
 constexpr int kLeastTarget = 26; // pixels
+
+constexpr QLatin1Char kSeparator(';'); // as in --methods
+
+QString joined(const std::vector<std::string>& methods)
+{
+    QStringList texts;
+    for (const std::string& method : methods)
+        texts.append(QString::fromStdString(method));
+    return texts.join(kSeparator);
+}
+
+/// Those that this version knows.
+std::vector<std::string> separated(const QString& text)
+{
+    std::vector<std::string> methods;
+    for (const QString& method : text.split(kSeparator, Qt::SkipEmptyParts)) {
+        try {
+            methods.push_back(method.toStdString());
+            (void)compress::makeMethod(methods.back());
+        } catch (const core::Error&) {
+            methods.pop_back();
+        }
+    }
+    return methods;
+}
 
 QString plainNumber(double value) { return std::isfinite(value) ? QString::number(value, 'g', 6) : QString(); }
 
@@ -116,6 +143,10 @@ void MethodTable::buildTable()
     head->setSectionResizeMode(MethodRows::method, QHeaderView::Stretch);
     connect(m_table, &QTableView::clicked, this, &MethodTable::select);
     connect(m_table, &QTableView::activated, this, &MethodTable::select);
+    m_settings.add("columns", head);
+    if (LiveReplay* live = m_context.live)
+        m_settings.add("compared", [live] { return joined(live->compared()); },
+                       [live](const QString& text) { live->setCompared(separated(text)); });
 }
 
 bool MethodTable::busy() const { return View::busy() || (m_context.live && m_context.live->busy()); }

@@ -3,10 +3,10 @@
 #include "views/opened_files.hpp"
 
 #include "core/error.hpp"
-#include "core/io/results.hpp"
 #include "views/session.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -16,16 +16,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kMostNamed = 4; // of missing files in one sentence
+
 bool endsWith(const fs::path& path, std::string_view suffix) { return path.filename().string().ends_with(suffix); }
 
 void sortFile(const fs::path& path, OpenedFiles& opened)
 {
     if (endsWith(path, kSessionSuffix))
         opened.session = path;
-    else if (endsWith(path, ".kvres.h5"))
+    else if (endsWith(path, ".kvres.h5") || endsWith(path, ".json"))
         opened.results.push_back(path);
-    else if (endsWith(path, ".json"))
-        opened.checks.push_back(path);
+    else if (endsWith(path, ".kvtab.h5"))
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("'{}' is a table for replays ('kvviz replay --table'); the window shows captures "
+                                      "(*.kvh5), results (*.kvres.h5) and sessions (*{})", path.string(), kSessionSuffix));
     else
         for (const io::CaptureRef& ref : io::findCaptures({path}))
             opened.captures.push_back(ref);
@@ -62,6 +66,10 @@ OpenedFiles sortFiles(const std::vector<fs::path>& paths)
                 sortFolder(path, opened);
             else
                 sortFile(path, opened);
+            if (path != opened.session)
+                opened.named.push_back(path);
+        } catch (const fs::filesystem_error& error) {
+            opened.faults.push_back(fmt::format("'{}' cannot be read: {}", path.string(), error.code().message()));
         } catch (const std::exception& exception) {
             opened.faults.emplace_back(exception.what());
         }
@@ -69,32 +77,23 @@ OpenedFiles sortFiles(const std::vector<fs::path>& paths)
     return opened;
 }
 
-ResultFiles sortResults(const std::vector<fs::path>& files)
+std::string missingCaptures(const std::vector<io::CaptureRef>& captures)
 {
-    ResultFiles sorted;
-    for (const fs::path& file : files) {
-        std::string fault;
-        bool any = false;
-        try {
-            if (!io::readEvalResults(file, false).empty()) {
-                sorted.evaluations.push_back(file);
-                any = true;
-            }
-        } catch (const std::exception& exception) {
-            fault = exception.what();
-        }
-        try {
-            if (!io::readReplayResults(file, false).empty()) {
-                sorted.replays.push_back(file);
-                any = true;
-            }
-        } catch (const std::exception& exception) {
-            fault = exception.what();
-        }
-        if (!any)
-            sorted.faults.push_back(fault.empty() ? fmt::format("'{}' holds no results", file.string()) : fault);
+    std::vector<std::string> missing;
+    for (const io::CaptureRef& ref : captures) {
+        std::error_code ignored;
+        std::string file = fmt::format("'{}'", ref.file.string());
+        if (!fs::exists(ref.file, ignored) && (missing.empty() || missing.back() != file))
+            missing.push_back(std::move(file));
     }
-    return sorted;
+    if (missing.empty())
+        return {};
+    const std::size_t count = missing.size();
+    const bool cut = count > kMostNamed;
+    missing.resize(std::min(count, kMostNamed));
+    return fmt::format("{} of the captures {} not there any more: {}{}; put {} back, or open {} from the new place",
+                       count, count == 1 ? "is" : "are", fmt::join(missing, ", "), cut ? ", ..." : "",
+                       count == 1 ? "it" : "them", count == 1 ? "it" : "them");
 }
 
 } // namespace kvviz::views

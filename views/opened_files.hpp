@@ -13,9 +13,9 @@ namespace kvviz::views {
 
 struct OpenedFiles {
     std::vector<io::CaptureRef> captures;
-    std::vector<std::filesystem::path> results; ///< *.kvres.h5
-    std::vector<std::filesystem::path> checks;  ///< predictions against measurements, *.json
+    std::vector<std::filesystem::path> results; ///< *.kvres.h5, and checks of predictions, *.json
     std::filesystem::path session;              ///< the last one named; empty: none
+    std::vector<std::filesystem::path> named;   ///< paths that gave captures or results, for the list of recent ones
     std::vector<std::string> faults;            ///< one sentence for each path that is none of these
 };
 
@@ -23,11 +23,7 @@ struct OpenedFiles {
 /// on a slow disk takes its time: call it off the GUI thread.
 [[nodiscard]] OpenedFiles sortFiles(const std::vector<std::filesystem::path>& paths);
 
-/// What each of the results files holds.
-struct ResultFiles {
-    std::vector<std::filesystem::path> evaluations, replays;
-    std::vector<std::string> faults;
-};
-[[nodiscard]] ResultFiles sortResults(const std::vector<std::filesystem::path>& files);
+/// One sentence about captures whose files are not there; empty when all are.
+[[nodiscard]] std::string missingCaptures(const std::vector<io::CaptureRef>& captures);
 
 } // namespace kvviz::views

@@ -39,6 +39,7 @@ QDockWidget* PanelSet::add(const char* id, const QString& title, QWidget* widget
     auto* dock = new QDockWidget(title, m_window);
     dock->setObjectName(QLatin1String(id));
     dock->setWidget(widget);
+    dock->installEventFilter(m_actions);
     m_window->addDockWidget(place.area, dock);
     if (place.tabbedWith)
         m_window->tabifyDockWidget(this->dock(QLatin1String(place.tabbedWith)), dock);

@@ -88,7 +88,7 @@ TaskRows::TaskRows(RunForm* form, QFormLayout* layout, const RunChoices& choices
                  QString::fromStdString(task.name), QString::fromStdString(task.description));
     m_dataDir->setHint(RunForm::tr("where the task's public files lie"));
     layout->addRow(RunForm::tr("&Task"), m_task);
-    layout->addRow(RunForm::tr("Prom&pts"), m_limit);
+    layout->addRow(RunForm::tr("Pro&mpts"), m_limit);
     layout->addRow(RunForm::tr("E&xamples"), m_shots);
     layout->addRow(RunForm::tr("&Data folder"), m_dataDir);
     QObject::connect(m_dataDir, &PathEdit::changed, form, &RunForm::changed);
@@ -190,7 +190,7 @@ MethodFields::MethodFields(RunForm* form, QFormLayout* layout, const RunChoices&
     m_ratios->setAccessibleName(RunForm::tr("Ratios"));
     m_ratios->setMinimumHeight(kRowHeight);
     m_ratios->setToolTip(RunForm::tr("Fractions of the prompt kept, such as 0.9,0.5 or 0.9,...,0.1"));
-    layout->addRow(RunForm::tr("&Methods"), m_methods);
+    layout->addRow(RunForm::tr("M&ethods"), m_methods);
     layout->addRow(RunForm::tr("&Ratios"), m_ratios);
     QObject::connect(m_methods, &QComboBox::editTextChanged, form, &RunForm::changed);
     QObject::connect(m_ratios, &QLineEdit::textChanged, form, &RunForm::changed);

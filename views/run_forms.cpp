@@ -41,14 +41,14 @@ CaptureForm::CaptureForm(const RunChoices& choices, QWidget* parent)
     addEntry(m_source, tr("my own text"), int(Source::text), tr("Typed or pasted here"));
     addEntry(m_source, tr("a text file"), int(Source::textFile),
              tr("A line '@@ shot' opens a shot, likewise '@@ instruction', '@@ question'"));
-    m_layout->addRow(tr("&Prompt"), m_source);
+    m_layout->addRow(tr("P&rompt"), m_source);
     m_text->setAccessibleName(tr("Text of the prompt"));
     m_text->setPlaceholderText(
         tr("Text that the model reads. Lines such as @@ shot or @@ question mark what follows."));
     m_text->setTabChangesFocus(true);
     m_text->setMinimumHeight(90);
     m_layout->addRow(tr("Te&xt"), m_text);
-    m_layout->addRow(tr("&File"), m_file);
+    m_layout->addRow(tr("Fil&e"), m_file);
     m_task = std::make_unique<TaskRows>(this, m_layout, choices, 1);
     m_tier = makeBox(this, tr("How much to keep"));
     addEntry(m_tier, tr("stats: sums only"), QStringLiteral("stats"), tr("What each key received; smallest"));
@@ -63,8 +63,8 @@ CaptureForm::CaptureForm(const RunChoices& choices, QWidget* parent)
     m_generate->setMinimumHeight(26);
     m_model = new ModelBox(choices);
     m_layout->addRow(tr("&Keep"), m_tier);
-    m_layout->addRow(tr("&Generate"), m_generate);
-    m_layout->addRow(tr("&Model"), m_model);
+    m_layout->addRow(tr("Gener&ate"), m_generate);
+    m_layout->addRow(tr("Mode&l"), m_model);
     m_output = addOutput(this, m_layout, tr("Capture file or folder"), tr("Captures (*.kvh5)"));
     m_whenThere = makeWhenThereBox(this, true);
     m_layout->addRow(tr("&If it is there"), m_whenThere);
@@ -131,7 +131,7 @@ ReplayForm::ReplayForm(const RunChoices& choices, QWidget* parent)
     m_depth->setCurrentIndex(1);
     m_layout->addRow(tr("&Depth"), m_depth);
     m_model = new ModelBox(choices);
-    m_layout->addRow(tr("Mo&del"), m_model);
+    m_layout->addRow(tr("Mode&l"), m_model);
     m_output = addOutput(this, m_layout, tr("Results file"), tr("Results (%1)").arg(kResultsFilter));
     m_whenThere = makeWhenThereBox(this, false);
     m_layout->addRow(tr("&If it is there"), m_whenThere);
@@ -189,7 +189,7 @@ EvalForm::EvalForm(const RunChoices& choices, QWidget* parent) : RunForm(parent)
     m_task = std::make_unique<TaskRows>(this, layout, choices, 20);
     m_methods = std::make_unique<MethodFields>(this, layout, choices);
     m_model = new ModelBox(choices);
-    layout->addRow(tr("Mo&del"), m_model);
+    layout->addRow(tr("Mode&l"), m_model);
     m_output = addOutput(this, layout, tr("Results file"), tr("Results (%1)").arg(kResultsFilter));
     m_whenThere = makeWhenThereBox(this, true);
     layout->addRow(tr("&If it is there"), m_whenThere);

@@ -17,6 +17,8 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include <csignal>
+
 namespace kvviz::views {
 
 namespace {
@@ -32,6 +34,16 @@ QWidget* scrolled(QWidget* form)
     area->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     area->setWidget(form);
     return area;
+}
+
+/// Of a program that ended without a sentence of its own.
+QString endText(const char* command, int status)
+{
+    if (status == 128 + SIGKILL)
+        return RunPanel::tr("kvviz %1 was killed; the system does that when memory runs out").arg(command);
+    if (status > 128)
+        return RunPanel::tr("kvviz %1 was ended by signal %2").arg(command).arg(status - 128);
+    return RunPanel::tr("kvviz %1 ended with status %2").arg(command).arg(status);
 }
 
 QPushButton* makeButton(const QString& text, const QString& tip)
@@ -68,6 +80,9 @@ RunPanel::RunPanel(const ViewContext& context, const RunChoices& choices, QWidge
          {static_cast<RunForm*>(m_capture), static_cast<RunForm*>(m_replay), static_cast<RunForm*>(m_eval)})
         connect(form, &RunForm::changed, this, &RunPanel::refresh);
     connect(m_pages, &QTabWidget::currentChanged, this, &RunPanel::refresh);
+    // Only the page: what a form asks for is kept as the command that was run.
+    m_settings.add("page", [this] { return QString::fromLatin1(commandOf(run())); },
+                   [this](const QString& command) { showPage(command); });
     connect(m_context.selection, &Selection::changed, this, [this](Selection::Parts parts) {
         if (parts & Selection::capture)
             m_replay->setCaptures(m_files, state().capture);
@@ -253,9 +268,7 @@ void RunPanel::ended(int status)
     m_clock.stop();
     m_bar->setVisible(false);
     const bool done = status == 0, partial = status == int(core::ErrorCode::partial);
-    const QString sentence = m_process.error().isEmpty()
-                                 ? tr("kvviz %1 ended with status %2").arg(commandOf(m_started)).arg(status)
-                                 : m_process.error();
+    const QString sentence = m_process.error().isEmpty() ? endText(commandOf(m_started), status) : m_process.error();
     if (done)
         m_status->setText(tr("Done in %1 s").arg(m_process.seconds(), 0, 'f', 1));
     else

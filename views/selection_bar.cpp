@@ -93,7 +93,7 @@ void SelectionBar::build()
     m_range->addItem(tr("1 to 99 %"), static_cast<int>(ColorRange::percentile));
     m_range->addItem(tr("not sinks"), static_cast<int>(ColorRange::withoutSinks));
     m_range->addItem(tr("locked"), static_cast<int>(ColorRange::fixed));
-    m_log = addCheck(this, tr("lo&g"), tr("Logarithmic colour scale (L)"));
+    m_log = addCheck(this, tr("log"), tr("Logarithmic colour scale (L)"));
     m_sinks = addCheck(this, tr("&without sinks"), tr("Leave the first tokens out of map colours, curves and table (S)"));
 }
 

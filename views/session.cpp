@@ -125,6 +125,11 @@ QByteArray bytesOf(const Json& json, const std::string& entry)
     return *decoded;
 }
 
+void writeSelection(const SelectionState& state, Json& json)
+{
+    visitFields(state, [&](const char* name, const auto& field) { json[name] = toJson(field); });
+}
+
 void readSelection(const Json& json, SelectionState& state)
 {
     if (!json.is_object())
@@ -134,6 +139,20 @@ void readSelection(const Json& json, SelectionState& state)
             fromJson(json[name], std::string("selection.") + name, field);
     });
     checkSelection(state);
+}
+
+PanelSettings panelsOf(const Json& json)
+{
+    PanelSettings panels;
+    if (!json.is_object())
+        refuse("panels", "an object");
+    for (const auto& [panel, settings] : json.items()) {
+        if (!settings.is_object())
+            refuse("panels." + panel, "an object");
+        for (const auto& [name, value] : settings.items())
+            fromJson(value, fmt::format("panels.{}.{}", panel, name), panels[panel][name]);
+    }
+    return panels;
 }
 
 void readFiles(const Json& json, const std::filesystem::path& folder, Session& session)
@@ -162,6 +181,20 @@ void readFiles(const Json& json, const std::filesystem::path& folder, Session& s
 
 } // namespace
 
+std::string selectionText(const SelectionState& state)
+{
+    Json json;
+    writeSelection(state, json);
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+SelectionState parseSelection(const std::string& text)
+{
+    SelectionState state;
+    readSelection(Json::parse(text, nullptr, false), state);
+    return state;
+}
+
 std::string sessionText(const Session& session, const std::filesystem::path& folder)
 {
     Json json = Json::parse(session.unknown);
@@ -173,10 +206,10 @@ std::string sessionText(const Session& session, const std::filesystem::path& fol
     json["results"] = Json::array();
     for (const std::filesystem::path& file : session.results)
         json["results"].push_back(written(file, folder));
-    Json& selection = json["selection"]; // entries of a newer version stay in it
-    visitFields(session.selection, [&](const char* name, const auto& field) { selection[name] = toJson(field); });
+    writeSelection(session.selection, json["selection"]); // entries of a newer version stay in it
     json["geometry"] = session.geometry.toBase64().toStdString();
     json["layout"] = session.layout.toBase64().toStdString();
+    json["panels"] = Json(session.panels);
     json["font_scale"] = session.fontScale;
     return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -202,12 +235,14 @@ Session parseSession(const std::string& text, const std::filesystem::path& folde
         session.geometry = bytesOf(json["geometry"], "geometry");
     if (json.contains("layout"))
         session.layout = bytesOf(json["layout"], "layout");
+    if (json.contains("panels"))
+        session.panels = panelsOf(json["panels"]);
     if (json.contains("font_scale"))
         fromJson(json["font_scale"], "font_scale", session.fontScale);
     if (!(session.fontScale >= 0.5 && session.fontScale <= 4))
         refuse("font_scale", "a number from 0.5 to 4");
     for (const char* known : {"format", "format_version", "captures", "results", "selection", "geometry", "layout",
-                              "font_scale"})
+                              "panels", "font_scale"})
         json.erase(known);
     if (!unknownSelection.empty())
         json["selection"] = unknownSelection;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "views/selection.hpp"
+#include "views/view_settings.hpp"
 
 #include <QByteArray>
 
@@ -19,12 +20,18 @@ struct Session {
     std::vector<std::filesystem::path> results; ///< evaluations, replays, checks of predictions
     SelectionState selection;
     QByteArray geometry, layout; ///< QMainWindow::saveGeometry and saveState; empty: as they are
+    PanelSettings panels; ///< what is chosen in each, also in those that this version does not have
     double fontScale = 1.0;
     std::string unknown = "{}"; ///< JSON object: entries of a newer version, written back as they were
     friend bool operator==(const Session&, const Session&) = default;
 };
 
 inline constexpr const char* kSessionSuffix = ".kvsession.json";
+
+/// A selection alone, as the JSON object of session files on one line.
+[[nodiscard]] std::string selectionText(const SelectionState& state);
+/// Throws Error(badInput) as parseSession() does.
+[[nodiscard]] SelectionState parseSelection(const std::string& text);
 
 /// Text of a session file in `folder`.
 [[nodiscard]] std::string sessionText(const Session& session, const std::filesystem::path& folder);

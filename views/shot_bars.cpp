@@ -32,7 +32,7 @@ ShotBars::ShotBars(const ViewContext& context, QWidget* parent)
       m_stack(new NoticeStack),
       m_canvas(new BarCanvas([this](int category) { return describe(category); })),
       m_scopeBox(new QComboBox),
-      m_holdBox(new QCheckBox(tr("&Hold for comparison")))
+      m_holdBox(new QCheckBox(tr("Hold for compar&ison")))
 {
     setAccessibleName(tr("Retention of segments"));
     m_canvas->setAccessibleName(tr("Share of each segment that is kept"));
@@ -88,6 +88,7 @@ void ShotBars::buildControls()
         updateWants();
         liveChanged();
     });
+    m_settings.add("layers", m_scopeBox);
     connect(m_holdBox, &QCheckBox::toggled, this, [this](bool on) {
         m_held = on ? m_shown : std::nullopt;
         refresh();

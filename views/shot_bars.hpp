@@ -23,7 +23,7 @@ public:
 
     [[nodiscard]] std::optional<plot::Figure> figure() const override;
     /// Reads again what it shows: the files may have changed.
-    void reload();
+    void reload() override;
 
     /// What is shown, of the selected capture; `where`: "layer 3".
     void setRetention(const plot::ShotRetention& retention, const std::string& where);

@@ -99,7 +99,7 @@ void TokenStrip::buildControls()
     m_findLine->setClearButtonEnabled(true);
     m_findLine->setMinimumHeight(kTarget);
     m_found->setAccessibleName(tr("Matches"));
-    auto* label = new QLabel(tr("C&olour"));
+    auto* label = new QLabel(tr("Colo&ur"));
     label->setBuddy(m_colorBox);
     auto* controls = new QHBoxLayout;
     controls->setContentsMargins(6, 4, 6, 4);

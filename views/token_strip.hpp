@@ -26,7 +26,7 @@ public:
 
     [[nodiscard]] bool busy() const override { return m_task.busy() || m_textTask.busy(); }
     /// Reads again what it shows: the files may have changed.
-    void reload();
+    void reload() override;
     /// Share of the KV heads that keep each token, [T], NaN where unknown, and of what (method and budget); empty: not
     /// known, `reason` says why.
     void setSurvival(std::vector<float> shares, const QString& name, const QString& reason = {});

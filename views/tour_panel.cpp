@@ -114,7 +114,7 @@ void TourPanel::build()
 
 void TourPanel::buildButtons(QVBoxLayout* layout)
 {
-    m_formulaBox = new QCheckBox(tr("Show the &formula"));
+    m_formulaBox = new QCheckBox(tr("Show the form&ula"));
     m_formulaBox->setChecked(true);
     m_formulaBox->setMinimumHeight(24);
     m_again = new QPushButton(tr("Show &again"));
@@ -123,7 +123,7 @@ void TourPanel::buildButtons(QVBoxLayout* layout)
     m_back->setToolTip(tr("Previous step (Page Up)"));
     m_number = new QLabel;
     m_number->setAlignment(Qt::AlignCenter);
-    m_next = new QPushButton(tr("&Next"));
+    m_next = new QPushButton(tr("Ne&xt"));
     m_next->setToolTip(tr("Next step (Page Down)"));
     auto* options = new QHBoxLayout;
     options->addWidget(m_formulaBox);
@@ -137,6 +137,12 @@ void TourPanel::buildButtons(QVBoxLayout* layout)
         button->setMinimumHeight(28);
     layout->addLayout(options);
     layout->addLayout(steps);
+    m_settings.add("formula", m_formulaBox);
+    m_settings.add("step", [this] { return QString::number(m_step + 1); },
+                   [this](const QString& text) {
+                       if (const int step = text.toInt(); step > 0 && step - 1 != m_step)
+                           load(step - 1, false); // the views are as the session has them
+                   });
     connect(m_formulaBox, &QCheckBox::toggled, this, &TourPanel::setFormulaShown);
     connect(m_again, &QPushButton::clicked, this, &TourPanel::showAgain);
     connect(m_back, &QPushButton::clicked, this, &TourPanel::back);
@@ -145,28 +151,32 @@ void TourPanel::buildButtons(QVBoxLayout* layout)
 
 void TourPanel::start() { goTo(0); }
 
-void TourPanel::goTo(int step)
+void TourPanel::goTo(int step) { load(step, true); }
+
+void TourPanel::load(int step, bool setViews)
 {
     m_step = std::clamp(step, 0, int(m_tour.steps.size()) - 1);
     m_facts.clear();
     showTexts();
     const TourStep& wanted = m_tour.steps[std::size_t(m_step)];
     m_task.run([this, task = wanted.task, state = wanted.state, selected = m_context.selection->state().capture,
-                captures = m_context.captures]() -> BackgroundTask::Finish {
+                captures = m_context.captures, setViews]() -> BackgroundTask::Finish {
         const int capture = captureOf(*captures, task, selected);
         if (capture == kNotOpen)
             return [this, task] { missing(task); };
         const TourFacts facts = tourFacts(*captures->reader(capture), state);
-        return [this, capture, facts] { arrived(capture, facts); };
+        return [this, capture, facts, setViews] { arrived(capture, facts, setViews); };
     });
 }
 
-void TourPanel::arrived(int capture, const TourFacts& facts)
+void TourPanel::arrived(int capture, const TourFacts& facts, bool setViews)
 {
     m_facts = facts;
     m_missing->hide();
     m_open->hide();
     showTexts();
+    if (!setViews)
+        return;
     const TourStep& step = m_tour.steps[std::size_t(m_step)];
     SelectionState state = step.state;
     state.capture = capture;

@@ -52,7 +52,8 @@ private:
     void build();
     void buildButtons(QVBoxLayout* layout);
     void showTexts();
-    void arrived(int capture, const TourFacts& facts);
+    void load(int step, bool setViews);
+    void arrived(int capture, const TourFacts& facts, bool setViews);
     void missing(const std::string& task);
 
     Tour m_tour;

@@ -9,6 +9,7 @@
 #include "views/figure_data.hpp"
 #include "views/plot_style.hpp"
 #include "views/selection.hpp"
+#include "views/view_settings.hpp"
 
 #include <QWidget>
 
@@ -37,6 +38,9 @@ public:
     [[nodiscard]] virtual std::optional<plot::Figure> figure() const { return std::nullopt; }
     /// Reads again what it shows: the files may have changed.
     virtual void reload() {}
+    /// What is chosen in it beside the selection.
+    [[nodiscard]] ViewSettings& settings() { return m_settings; }
+    [[nodiscard]] const ViewSettings& settings() const { return m_settings; }
 
 Q_SIGNALS:
     /// A sentence for the message bar.
@@ -54,6 +58,7 @@ protected:
 
     ViewContext m_context;
     plot::PlotStyle m_style;
+    ViewSettings m_settings; ///< filled while the view is made
     BackgroundTask m_task; ///< its failures become failed(), its idle becomes idle()
 };
 

@@ -2,6 +2,12 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/window_actions.hpp"
 
+#include <QAbstractButton>
+#include <QAbstractItemView>
+#include <QAbstractSlider>
+#include <QApplication>
+#include <QComboBox>
+#include <QKeyEvent>
 #include <QMainWindow>
 #include <QMenu>
 #include <QMenuBar>
@@ -10,7 +16,38 @@
 
 namespace kvviz::views {
 
-WindowActions::WindowActions(QMainWindow* window) : QObject(window), m_window(window) {}
+namespace {
+
+bool belongsTo(const QWidget* focused, const QKeyEvent& key)
+{
+    if (!focused || (key.modifiers() & ~(Qt::KeypadModifier | Qt::ShiftModifier)))
+        return false;
+    const bool table = qobject_cast<const QAbstractItemView*>(focused) != nullptr;
+    const bool box = qobject_cast<const QComboBox*>(focused) != nullptr;
+    switch (key.key()) {
+    case Qt::Key_Space: return table || box || qobject_cast<const QAbstractButton*>(focused);
+    case Qt::Key_Home:
+    case Qt::Key_End: return table || box || qobject_cast<const QAbstractSlider*>(focused);
+    default: return false;
+    }
+}
+
+} // namespace
+
+WindowActions::WindowActions(QMainWindow* window) : QObject(window), m_window(window)
+{
+    window->installEventFilter(this);
+}
+
+bool WindowActions::eventFilter(QObject* watched, QEvent* event)
+{
+    if (event->type() == QEvent::ShortcutOverride
+        && belongsTo(QApplication::focusWidget(), *static_cast<const QKeyEvent*>(event))) {
+        event->accept();
+        return true;
+    }
+    return QObject::eventFilter(watched, event);
+}
 
 QMenu* WindowActions::menu(const QString& title)
 {

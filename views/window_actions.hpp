@@ -39,6 +39,9 @@ public:
         QAction* action;
     };
     [[nodiscard]] const std::vector<Entry>& entries() const { return m_entries; }
+    /// Installed on the window and on every panel (which may stand alone): keys that press, open and move in the widget
+    /// with the focus go to it, not to an action. Without this, Space would never reach a check box.
+    bool eventFilter(QObject* watched, QEvent* event) override;
     /// The sheet of keys: a table of all actions by menu, as rich text.
     [[nodiscard]] QString sheet() const;
 

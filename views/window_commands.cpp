@@ -10,6 +10,7 @@
 #include "views/token_strip.hpp"
 
 #include <QApplication>
+#include <QClipboard>
 #include <QDialog>
 #include <QFileDialog>
 #include <QLabel>
@@ -54,7 +55,7 @@ void MainWindow::buildFileCommands()
     m_actions->add(file, "open", tr("&Open files..."), keys({"Ctrl+O"}), [this] { askForFiles(false); });
     m_actions->add(file, "open_folder", tr("Open &folder..."), keys({"Ctrl+Shift+O"}), [this] { askForFiles(true); });
     m_actions->menu(file)->addMenu(tr("Open &recent"))->setObjectName(QStringLiteral("recent"));
-    m_actions->add(file, "reload", tr("&Reload"), keys({"F5"}), [this] { reload(); });
+    m_actions->add(file, "reload", tr("Re&load"), keys({"F5"}), [this] { reload(); });
     m_actions->addSeparator(file);
     m_actions->add(file, "save_session", tr("&Save session"), keys({"Ctrl+S"}), [this] {
         if (m_sessionFile.empty()) {
@@ -74,6 +75,9 @@ void MainWindow::buildFileCommands()
         m_export->choose({});
         m_export->copy();
     });
+    m_actions->add(file, "copy_value", tr("Copy the &value at the crosshair"), keys({"C"}), [this] { copyText(m_map->valueText()); });
+    m_actions->add(file, "copy_row", tr("Copy the crosshair's ro&w as a table"), keys({"Shift+C"}),
+                   [this] { copyText(m_map->rowText()); });
     m_actions->addSeparator(file);
     m_actions->add(file, "quit", tr("&Quit"), keys({"Ctrl+Q"}), [this] { close(); });
     fillRecent();
@@ -143,7 +147,7 @@ void MainWindow::buildViewCommands()
     });
     m_actions->add(view, "zoom_in", tr("Zoom &in"), keys({"+"}), [this] { m_map->zoomIn(); });
     m_actions->add(view, "zoom_out", tr("Zoom o&ut"), keys({"-"}), [this] { m_map->zoomOut(); });
-    m_actions->add(view, "everything", tr("Show &everything"), keys({"Home"}),
+    m_actions->add(view, "everything", tr("Sh&ow everything"), keys({"Home"}),
                    [this] { m_selection->setVisible({}, {}); });
     m_actions->add(view, "reset", tr("No crosshair, no difference"), keys({"Esc"}), flip([](SelectionState& s) {
                        s.query = s.key = -1;
@@ -158,6 +162,8 @@ void MainWindow::buildViewCommands()
     m_actions->add(view, "normal_text", tr("Normal text"), keys({"Ctrl+0"}), [this] { m_presenter->setScale(1.0); });
     m_actions->add(view, "full_screen", tr("&Full screen"), keys({"F11"}),
                    [this] { isFullScreen() ? showNormal() : showFullScreen(); });
+    m_actions->add(view, "hold_panel", tr("&Hold the panel with the focus, or let it follow"), keys({"Ctrl+H"}),
+                   [this] { holdPanel(); });
     m_actions->add(view, "reset_layout", tr("Panels as at first"), keys({"Ctrl+Shift+0"}),
                    [this] { m_panels->resetLayout(); });
 }
@@ -205,8 +211,8 @@ void MainWindow::saveSessionAs()
     dialog->setDefaultSuffix(QString(QLatin1String(kSessionSuffix)).mid(1));
     connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& chosen) {
         try {
+            saveSession(session(), chosen.toStdString());
             m_sessionFile = chosen.toStdString();
-            saveSession(session(), m_sessionFile);
             m_settings.addSession(chosen);
             fillRecent();
         } catch (const core::Error& error) {
@@ -214,6 +220,14 @@ void MainWindow::saveSessionAs()
         }
     });
     dialog->open();
+}
+
+void MainWindow::copyText(const QString& text)
+{
+    if (text.isEmpty())
+        m_messages->add(tr("There is no crosshair on the map: click on it, or move it with the arrow keys."));
+    else
+        QApplication::clipboard()->setText(text);
 }
 
 void MainWindow::toggleDifference()

@@ -10,6 +10,7 @@
 #include "views/export_panel.hpp"
 #include "views/figure_view.hpp"
 #include "views/head_grid.hpp"
+#include "views/linked_selection.hpp"
 #include "views/main_window.hpp"
 #include "views/map_view.hpp"
 #include "views/method_panel.hpp"
@@ -22,11 +23,31 @@
 
 #include "core/error.hpp"
 
+#include <QApplication>
 #include <QDockWidget>
 
 namespace kvviz::views {
 
 namespace {
+
+/// What a session holds of a panel: nothing while it is linked.
+QString heldText(const LinkedSelection& selection)
+{
+    return selection.linked() ? QString() : QString::fromStdString(selectionText(selection.state()));
+}
+
+void setHeld(LinkedSelection& selection, const QString& text)
+{
+    if (text.isEmpty()) {
+        selection.setLinked(true);
+        return;
+    }
+    try {
+        selection.hold(parseSelection(text.toStdString()));
+    } catch (const core::Error&) { // of another version: the panel follows the window
+        selection.setLinked(true);
+    }
+}
 
 constexpr int kSideWidth = 430, kStripHeight = 210, kMethodHeight = 230; // pixels at first
 
@@ -36,7 +57,47 @@ QDockWidget* MainWindow::addPanel(const char* id, const QString& title, View* vi
                                   const PanelPlace& place)
 {
     view->setWindowTitle(title);
-    return m_panels->add(id, title, addView(view), QKeySequence(QLatin1String(key)), place);
+    keepSettings(id, view->settings());
+    QDockWidget* dock = m_panels->add(id, title, addView(view), QKeySequence(QLatin1String(key)), place);
+    const auto link = m_links.find(QLatin1String(id));
+    if (link == m_links.end())
+        return dock;
+    LinkedSelection* selection = link->second;
+    connect(selection, &LinkedSelection::linkedChanged, dock, [dock, title](bool linked) {
+        dock->setWindowTitle(linked ? title : tr("%1 (held)").arg(title));
+    });
+    view->settings().add("held", [selection] { return heldText(*selection); },
+                         [selection](const QString& text) { setHeld(*selection, text); });
+    return dock;
+}
+
+ViewContext MainWindow::holdable(const ViewContext& context, const char* id)
+{
+    ViewContext own = context;
+    auto* selection = new LinkedSelection(context.selection, this);
+    m_links[QLatin1String(id)] = selection;
+    own.selection = selection;
+    return own;
+}
+
+void MainWindow::holdPanel()
+{
+    for (const auto& [id, selection] : m_links)
+        if (m_panels->dock(id)->isAncestorOf(QApplication::focusWidget())) {
+            selection->setLinked(!selection->linked());
+            return;
+        }
+    QStringList titles;
+    for (const auto& [id, selection] : m_links)
+        titles.append(m_panels->dock(id)->windowTitle());
+    m_messages->add(tr("Only a panel that has the keyboard focus is held: go to one of %1 first.")
+                        .arg(titles.join(QStringLiteral(", "))));
+}
+
+void MainWindow::releasePanels()
+{
+    for (const auto& [id, selection] : m_links)
+        selection->setLinked(true);
 }
 
 void MainWindow::buildPanels(const ViewContext& context)
@@ -60,18 +121,18 @@ void MainWindow::buildPanels(const ViewContext& context)
 void MainWindow::buildMethodPanels(const ViewContext& context)
 {
     addPanel("method", tr("Method"), new MethodPanel(context), "Ctrl+4", {Qt::RightDockWidgetArea});
-    m_curve = new CurveView(context);
+    m_curve = new CurveView(holdable(context, "curves"));
     addPanel("curves", tr("Cumulative"), m_curve, "Ctrl+3", {Qt::RightDockWidgetArea});
     addPanel("ratios", tr("Ratios"), new RatioCurves(context), "Ctrl+6", {Qt::RightDockWidgetArea, "curves"});
     addPanel("shots", tr("Shots"), new ShotBars(context), "Ctrl+8", {Qt::RightDockWidgetArea, "curves"});
-    addPanel("heads", tr("Heads"), new HeadGrid(context), "Ctrl+2", {Qt::RightDockWidgetArea, "curves"});
+    addPanel("heads", tr("Heads"), new HeadGrid(holdable(context, "heads")), "Ctrl+2", {Qt::RightDockWidgetArea, "curves"});
     addPanel("budgets", tr("Budgets"), new BudgetMap(context), "Alt+1", {Qt::RightDockWidgetArea, "curves"});
 }
 
 void MainWindow::buildPromptPanels(const ViewContext& context)
 {
-    m_tokens = new TokenStrip(context);
-    m_decode = new DecodeTimeline(context);
+    m_tokens = new TokenStrip(holdable(context, "tokens"));
+    m_decode = new DecodeTimeline(holdable(context, "decode"));
     addPanel("tokens", tr("Tokens"), m_tokens, "Ctrl+7", {Qt::BottomDockWidgetArea});
     addPanel("methods", tr("Methods"), new MethodTable(context), "Ctrl+5", {Qt::BottomDockWidgetArea, "tokens"});
     addPanel("decode", tr("Decode steps"), m_decode, "Ctrl+9", {Qt::BottomDockWidgetArea, "tokens"});
@@ -93,6 +154,7 @@ void MainWindow::buildResultPanels(const ViewContext& context)
 void MainWindow::buildWorkPanels(const ViewContext& context, const WindowStart& start)
 {
     m_export = new ExportPanel([this] { return figures(); });
+    keepSettings("export", m_export->settings());
     m_export->setProvenance(start.creator, start.commandLine);
     connect(m_export, &ExportPanel::failed, m_messages, &MessageBar::add);
     QDockWidget* exports = m_panels->add("export", tr("Export"), m_export, QKeySequence(QStringLiteral("Ctrl+E")),
@@ -118,6 +180,7 @@ void MainWindow::buildWorkPanels(const ViewContext& context, const WindowStart& 
     m_run = new RunPanel(context, start.runChoices());
     addPanel("runs", tr("Run"), m_run, "Alt+5", {Qt::LeftDockWidgetArea, "captures", false});
     connect(m_run, &RunPanel::opened, this, &MainWindow::open);
+    connect(m_run, &RunPanel::runningChanged, this, [this] { m_closeAsked = false; });
 }
 
 void MainWindow::startTour()
@@ -131,8 +194,10 @@ void MainWindow::startTour()
         m_messages->add(QString::fromUtf8(error.what()));
         return;
     }
-    const OpenedFiles found = sortFiles(files); // three small files of our own
+    OpenedFiles found = sortFiles(files); // three small files of our own
+    found.named.clear();                  // not what somebody chose to open
     opened(found);
+    m_resultPanels = ResultPanels::shown; // each step brings its own panel to the front
     m_panels->raise(QStringLiteral("tour"));
     m_tour->start();
 }

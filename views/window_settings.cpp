@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/window_settings.hpp"
 
+#include <QDir>
 #include <QFileInfo>
 #include <QSettings>
 
@@ -25,7 +26,7 @@ void WindowSettings::addRecent(const char* key, const QString& path)
 {
     if (!m_settings)
         return;
-    const QString whole = QFileInfo(path).absoluteFilePath();
+    const QString whole = QDir::cleanPath(QFileInfo(path).absoluteFilePath());
     QStringList list = recent(key);
     list.removeAll(whole);
     list.prepend(whole);
@@ -56,6 +57,28 @@ void WindowSettings::setLayout(const QByteArray& geometry, const QByteArray& lay
         return;
     m_settings->setValue(QStringLiteral("window/geometry"), geometry);
     m_settings->setValue(QStringLiteral("window/layout"), layout);
+}
+
+PanelSettings WindowSettings::panels() const
+{
+    PanelSettings panels;
+    if (!m_settings)
+        return panels;
+    m_settings->beginGroup(QStringLiteral("panels"));
+    for (const QString& key : m_settings->allKeys())
+        if (const QStringList parts = key.split(QLatin1Char('/')); parts.size() == 2)
+            panels[parts[0].toStdString()][parts[1].toStdString()] = m_settings->value(key).toString().toStdString();
+    m_settings->endGroup();
+    return panels;
+}
+
+void WindowSettings::setPanels(const PanelSettings& panels)
+{
+    if (!m_settings)
+        return;
+    for (const auto& [panel, settings] : panels)
+        for (const auto& [name, value] : settings)
+            m_settings->setValue(QString::fromStdString("panels/" + panel + "/" + name), QString::fromStdString(value));
 }
 
 } // namespace kvviz::views

@@ -4,6 +4,8 @@
 // Nothing is read or written with --fresh.
 #pragma once
 
+#include "views/view_settings.hpp"
+
 #include <QByteArray>
 #include <QStringList>
 
@@ -28,6 +30,9 @@ public:
     [[nodiscard]] QByteArray geometry() const;
     [[nodiscard]] QByteArray layout() const;
     void setLayout(const QByteArray& geometry, const QByteArray& layout);
+    /// What is chosen in the panels.
+    [[nodiscard]] PanelSettings panels() const;
+    void setPanels(const PanelSettings& panels);
 
     static constexpr int kMostRecent = 12;
 

@@ -83,13 +83,15 @@ int runView(const ViewOptions& options, const CommonOptions& common)
 {
     const views::OpenedFiles files = views::sortFiles({options.files.begin(), options.files.end()});
     views::WindowStart start;
-    if (!files.session.empty())
+    if (!files.session.empty()) {
         start.session = views::loadSession(files.session);
+        start.sessionFile = files.session;
+    }
+    start.named = files.named;
     auto& captures = start.session.captures;
     captures.insert(captures.end(), files.captures.begin(), files.captures.end());
     auto& results = start.session.results;
     results.insert(results.end(), files.results.begin(), files.results.end());
-    start.checks = files.checks;
     start.faults = files.faults;
     start.published = publishedSource();
     start.runChoices = runChoices;
@@ -97,7 +99,7 @@ int runView(const ViewOptions& options, const CommonOptions& common)
     start.commandLine = common.commandLine;
     start.demo = options.demo;
     start.fresh = options.fresh || !options.screenshot.empty();
-    if (captures.empty() && results.empty() && files.checks.empty() && !options.demo)
+    if (captures.empty() && results.empty() && files.session.empty() && !options.demo)
         throw Error(files.faults.empty() ? ErrorCode::usage : ErrorCode::badInput,
                     files.faults.empty() ? "name at least one capture (*.kvh5) or a folder of them"
                                          : files.faults.front());

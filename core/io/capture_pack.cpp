@@ -50,7 +50,10 @@ void addFolder(const std::filesystem::path& folder, std::vector<std::filesystem:
 {
     using Iterator = std::filesystem::recursive_directory_iterator;
     std::error_code error;
-    Iterator entry(folder, std::filesystem::directory_options::skip_permission_denied, error);
+    const std::filesystem::directory_iterator top(folder, error); // folders below may be closed, this one not
+    Iterator entry;
+    if (!error)
+        entry = Iterator(folder, std::filesystem::directory_options::skip_permission_denied, error);
     for (; !error && entry != Iterator(); entry.increment(error))
         if (entry->path().extension() == ".kvh5" && entry->is_regular_file(error))
             files.push_back(entry->path());
@@ -92,8 +95,10 @@ std::vector<CaptureRef> findCaptures(const std::vector<std::filesystem::path>& p
             if (files.empty())
                 throw Error(ErrorCode::badInput,
                             fmt::format("the folder '{}' holds no captures (*.kvh5)", path.string()));
-        } else if (!std::filesystem::exists(path, ignored)) {
-            throw Error(ErrorCode::badInput, fmt::format("'{}' does not exist", path.string()));
+        } else if (std::error_code error; !std::filesystem::exists(path, error)) {
+            throw Error(ErrorCode::badInput,
+                        error ? fmt::format("'{}' cannot be read: {}", path.string(), error.message())
+                              : fmt::format("'{}' does not exist", path.string()));
         } else if (path.extension() == ".part") {
             throw Error(ErrorCode::badInput,
                         fmt::format("'{}' is an unfinished capture; let its run end or repeat it", path.string()));

@@ -156,7 +156,10 @@ TEST_CASE("A run that fails shows its sentence and the details", "[views]")
     CHECK(mute.failure.contains(QStringLiteral("status 4")));
     Stage killed("kill -9 $$\n");
     killed.run();
-    CHECK(killed.failure.contains(QStringLiteral("status 137")));
+    CHECK(killed.failure.contains(QStringLiteral("was killed; the system does that when memory runs out")));
+    Stage ended("kill -15 $$\n");
+    ended.run();
+    CHECK(ended.failure.contains(QStringLiteral("signal 15")));
     Stage partial("echo 'kvviz: error: 1 of 2 could not run' >&2; exit 5\n");
     partial.run();
     CHECK(partial.failure.contains(QStringLiteral("1 of 2")));

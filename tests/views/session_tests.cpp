@@ -12,6 +12,7 @@
 #include <QThread>
 
 #include <fstream>
+#include <functional>
 #include <type_traits>
 
 using namespace kvviz;
@@ -39,6 +40,22 @@ void alter(Value& value)
         value = "chunkkv:chunk_size=7;\"\u00e9";
 }
 
+/// Converts to whatever a member is.
+struct Anything {
+    template <typename Member>
+    operator Member() const;
+};
+
+/// Members of an aggregate, so that a new one that nobody visits is noticed.
+template <typename Aggregate, typename... Members>
+constexpr int memberCount()
+{
+    if constexpr (requires { Aggregate{Members{}..., Anything{}}; })
+        return memberCount<Aggregate, Members..., Anything>();
+    else
+        return sizeof...(Members);
+}
+
 std::string refusal(const std::string& text)
 {
     try {
@@ -62,7 +79,7 @@ TEST_CASE("Every property of a selection comes back from a session", "[views][se
     int fields = 0;
     const SelectionState plain;
     views::visitFields(plain, [&](const char*, const auto&) { ++fields; });
-    CHECK(fields == 21);
+    CHECK(fields == memberCount<SelectionState>()); // a new one belongs into visitFields(), and so into sessions
     for (int wanted = 0; wanted < fields; ++wanted) {
         Session session;
         int at = 0;
@@ -76,6 +93,28 @@ TEST_CASE("Every property of a selection comes back from a session", "[views][se
         CAPTURE(changed);
         CHECK(session.selection != SelectionState());
         CHECK(views::partsBetween(session.selection, SelectionState()) != views::Selection::Parts());
+        CHECK(comeBack(session, "/x") == session);
+    }
+}
+
+TEST_CASE("Every member of a session comes back", "[views][session]")
+{
+    const std::vector<std::function<void(Session&)>> changes{
+        [](Session& s) { s.captures = {{"/x/a.kvh5", "/"}}; },
+        [](Session& s) { s.results = {"/x/r.kvres.h5"}; },
+        [](Session& s) { s.selection.layer = 3; },
+        [](Session& s) { s.geometry = QByteArray("geometry"); },
+        [](Session& s) { s.layout = QByteArray("layout"); },
+        [](Session& s) { s.panels["heads"]["measure"] = "Sink mass \"\u00e9\""; },
+        [](Session& s) { s.fontScale = 1.3; },
+        [](Session& s) { s.unknown = R"({"annotations":["here"]})"; },
+    };
+    CHECK(static_cast<int>(changes.size()) == memberCount<Session>());
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        CAPTURE(i);
+        Session session;
+        changes[i](session);
+        CHECK(session != Session());
         CHECK(comeBack(session, "/x") == session);
     }
 }
@@ -141,6 +180,9 @@ TEST_CASE("A session that is none is refused with the entry that is wrong", "[vi
     CHECK_THAT(with("/selection/ratio", nullptr), Catch::Contains("selection.ratio: expected a number"));
     CHECK_THAT(with("/selection/range_low", 5), Catch::Contains("below range_high"));
     CHECK_THAT(with("/selection/sink_tokens", -1), Catch::Contains("sink_tokens"));
+    CHECK_THAT(with("/panels", 3), Catch::Contains("panels: expected an object"));
+    CHECK_THAT(with("/panels", Json{{"heads", 3}}), Catch::Contains("panels.heads: expected an object"));
+    CHECK_THAT(with("/panels", Json{{"heads", {{"measure", 3}}}}), Catch::Contains("panels.heads.measure: expected a text"));
     CHECK_THAT(with("/layout", "???"), Catch::Contains("layout: expected base64"));
     CHECK_THAT(with("/font_scale", 100), Catch::Contains("font_scale"));
     const test::ScratchFolder folder;

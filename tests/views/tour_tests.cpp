@@ -402,7 +402,7 @@ TEST_CASE("Keys, buttons and the formula of the tour", "[views][io]")
     press(Qt::Key_PageUp);
     CHECK(panel.step() == 0);
     for (auto* button : panel.findChildren<QPushButton*>())
-        if (button->text() == QStringLiteral("&Next"))
+        if (button->text() == QStringLiteral("Ne&xt"))
             button->click();
     CHECK(panel.step() == 1);
     CHECK(panel.formulaShown());
