@@ -100,6 +100,7 @@ QHBoxLayout* DecodeTimeline::buildControls()
 {
     auto* row = new QHBoxLayout;
     row->setContentsMargins(6, 4, 6, 4);
+    row->setSpacing(6);
     const auto* back = addButton(row, QStyle::SP_MediaSkipBackward, tr("Previous step"));
     m_play = addButton(row, QStyle::SP_MediaPlay, tr("Play (Space)"));
     const auto* forward = addButton(row, QStyle::SP_MediaSkipForward, tr("Next step"));

@@ -16,11 +16,14 @@
 #include <fmt/format.h>
 
 #include <QApplication>
+#include <QContextMenuEvent>
 #include <QDockWidget>
 #include <QDragEnterEvent>
 #include <QLabel>
+#include <QMenu>
 #include <QMimeData>
 #include <QStatusBar>
+#include <QTimer>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -62,7 +65,7 @@ MainWindow::MainWindow(const WindowStart& start)
     for (const std::string& fault : start.faults)
         m_messages->add(text(fault));
     restoreGeometry(start.session.geometry.isEmpty() ? m_settings.geometry() : start.session.geometry);
-    restoreState(start.session.layout.isEmpty() ? m_settings.layout() : start.session.layout);
+    m_ownLayout = restoreState(start.session.layout.isEmpty() ? m_settings.layout() : start.session.layout);
     m_presenter->setScale(start.session.fontScale);
     showResults();
     filesChanged();
@@ -91,6 +94,7 @@ void MainWindow::buildPage(const ViewContext& context)
 {
     m_bar = new SelectionBar(context, this);
     addToolBar(m_bar);
+    addToolBar(m_bar->looks());
     connect(m_bar, &SelectionBar::described, this, [this](const QString& about) {
         m_about->setText(about);
         const int capture = m_selection->state().capture;
@@ -260,7 +264,7 @@ void MainWindow::apply(const Session& session)
     for (View* view : m_views)
         view->reload();
     restoreGeometry(session.geometry);
-    restoreState(session.layout);
+    m_ownLayout = restoreState(session.layout) || m_ownLayout;
     m_presenter->setScale(session.fontScale);
     showResults();
 }
@@ -283,6 +287,52 @@ void MainWindow::dropEvent(QDropEvent* event)
                            "sessions."));
     else
         open(paths);
+}
+
+/// The bars stand side by side where both fit.
+void MainWindow::fitBars()
+{
+    if (!m_bar)
+        return;
+    QToolBar* looks = m_bar->looks();
+    const bool below = m_bar->sizeHint().width() + looks->sizeHint().width() > width();
+    if (below == toolBarBreak(looks))
+        return;
+    if (below)
+        insertToolBarBreak(looks);
+    else
+        removeToolBarBreak(looks);
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event)
+{
+    QMainWindow::resizeEvent(event);
+    fitBars();
+    if (m_panels && !m_ownLayout)
+        sizePanels();
+}
+
+bool MainWindow::event(QEvent* event)
+{
+    if (event->type() == QEvent::MouseButtonPress)
+        m_ownLayout = true; // what is of the window itself to be pressed are the borders between panels
+    return QMainWindow::event(event);
+}
+
+void MainWindow::changeEvent(QEvent* event)
+{
+    QMainWindow::changeEvent(event);
+    if (event->type() == QEvent::FontChange) // the boxes hear of it next, and are larger then
+        QTimer::singleShot(0, this, &MainWindow::fitBars);
+}
+
+void MainWindow::contextMenuEvent(QContextMenuEvent* event)
+{
+    QMenu* menu = m_panels->tabMenu(event->pos());
+    if (!menu)
+        return QMainWindow::contextMenuEvent(event);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    menu->popup(event->globalPos());
 }
 
 void MainWindow::closeEvent(QCloseEvent* event)

@@ -111,6 +111,8 @@ void MethodPanel::buildBudget(QVBoxLayout* page)
     m_tokens->setAccessibleName(tr("Tokens kept a KV head"));
     m_tokens->setKeyboardTracking(false);
     m_ratio->setKeyboardTracking(false);
+    m_tokens->setToolTip(tr("Tokens kept in each KV head"));
+    m_of->setToolTip(tr("Tokens of the prompt, in each KV head"));
     auto* ratioName = new QLabel(tr("&Keep"));
     ratioName->setBuddy(m_ratio);
     auto* numbers = new QHBoxLayout;
@@ -284,7 +286,7 @@ void MethodPanel::showBudget()
     m_tokens->setRange(1, static_cast<int>(std::max<std::int64_t>(1, m_promptTokens)));
     if (known)
         m_tokens->setValue(static_cast<int>(std::clamp<std::int64_t>(budget.capacity(m_promptTokens), 1, m_promptTokens)));
-    m_of->setText(known ? tr("of %1 tokens a KV head").arg(QLocale().toString(m_promptTokens)) : tr("tokens a KV head"));
+    m_of->setText(known ? tr("of %1 tokens").arg(QLocale().toString(m_promptTokens)) : tr("tokens"));
     showReadout();
 }
 

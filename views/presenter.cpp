@@ -11,14 +11,14 @@ namespace kvviz::views {
 
 namespace {
 
-constexpr double kScales[] = {1.0, 1.4, 1.8};
+constexpr double kScales[] = {1.0, 1.5, 2.0};
 
 } // namespace
 
 Presenter::Presenter(QObject* parent) : QObject(parent), m_font(QApplication::font()), m_action(new QAction(this))
 {
-    m_action->setText(tr("Presenter size"));
-    m_action->setToolTip(tr("Larger letters for an audience: 1, 1.4, 1.8 times"));
+    m_action->setText(tr("&Presenter size, and back"));
+    m_action->setToolTip(tr("Larger letters for an audience: 1, 1.5, 2 times"));
     m_action->setCheckable(true);
     connect(m_action, &QAction::triggered, this, &Presenter::step);
 }

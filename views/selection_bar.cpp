@@ -85,16 +85,19 @@ void SelectionBar::build()
     m_other->setToolTip(tr("Show the difference to another capture"));
     m_layer = addBox(this, tr("La&yer"), tr("Layer"));
     m_head = addBox(this, tr("Hea&d"), tr("Query head"));
-    m_pooling = addBox(this, tr("Ce&ll"), tr("What a cell shows of its tokens"));
+    m_looks = new QToolBar(tr("Colours of the map"), this);
+    m_looks->setObjectName(QStringLiteral("looks"));
+    m_looks->setMovable(false);
+    m_pooling = addBox(m_looks, tr("Ce&ll"), tr("What a cell shows of its tokens"));
     m_pooling->addItem(tr("largest"), static_cast<int>(io::Pooling::max));
     m_pooling->addItem(tr("mean"), static_cast<int>(io::Pooling::mean));
-    m_range = addBox(this, tr("Colou&rs"), tr("Range of the colours"));
+    m_range = addBox(m_looks, tr("Colou&rs"), tr("Range of the colours"));
     m_range->addItem(tr("all values"), static_cast<int>(ColorRange::all));
     m_range->addItem(tr("1 to 99 %"), static_cast<int>(ColorRange::percentile));
     m_range->addItem(tr("not sinks"), static_cast<int>(ColorRange::withoutSinks));
     m_range->addItem(tr("locked"), static_cast<int>(ColorRange::fixed));
-    m_log = addCheck(this, tr("lo&g"), tr("Logarithmic colour scale (L)"));
-    m_sinks = addCheck(this, tr("&without sinks"), tr("Leave the first tokens out of map colours, curves and table (S)"));
+    m_log = addCheck(m_looks, tr("lo&g"), tr("Logarithmic colour scale (L)"));
+    m_sinks = addCheck(m_looks, tr("&without sinks"), tr("Leave the first tokens out of map colours, curves and table (S)"));
 }
 
 void SelectionBar::connectAll()

@@ -30,6 +30,8 @@ public:
     /// A two-state action; `run` gets the new state.
     QAction* addToggle(const QString& menu, const char* name, const QString& text, const QList<QKeySequence>& keys,
                        const std::function<void(bool)>& run, const QString& tip = {});
+    /// An action that belongs to somebody else.
+    void put(const QString& menu, const char* name, QAction* action, const QList<QKeySequence>& keys);
     void addSeparator(const QString& menu);
     [[nodiscard]] QMenu* menu(const QString& title);
     [[nodiscard]] QAction* action(const char* name) const;
@@ -39,8 +41,8 @@ public:
         QAction* action;
     };
     [[nodiscard]] const std::vector<Entry>& entries() const { return m_entries; }
-    /// The sheet of keys: a table of all actions by menu, as rich text.
-    [[nodiscard]] QString sheet() const;
+    /// The sheet of keys: a table of all actions by menu, as rich text; of these menus, or of all.
+    [[nodiscard]] QString sheet(const QStringList& menus = {}) const;
 
 private:
     QAction* insert(const QString& menu, const char* name, const QString& text, const QList<QKeySequence>& keys,
