@@ -130,13 +130,13 @@ void DecodeTimeline::buildPage()
         label->setWordWrap(true);
         label->setContentsMargins(8, 0, 8, 2);
     }
-    m_area->setMinimumHeight(52);
+    m_area->setMinimumHeight(28);
     auto* splitter = new QSplitter(Qt::Vertical);
     splitter->addWidget(m_area);
     splitter->addWidget(m_plot);
     splitter->setStretchFactor(0, 1);
     splitter->setStretchFactor(1, 3);
-    splitter->setSizes({80, 300});
+    splitter->setSizes({60, 300});
     auto* page = new QVBoxLayout(m_page);
     page->setContentsMargins(0, 0, 0, 0);
     page->setSpacing(0);
