@@ -323,7 +323,11 @@ void MainWindow::changeEvent(QEvent* event)
 {
     QMainWindow::changeEvent(event);
     if (event->type() == QEvent::FontChange) // the boxes hear of it next, and are larger then
-        QTimer::singleShot(0, this, &MainWindow::fitBars);
+        QTimer::singleShot(0, this, [this] {
+            fitBars();
+            if (!m_ownLayout)
+                sizePanels();
+        });
 }
 
 void MainWindow::contextMenuEvent(QContextMenuEvent* event)

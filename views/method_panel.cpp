@@ -72,7 +72,6 @@ MethodPanel::MethodPanel(const ViewContext& context, QWidget* parent)
     methodRow->addWidget(methodName);
     methodRow->addWidget(m_method, 1);
     page->addLayout(methodRow);
-    page->addWidget(m_idea);
     page->addWidget(m_wrong);
     m_wrong->hide();
     buildBudget(page);
@@ -123,7 +122,6 @@ void MethodPanel::buildBudget(QVBoxLayout* page)
     numbers->addWidget(m_of, 1);
     page->addLayout(numbers);
     page->addWidget(m_slider);
-    page->addWidget(m_readout);
     connect(m_slider, &QSlider::valueChanged, this, [this](int value) {
         m_throttle.call([this, value] { setRatio(static_cast<double>(value) / kSteps); });
     });
@@ -139,6 +137,8 @@ void MethodPanel::buildParameters(QVBoxLayout* page)
     auto* content = new QWidget;
     auto* column = new QVBoxLayout(content);
     column->setContentsMargins(0, 4, 4, 0);
+    column->addWidget(m_readout); // texts of several lines, which a low panel would cut
+    column->addWidget(m_idea);
     column->addWidget(m_params);
     m_reset->setMinimumHeight(kLeastTarget);
     m_reset->setToolTip(tr("Defaults, without preset"));

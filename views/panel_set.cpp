@@ -86,6 +86,8 @@ void PanelSet::dressLater()
 void PanelSet::dress()
 {
     m_dressing = false;
+    for (auto* tabs : m_window->findChildren<QTabBar*>(QString(), Qt::FindDirectChildrenOnly))
+        tabs->setElideMode(Qt::ElideNone); // else all names of many tabs are cut
     for (const Panel& panel : m_panels) {
         const auto others = m_window->tabifiedDockWidgets(panel.dock);
         const bool tab = !panel.dock->isFloating()

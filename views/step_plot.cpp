@@ -84,6 +84,7 @@ void StepPlot::setPanels()
         if (m_beside) {
             panel.title = panel.title.substr(0, panel.title.find(','));
             panel.yLabel.clear();
+            panel.xLabel.clear();
         }
         m_items[i]->setPanel(panel, m_style);
     }
@@ -135,8 +136,8 @@ void StepPlot::arrangeBeside(const QRectF& rect)
         plot::CurveItem& item = *m_items[i];
         const QRectF whole(rect.left() + static_cast<double>(i) * cell, rect.top(), cell, rect.height());
         item.placeAxes(whole.adjusted(item.leftMargin() - m_style.lineHeight(), item.topMargin(), -item.rightMargin(),
-                                      -item.bottomMargin(true)),
-                       m_plot->size(), true, true);
+                                      -item.bottomMargin(false)),
+                       m_plot->size(), true, false);
     }
 }
 

@@ -116,7 +116,7 @@ void TourPanel::build()
 
 void TourPanel::buildButtons(QVBoxLayout* layout)
 {
-    m_formulaBox = new QCheckBox(tr("Show the &formula"));
+    m_formulaBox = new QCheckBox(tr("&Formula"));
     m_formulaBox->setChecked(true);
     m_formulaBox->setMinimumHeight(24);
     m_again = new QPushButton(tr("Show &again"));

@@ -65,9 +65,9 @@ void MainWindow::sizePanels()
     const auto dock = [this](const char* id) { return m_panels->dock(QLatin1String(id)); };
     if (!dock("curves"))
         return; // being built or taken down
-    resizeDocks({dock("captures"), dock("curves")}, {part(width(), 0.2, 250, 360), part(width(), 0.33, 400, 620)},
+    resizeDocks({dock("captures"), dock("curves")}, {part(width(), 0.205, 262, 360), part(width(), 0.33, 400, 620)},
                 Qt::Horizontal);
-    const int method = part(height(), 0.34, 250, 360);
+    const int method = part(height(), 0.38, 250, 400);
     resizeDocks({dock("tokens")}, {part(height(), 0.27, 200, 320)}, Qt::Vertical);
     resizeDocks({dock("method"), dock("curves")}, {method, height() - method}, Qt::Vertical);
 }
