@@ -33,7 +33,12 @@ double fittingScale(const QString& text, double width, double scale, const PlotS
 {
     const double needed = style.textWidth(text, scale);
     const double least = std::min(scale, std::max(kLeastShare, kLeastPt / style.fontPt));
-    return needed <= width ? scale : std::max(least, 0.99 * scale * width / needed);
+    if (needed <= width)
+        return scale;
+    double fitting = std::max(least, 0.99 * scale * width / needed);
+    while (fitting > least && style.textWidth(text, fitting) > width) // letters come in whole pixels
+        fitting = std::max(least, 0.97 * fitting);
+    return fitting;
 }
 
 QString elided(const QString& text, double width, double scale, const PlotStyle& style)
