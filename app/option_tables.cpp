@@ -141,6 +141,7 @@ void addViewOptions(CLI::App& app, ViewOptions& options)
     table.integer("--layer", options.layer, 0, "layer to start at");
     table.integer("--head", options.head, 0, "query head to start at");
     table.text("--screenshot", options.screenshot, "FILE", "draw the window once, save it as PNG, and leave");
+    table.choice("--theme", options.theme, {"system", "light", "dark"}, "colours of the window");
     table.flag("--demo", options.demo, "a guided tour on captures that come with the program");
     table.flag("--fresh", options.fresh, "neither read nor write settings (layout, recent files)");
 }

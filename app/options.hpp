@@ -214,6 +214,7 @@ struct ViewOptions {
     std::vector<std::string> files;
     int layer = 0, head = 0;
     std::string screenshot; ///< --screenshot FILE.png: draw once, save, leave
+    std::string theme = "system"; ///< --theme system|light|dark
     bool fresh = false;     ///< --fresh: neither read nor write settings
     bool demo = false;      ///< --demo: the guided tour
 };

@@ -14,7 +14,7 @@ target_include_directories(kvviz_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
 target_link_libraries(kvviz_hdf5 INTERFACE ${HDF5_C_HL_LIBRARIES} ${HDF5_C_LIBRARIES} Threads::Threads)
 
 if(KVVIZ_GUI)
-  find_package(Qt6 6.4 REQUIRED COMPONENTS Widgets Svg PrintSupport)
+  find_package(Qt6 6.4 REQUIRED COMPONENTS Widgets Svg PrintSupport DBus)
   find_package(QCustomPlotQt6 QUIET)
   if(NOT TARGET QCustomPlotQt6::QCustomPlotQt6)
     find_library(KVVIZ_QCUSTOMPLOT NAMES QCustomPlotQt6 qcustomplot-qt6 REQUIRED)

@@ -4,8 +4,12 @@
 
 #include "core/error.hpp"
 #include "views/resources.hpp"
+#include "views/theme.hpp"
 
 #include <QHashSeed>
+#include <QPainter>
+#include <QProxyStyle>
+#include <QStyleOption>
 
 #include <cstdio>
 
@@ -20,6 +24,26 @@ bool hasDisplay()
 }
 
 bool verboseMessages = false;
+
+/// Fusion takes outlines darker than what is around them: on dark, nobody sees where a box or a line is.
+class WindowStyle : public QProxyStyle {
+public:
+    WindowStyle() : QProxyStyle(QStringLiteral("Fusion")) {}
+
+    void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter,
+                       const QWidget* widget) const override
+    {
+        QProxyStyle::drawPrimitive(element, option, painter, widget);
+        const bool outlined = element == PE_IndicatorCheckBox || element == PE_FrameLineEdit;
+        if (!outlined || !option || !isDark(option->palette))
+            return;
+        painter->save();
+        painter->setPen(option->palette.color(QPalette::Disabled, QPalette::WindowText));
+        painter->setBrush(Qt::NoBrush);
+        painter->drawRect(option->rect.adjusted(0, 0, -1, -1));
+        painter->restore();
+    }
+};
 
 void handleMessage(QtMsgType type, const QMessageLogContext&, const QString& message)
 {
@@ -48,7 +72,7 @@ std::unique_ptr<QApplication> makeApplication(Display display, bool verbose)
     auto application = std::make_unique<QApplication>(argumentCount, arguments);
     QApplication::setApplicationName(QStringLiteral("kvviz"));
     useProgramIcon();
-    QApplication::setStyle(QStringLiteral("Fusion")); // follows light and dark palettes everywhere
+    QApplication::setStyle(new WindowStyle); // follows light and dark palettes everywhere
     return application;
 }
 

@@ -157,6 +157,9 @@ CaptureBrowser::CaptureBrowser(const ViewContext& context, QWidget* parent)
     m_table->verticalHeader()->hide();
     m_table->verticalHeader()->setDefaultSectionSize(std::max(kLeastRow, fontMetrics().height() + 8));
     m_table->horizontalHeader()->setStretchLastSection(true);
+    m_table->horizontalHeader()->moveSection(CaptureModel::prompt, CaptureModel::columns - 1); // mostly as the file
+    m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    m_table->horizontalHeader()->setHighlightSections(false);
     m_table->setTabKeyNavigation(false);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(4, 4, 4, 4);
@@ -209,6 +212,12 @@ void CaptureBrowser::refresh()
         });
     m_table->resizeColumnsToContents();
     showSelected();
+}
+
+void CaptureBrowser::styleChanged()
+{
+    m_table->verticalHeader()->setDefaultSectionSize(std::max(kLeastRow, fontMetrics().height() + 8));
+    m_table->resizeColumnsToContents();
 }
 
 void CaptureBrowser::selectionChanged(Selection::Parts parts)

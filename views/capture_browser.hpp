@@ -66,6 +66,9 @@ public:
     /// Reads the list anew.
     void refresh();
 
+protected:
+    void styleChanged() override;
+
 private:
     void selectionChanged(Selection::Parts parts);
     void showSelected();

@@ -225,9 +225,10 @@ void CurveItem::placeAxes(const QRectF& inner, QSizeF canvas, bool yTexts, bool 
     setLabel(y, yTexts ? m_panel.yLabel : "", inner.height() + topMargin());
     y->setTickLabels(yTexts);
     const double tickPt = m_panel.falling ? 17 : 22; // of whole percents; longer numbers look crowded
+    const int fewest = inner.height() < 4 * m_style.lineHeight(0.9) ? 2 : 3; // what is low has no room for more
     if (!m_panel.logY)
         y->ticker()->setTickCount(
-            std::max(3, static_cast<int>(inner.height() / m_style.units(tickPt * m_style.spread))));
+            std::max(fewest, static_cast<int>(inner.height() / m_style.units(tickPt * m_style.spread))));
     if (!m_panel.logX && m_panel.xStep <= 0)
         x->ticker()->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30 * m_style.spread))));
     m_title->setPieces(heading(inner.left(), top, right));

@@ -102,6 +102,7 @@ void CurveView::resizeEvent(QResizeEvent* event)
 {
     QWidget::resizeEvent(event);
     arrange();
+    m_plot->replot(QCustomPlot::rpQueuedReplot); // the one of its own resize came before
 }
 
 void CurveView::styleChanged()

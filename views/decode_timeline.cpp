@@ -14,6 +14,7 @@
 #include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QLabel>
+#include <QPainter>
 #include <QSplitter>
 #include <QStyle>
 #include <QToolButton>
@@ -39,6 +40,26 @@ std::shared_ptr<const TokenTexts> continuation(const core::CaptureInfo& info, co
     part->widths.assign(all->widths.begin() + from, all->widths.end());
     part->breaks.assign(all->breaks.begin() + from, all->breaks.end());
     return part;
+}
+
+} // namespace
+
+namespace {
+
+/// The style's pictures are black whatever is behind them.
+QIcon tinted(const QWidget& widget, QStyle::StandardPixmap picture)
+{
+    constexpr int kSide = 16;
+    QIcon icon;
+    for (const auto group : {QPalette::Active, QPalette::Disabled}) {
+        QPixmap pixmap = widget.style()->standardIcon(picture).pixmap(kSide);
+        QPainter painter(&pixmap);
+        painter.setCompositionMode(QPainter::CompositionMode_SourceIn);
+        painter.fillRect(pixmap.rect(), widget.palette().color(group, QPalette::ButtonText));
+        painter.end();
+        icon.addPixmap(pixmap, group == QPalette::Active ? QIcon::Normal : QIcon::Disabled);
+    }
+    return icon;
 }
 
 } // namespace
@@ -87,7 +108,8 @@ DecodeTimeline::~DecodeTimeline()
 QToolButton* DecodeTimeline::addButton(QHBoxLayout* row, QStyle::StandardPixmap icon, const QString& name)
 {
     auto* button = new QToolButton;
-    button->setIcon(style()->standardIcon(icon));
+    button->setIcon(tinted(*this, icon));
+    m_pictured.emplace_back(button, icon);
     button->setAccessibleName(name);
     button->setToolTip(name);
     button->setMinimumSize(kTarget, kTarget);
@@ -100,6 +122,7 @@ QHBoxLayout* DecodeTimeline::buildControls()
 {
     auto* row = new QHBoxLayout;
     row->setContentsMargins(6, 4, 6, 4);
+    row->setSpacing(6);
     const auto* back = addButton(row, QStyle::SP_MediaSkipBackward, tr("Previous step"));
     m_play = addButton(row, QStyle::SP_MediaPlay, tr("Play (Space)"));
     const auto* forward = addButton(row, QStyle::SP_MediaSkipForward, tr("Next step"));
@@ -120,7 +143,7 @@ QHBoxLayout* DecodeTimeline::buildControls()
     connect(m_speed, &QDoubleSpinBox::valueChanged, this, &DecodeTimeline::setSpeed);
     m_settings.add("speed", m_speed);
     row->addWidget(m_speed);
-    row->addStretch(1);
+    row->addWidget(m_summary, 1);
     return row;
 }
 
@@ -130,19 +153,18 @@ void DecodeTimeline::buildPage()
         label->setWordWrap(true);
         label->setContentsMargins(8, 0, 8, 2);
     }
-    m_area->setMinimumHeight(52);
+    m_area->setMinimumHeight(28);
     auto* splitter = new QSplitter(Qt::Vertical);
     splitter->addWidget(m_area);
     splitter->addWidget(m_plot);
     splitter->setStretchFactor(0, 1);
     splitter->setStretchFactor(1, 3);
-    splitter->setSizes({80, 300});
+    splitter->setSizes({60, 300});
     m_settings.add("heights", splitter);
     auto* page = new QVBoxLayout(m_page);
     page->setContentsMargins(0, 0, 0, 0);
     page->setSpacing(0);
     page->addLayout(buildControls());
-    page->addWidget(m_summary);
     page->addWidget(m_missing);
     page->addWidget(splitter, 1);
     auto* layout = new QVBoxLayout(this);
@@ -372,7 +394,7 @@ void DecodeTimeline::setPlaying(bool on)
         m_timer.start(static_cast<int>(std::lround(1000 / m_speed->value())));
     else
         m_timer.stop();
-    m_play->setIcon(style()->standardIcon(on ? QStyle::SP_MediaPause : QStyle::SP_MediaPlay));
+    m_play->setIcon(tinted(*this, on ? QStyle::SP_MediaPause : QStyle::SP_MediaPlay));
     m_play->setToolTip(on ? tr("Pause (Space)") : tr("Play (Space)"));
     m_play->setAccessibleName(m_play->toolTip());
 }
@@ -405,6 +427,13 @@ std::optional<plot::Figure> DecodeTimeline::figure() const
     return figure;
 }
 
-void DecodeTimeline::styleChanged() { load(); }
+void DecodeTimeline::styleChanged()
+{
+    for (const auto& [button, picture] : m_pictured)
+        button->setIcon(tinted(*this, picture));
+    if (m_timer.isActive())
+        m_play->setIcon(tinted(*this, QStyle::SP_MediaPause));
+    load();
+}
 
 } // namespace kvviz::views

@@ -95,6 +95,7 @@ private:
     QLabel* m_summary;
     QLabel* m_missing;
     QToolButton* m_play;
+    std::vector<std::pair<QToolButton*, QStyle::StandardPixmap>> m_pictured; ///< drawn anew for other colours
     QDoubleSpinBox* m_speed;
 };
 

@@ -18,6 +18,7 @@
 #include <QPushButton>
 #include <QSignalBlocker>
 #include <QSpinBox>
+#include <QToolButton>
 
 #include <algorithm>
 
@@ -81,6 +82,10 @@ void ExportPanel::buildForm()
     form->addRow(tr("Vi&ew"), m_what);
     form->addRow(tr("&Columns"), m_columns);
     form->addRow(tr("F&ile"), fileRow());
+    m_format = named(new QComboBox(this), "format", tr("File format"));
+    m_format->addItems({tr("PDF"), tr("SVG"), tr("PNG")});
+    connect(m_format, &QComboBox::currentIndexChanged, this, &ExportPanel::formatChosen);
+    form->addRow(tr("Forma&t"), m_format);
     form->addRow(tr("&Width"), sizeRow());
     m_font = named(new QDoubleSpinBox(this), "font", tr("Font size in points"));
     m_font->setRange(0, 48);
@@ -118,13 +123,12 @@ QWidget* ExportPanel::fileRow()
     auto* layout = rowLayout(row);
     m_path = named(new QLineEdit(row), "path", tr("File to write"));
     connect(m_path, &QLineEdit::textEdited, this, &ExportPanel::pathEdited);
-    m_format = named(new QComboBox(row), "format", tr("File format"));
-    m_format->addItems({tr("PDF"), tr("SVG"), tr("PNG")});
-    connect(m_format, &QComboBox::currentIndexChanged, this, &ExportPanel::formatChosen);
-    auto* browseButton = named(new QPushButton(tr("&Browse\u2026"), row), "browse", tr("Choose the file"));
-    connect(browseButton, &QPushButton::clicked, this, &ExportPanel::browse);
+    auto* browseButton = named(new QToolButton(row), "browse", tr("Choose the file"));
+    browseButton->setText(tr("..."));
+    browseButton->setToolTip(browseButton->accessibleName());
+    browseButton->setMinimumWidth(kTarget + 2);
+    connect(browseButton, &QToolButton::clicked, this, &ExportPanel::browse);
     layout->addWidget(m_path, 1);
-    layout->addWidget(m_format);
     layout->addWidget(browseButton);
     return row;
 }
@@ -134,6 +138,8 @@ QWidget* ExportPanel::sizeRow()
     auto* row = new QWidget(this);
     auto* layout = rowLayout(row);
     m_preset = named(new QComboBox(row), "preset", tr("Width by purpose"));
+    m_preset->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    m_preset->setMinimumContentsLength(8);
     m_preset->addItem(tr("automatic"), 0.0);
     for (const plot::WidthPreset& preset : plot::widthPresets()) {
         const QString name = preset.name == "column" ? tr("Column of a paper")

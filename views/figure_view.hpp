@@ -12,6 +12,8 @@
 #include <functional>
 #include <memory>
 
+class QScrollBar;
+
 namespace kvviz::views {
 
 class FigureView : public View {
@@ -33,11 +35,14 @@ protected:
     void paintEvent(QPaintEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
     void styleChanged() override;
+    void wheelEvent(QWheelEvent* event) override;
 
 private:
     void draw();
+    [[nodiscard]] QSize pictureSize() const;
 
     QString m_empty;
+    QScrollBar* m_scroll; ///< for figures that need more height
     std::optional<plot::Figure> m_figure;
     QPixmap m_picture;
 };

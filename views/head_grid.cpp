@@ -83,6 +83,7 @@ void HeadGrid::buildControls()
     label->setBuddy(m_measureBox);
     auto* controls = new QHBoxLayout;
     controls->setContentsMargins(6, 4, 6, 4);
+    controls->setSpacing(6); // else that of the page, none
     controls->addWidget(label);
     controls->addWidget(m_measureBox);
     controls->addWidget(m_sortedBox);

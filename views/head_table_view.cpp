@@ -50,6 +50,7 @@ HeadTableView::HeadTableView(QWidget* parent)
     setSelectionMode(ExtendedSelection);
     setEditTriggers(NoEditTriggers);
     setAlternatingRowColors(true);
+    horizontalHeader()->setHighlightSections(false);
     setTabKeyNavigation(false);
     verticalHeader()->setDefaultSectionSize(24);
     const auto choose = [this](const QModelIndex& index) {

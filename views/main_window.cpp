@@ -16,11 +16,14 @@
 #include <fmt/format.h>
 
 #include <QApplication>
+#include <QContextMenuEvent>
 #include <QDockWidget>
 #include <QDragEnterEvent>
 #include <QLabel>
+#include <QMenu>
 #include <QMimeData>
 #include <QStatusBar>
+#include <QTimer>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -72,7 +75,7 @@ MainWindow::MainWindow(const WindowStart& start)
     for (const std::string& fault : start.faults)
         m_messages->add(text(fault));
     restoreGeometry(m_settings.geometry());
-    restoreState(m_settings.layout());
+    m_ownLayout = restoreState(m_settings.layout());
     m_keptSettings = m_settings.panels();
     if (start.sessionFile.empty())
         m_resultPanels = ResultPanels::shown; // named on the command line
@@ -104,6 +107,7 @@ void MainWindow::buildPage(const ViewContext& context)
 {
     m_bar = new SelectionBar(context, this);
     addToolBar(m_bar);
+    addToolBar(m_bar->looks());
     connect(m_bar, &SelectionBar::described, this, [this](const QString& about) {
         m_about->setText(about);
         const int capture = m_selection->state().capture;
@@ -319,7 +323,7 @@ void MainWindow::restore(const Session& session)
         if (const auto found = m_keptSettings.find(panel); found != m_keptSettings.end())
             settings->apply(found->second);
     restoreGeometry(session.geometry);
-    restoreState(session.layout);
+    m_ownLayout = restoreState(session.layout) || m_ownLayout;
     m_presenter->setScale(session.fontScale);
     showResults();
     checkCaptures();
@@ -364,6 +368,56 @@ void MainWindow::dropEvent(QDropEvent* event)
                            "sessions."));
     else
         open(paths);
+}
+
+/// The bars stand side by side where both fit.
+void MainWindow::fitBars()
+{
+    if (!m_bar)
+        return;
+    QToolBar* looks = m_bar->looks();
+    const bool below = m_bar->sizeHint().width() + looks->sizeHint().width() > width();
+    if (below == toolBarBreak(looks))
+        return;
+    if (below)
+        insertToolBarBreak(looks);
+    else
+        removeToolBarBreak(looks);
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event)
+{
+    QMainWindow::resizeEvent(event);
+    fitBars();
+    if (m_panels && !m_ownLayout)
+        sizePanels();
+}
+
+bool MainWindow::event(QEvent* event)
+{
+    if (event->type() == QEvent::MouseButtonPress)
+        m_ownLayout = true; // what is of the window itself to be pressed are the borders between panels
+    return QMainWindow::event(event);
+}
+
+void MainWindow::changeEvent(QEvent* event)
+{
+    QMainWindow::changeEvent(event);
+    if (event->type() == QEvent::FontChange) // the boxes hear of it next, and are larger then
+        QTimer::singleShot(0, this, [this] {
+            fitBars();
+            if (!m_ownLayout)
+                sizePanels();
+        });
+}
+
+void MainWindow::contextMenuEvent(QContextMenuEvent* event)
+{
+    QMenu* menu = m_panels->tabMenu(event->pos());
+    if (!menu)
+        return QMainWindow::contextMenuEvent(event);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    menu->popup(event->globalPos());
 }
 
 void MainWindow::closeEvent(QCloseEvent* event)

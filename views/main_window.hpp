@@ -90,6 +90,10 @@ protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
     void closeEvent(QCloseEvent* event) override;
+    bool event(QEvent* event) override;
+    void changeEvent(QEvent* event) override;
+    void contextMenuEvent(QContextMenuEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     void buildPage(const ViewContext& context);
@@ -126,6 +130,9 @@ private:
     void showKeys();
     void startTour();
     void filesChanged();
+    void fitBars();
+    /// The panels take their shares of the window, until somebody moves a border.
+    void sizePanels();
     [[nodiscard]] std::vector<std::pair<QString, plot::Figure>> figures() const;
 
     std::unique_ptr<CaptureList> m_captures;
@@ -161,6 +168,7 @@ private:
     std::filesystem::path m_sessionFile;
     std::string m_unknown = "{}"; ///< of the session: entries of a newer version
     Presenter* m_presenter;
+    bool m_ownLayout = false; ///< restored, or made with the mouse
     bool m_closeAsked = false; ///< while a run is going on: the next close stops it
     BackgroundTask m_opening, m_sorting, m_checking;
 };

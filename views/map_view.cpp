@@ -23,6 +23,7 @@ using core::Span;
 
 constexpr int kBlinkMs = 600;
 constexpr int kFocusWidth = 2;
+constexpr double kMostNotes = 0.12; // of the height
 
 } // namespace
 
@@ -251,8 +252,12 @@ void MapView::arrange()
         lines.append(text.size() > 60 ? text : QString(text).replace(QLatin1Char(' '), QChar::Nbsp));
     }
     const QString text = lines.join(QStringLiteral("\u00a0\u00b7 "));
-    const QFont font = m_style.font(0.85);
-    const double textWidth = canvas.width() - 4 * edge, textHeight = plot::wrappedHeight(text, font, textWidth);
+    const double textWidth = canvas.width() - 4 * edge;
+    double scale = 0.85; // large letters leave the map its room
+    while (scale > 0.5 && plot::wrappedHeight(text, m_style.font(scale), textWidth) > kMostNotes * canvas.height())
+        scale -= 0.05;
+    const QFont font = m_style.font(scale);
+    const double textHeight = plot::wrappedHeight(text, font, textWidth);
     m_notes->setPieces({{QRectF(2 * edge, canvas.height() - edge - textHeight, textWidth, textHeight),
                          Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap, text, font, m_style.subtle}});
     const double height = std::min(canvas.height() - 3 * edge - textHeight, m_heatmap->heightForWidth(width));

@@ -77,7 +77,7 @@ MatrixItem::Margins MatrixItem::margins() const
         margins.left = std::max(margins.left, m_style.textWidth(kMean, kLabelScale) + 2 * padding);
     const bool titled = !m_panel.title.empty() || !m_panel.letter.empty();
     margins.top = (titled ? m_style.lineHeight() + padding : 0.0) + 2 * line + padding
-                  + (m_panel.groups.empty() ? 0.0 : line + padding);
+                  + (m_panel.groups.empty() ? 0.0 : line + 2 * padding);
     const double number = m_style.textWidth(numberText(0.0, m_panel.decimals), kLabelScale);
     if (!m_panel.rowMeans.empty())
         margins.right = m_style.units(kMeanGapPt) + std::max(number, m_style.textWidth(kMean, kLabelScale)) + padding;
@@ -275,7 +275,7 @@ double MatrixItem::paintGroups(QPainter& painter, double bottom) const
                          elided(QString::fromStdString(m_panel.groups[group]), right - left, kLabelScale, m_style));
         first = last + 1;
     }
-    return bottom - line;
+    return bottom - line - padding;
 }
 
 void MatrixItem::paintMeans(QPainter& painter) const

@@ -72,7 +72,6 @@ MethodPanel::MethodPanel(const ViewContext& context, QWidget* parent)
     methodRow->addWidget(methodName);
     methodRow->addWidget(m_method, 1);
     page->addLayout(methodRow);
-    page->addWidget(m_idea);
     page->addWidget(m_wrong);
     m_wrong->hide();
     buildBudget(page);
@@ -111,6 +110,8 @@ void MethodPanel::buildBudget(QVBoxLayout* page)
     m_tokens->setAccessibleName(tr("Tokens kept a KV head"));
     m_tokens->setKeyboardTracking(false);
     m_ratio->setKeyboardTracking(false);
+    m_tokens->setToolTip(tr("Tokens kept in each KV head"));
+    m_of->setToolTip(tr("Tokens of the prompt, in each KV head"));
     auto* ratioName = new QLabel(tr("&Keep"));
     ratioName->setBuddy(m_ratio);
     auto* numbers = new QHBoxLayout;
@@ -121,7 +122,6 @@ void MethodPanel::buildBudget(QVBoxLayout* page)
     numbers->addWidget(m_of, 1);
     page->addLayout(numbers);
     page->addWidget(m_slider);
-    page->addWidget(m_readout);
     connect(m_slider, &QSlider::valueChanged, this, [this](int value) {
         m_throttle.call([this, value] { setRatio(static_cast<double>(value) / kSteps); });
     });
@@ -137,6 +137,8 @@ void MethodPanel::buildParameters(QVBoxLayout* page)
     auto* content = new QWidget;
     auto* column = new QVBoxLayout(content);
     column->setContentsMargins(0, 4, 4, 0);
+    column->addWidget(m_readout); // texts of several lines, which a low panel would cut
+    column->addWidget(m_idea);
     column->addWidget(m_params);
     m_reset->setMinimumHeight(kLeastTarget);
     m_reset->setToolTip(tr("Defaults, without preset"));
@@ -284,7 +286,7 @@ void MethodPanel::showBudget()
     m_tokens->setRange(1, static_cast<int>(std::max<std::int64_t>(1, m_promptTokens)));
     if (known)
         m_tokens->setValue(static_cast<int>(std::clamp<std::int64_t>(budget.capacity(m_promptTokens), 1, m_promptTokens)));
-    m_of->setText(known ? tr("of %1 tokens a KV head").arg(QLocale().toString(m_promptTokens)) : tr("tokens a KV head"));
+    m_of->setText(known ? tr("of %1 tokens").arg(QLocale().toString(m_promptTokens)) : tr("tokens"));
     showReadout();
 }
 

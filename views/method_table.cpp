@@ -140,7 +140,7 @@ void MethodTable::buildTable()
     head->setMinimumSectionSize(48);
     head->setStretchLastSection(false);
     head->setSectionResizeMode(QHeaderView::ResizeToContents);
-    head->setSectionResizeMode(MethodRows::method, QHeaderView::Stretch);
+    head->setHighlightSections(false); // bold headings would take more room than their columns
     connect(m_table, &QTableView::clicked, this, &MethodTable::select);
     connect(m_table, &QTableView::activated, this, &MethodTable::select);
     m_settings.add("columns", head);

@@ -11,6 +11,7 @@
 #include <vector>
 
 class QDockWidget;
+class QMenu;
 
 namespace kvviz::views {
 
@@ -38,8 +39,13 @@ public:
     void rememberLayout() { m_firstLayout = m_window->saveState(); }
     /// Deletes the panels with their views.
     void clear();
+    /// Of the panel whose tab is there: taken out, closed. Nothing where there is no tab.
+    [[nodiscard]] QMenu* tabMenu(QPoint place);
 
 private:
+    void dressLater();
+    void dress();
+
     struct Panel {
         QString id;
         QDockWidget* dock;
@@ -47,6 +53,7 @@ private:
     QMainWindow* m_window;
     WindowActions* m_actions;
     std::vector<Panel> m_panels;
+    bool m_dressing = false;
     QByteArray m_firstLayout;
 };
 

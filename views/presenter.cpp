@@ -4,6 +4,7 @@
 
 #include <QAction>
 #include <QApplication>
+#include <QSignalBlocker>
 
 #include <algorithm>
 
@@ -11,22 +12,22 @@ namespace kvviz::views {
 
 namespace {
 
-constexpr double kScales[] = {1.0, 1.4, 1.8};
+constexpr double kScales[] = {1.0, 1.5, 2.0};
 
 } // namespace
 
 Presenter::Presenter(QObject* parent) : QObject(parent), m_font(QApplication::font()), m_action(new QAction(this))
 {
-    m_action->setText(tr("Presenter size"));
-    m_action->setToolTip(tr("Larger letters for an audience: 1, 1.4, 1.8 times"));
+    m_action->setText(tr("&Presenter size: 1, 1.5, 2 times"));
+    m_action->setToolTip(tr("Larger letters for an audience: 1, 1.5, 2 times"));
     m_action->setCheckable(true);
     connect(m_action, &QAction::triggered, this, &Presenter::step);
 }
 
 Presenter::~Presenter()
 {
-    if (m_scale != 1)
-        QApplication::setFont(m_font);
+    const QSignalBlocker nobodyHears(this);
+    setScale(1);
 }
 
 void Presenter::setScale(double scale)
@@ -42,6 +43,7 @@ void Presenter::setScale(double scale)
     else
         font.setPixelSize(int(m_font.pixelSize() * m_scale));
     QApplication::setFont(font);
+    QApplication::setFont(font, "QDockWidgetTitle"); // has a font of its own
     Q_EMIT scaleChanged(m_scale);
 }
 

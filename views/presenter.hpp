@@ -19,7 +19,7 @@ public:
     /// The application has its own font again.
     ~Presenter() override;
 
-    /// "Presenter size": from 1 to 1.4 to 1.8 and back to 1.
+    /// "Presenter size": from 1 to 1.5 to 2 and back to 1.
     [[nodiscard]] QAction* action() const { return m_action; }
     [[nodiscard]] double scale() const { return m_scale; }
     /// Between 0.5 and 4.

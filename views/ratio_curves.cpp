@@ -317,6 +317,7 @@ void RatioCurves::resizeEvent(QResizeEvent* event)
 {
     View::resizeEvent(event);
     arrange();
+    m_plot->replot(QCustomPlot::rpQueuedReplot); // the one of its own resize came before
 }
 
 void RatioCurves::showEvent(QShowEvent* event)

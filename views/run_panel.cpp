@@ -33,6 +33,7 @@ QWidget* scrolled(QWidget* form)
     area->setFrameShape(QFrame::NoFrame);
     area->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     area->setWidget(form);
+    area->setFocusPolicy(Qt::NoFocus); // its fields have it
     return area;
 }
 

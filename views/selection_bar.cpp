@@ -15,7 +15,7 @@ namespace kvviz::views {
 
 namespace {
 
-constexpr int kMostLetters = 26; // of a file name in the box; the list below it shows all
+constexpr int kMostLetters = 20, kOtherLetters = 14; // of a file name in the box; the list below it shows all
 
 /// Chooses the entry with this data, if there is one, without telling anybody.
 void choose(QComboBox* box, const QVariant& data)
@@ -52,6 +52,13 @@ QCheckBox* addCheck(QToolBar* bar, const QString& label, const QString& tip)
     return check;
 }
 
+/// Without the ending that all captures have.
+QString shortName(const QString& label)
+{
+    const QString ending = QStringLiteral(".kvh5");
+    return label.endsWith(ending) ? label.chopped(ending.size()) : label;
+}
+
 void step(QComboBox* box, int by)
 {
     box->setCurrentIndex(std::clamp(box->currentIndex() + by, 0, std::max(0, box->count() - 1)));
@@ -81,20 +88,23 @@ SelectionBar::SelectionBar(const ViewContext& context, QWidget* parent) : QToolB
 void SelectionBar::build()
 {
     m_capture = addBox(this, tr("&Capture"), tr("Capture"), kMostLetters);
-    m_other = addBox(this, tr("mi&nus"), tr("Capture that is subtracted"), 10);
+    m_other = addBox(this, tr("mi&nus"), tr("Capture that is subtracted"), kOtherLetters);
     m_other->setToolTip(tr("Show the difference to another capture"));
     m_layer = addBox(this, tr("La&yer"), tr("Layer"));
     m_head = addBox(this, tr("Hea&d"), tr("Query head"));
-    m_pooling = addBox(this, tr("Ce&ll"), tr("What a cell shows of its tokens"));
+    m_looks = new QToolBar(tr("Colours of the map"), this);
+    m_looks->setObjectName(QStringLiteral("looks"));
+    m_looks->setMovable(false);
+    m_pooling = addBox(m_looks, tr("Ce&ll"), tr("What a cell shows of its tokens"));
     m_pooling->addItem(tr("largest"), static_cast<int>(io::Pooling::max));
     m_pooling->addItem(tr("mean"), static_cast<int>(io::Pooling::mean));
-    m_range = addBox(this, tr("Colou&rs"), tr("Range of the colours"));
+    m_range = addBox(m_looks, tr("Colou&rs"), tr("Range of the colours"));
     m_range->addItem(tr("all values"), static_cast<int>(ColorRange::all));
     m_range->addItem(tr("1 to 99 %"), static_cast<int>(ColorRange::percentile));
     m_range->addItem(tr("not sinks"), static_cast<int>(ColorRange::withoutSinks));
     m_range->addItem(tr("locked"), static_cast<int>(ColorRange::fixed));
-    m_log = addCheck(this, tr("log"), tr("Logarithmic colour scale (L)"));
-    m_sinks = addCheck(this, tr("&without sinks"), tr("Leave the first tokens out of map colours, curves and table (S)"));
+    m_log = addCheck(m_looks, tr("log"), tr("Logarithmic colour scale (L)"));
+    m_sinks = addCheck(m_looks, tr("&without sinks"), tr("Leave the first tokens out of map colours, curves and table (S)"));
 }
 
 void SelectionBar::connectAll()
@@ -133,8 +143,11 @@ void SelectionBar::refill()
     m_other->clear();
     m_other->addItem(tr("none"), -1);
     for (int i = 0; i < m_context.captures->size(); ++i) {
-        m_capture->addItem(m_context.captures->label(i), i);
-        m_other->addItem(m_context.captures->label(i), i);
+        const QString label = m_context.captures->label(i);
+        for (QComboBox* box : {m_capture, m_other}) {
+            box->addItem(shortName(label), i);
+            box->setItemData(box->count() - 1, label, Qt::ToolTipRole);
+        }
     }
     showState();
     readInfo();
@@ -188,6 +201,7 @@ void SelectionBar::showState()
 {
     const SelectionState& state = m_context.selection->state();
     choose(m_capture, state.capture);
+    m_capture->setToolTip(m_capture->currentData(Qt::ToolTipRole).toString());
     choose(m_other, state.other);
     choose(m_layer, state.layer);
     choose(m_head, state.head);

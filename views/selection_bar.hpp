@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The selectors above the views: capture, the one that is subtracted, layer, head, what a cell and its colour show.
+// The selectors above the views: capture, the one that is subtracted, layer, head; in a bar of its own, which may stand
+// below, what a cell and its colour show.
 #pragma once
 
 #include "views/view.hpp"
@@ -19,6 +20,8 @@ public:
     explicit SelectionBar(const ViewContext& context, QWidget* parent = nullptr);
 
     [[nodiscard]] bool busy() const { return m_task.busy(); }
+    /// How cells and colours are chosen; the window places it.
+    [[nodiscard]] QToolBar* looks() const { return m_looks; }
     /// The captures are others now.
     void refill();
     void stepLayer(int by);
@@ -39,6 +42,7 @@ private:
     void showState();
 
     ViewContext m_context;
+    QToolBar* m_looks = nullptr;
     QComboBox *m_capture, *m_other, *m_layer, *m_head, *m_pooling, *m_range;
     QCheckBox *m_log, *m_sinks;
     BackgroundTask m_task;

@@ -75,6 +75,7 @@ void ShotBars::buildControls()
     label->setBuddy(m_scopeBox);
     auto* controls = new QHBoxLayout;
     controls->setContentsMargins(6, 4, 6, 4);
+    controls->setSpacing(6); // else that of the page, none
     controls->addWidget(label);
     controls->addWidget(m_scopeBox);
     controls->addWidget(m_holdBox);

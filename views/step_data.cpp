@@ -28,6 +28,16 @@ CurveSeries series(const std::string& name, const std::vector<double>& y, int co
     return result;
 }
 
+/// Whole steps, some five ticks.
+double stepOfTicks(std::int64_t steps)
+{
+    double decade = 1;
+    for (;; decade *= 10)
+        for (const double step : {1.0, 2.0, 5.0})
+            if (step * decade * 6 >= static_cast<double>(steps))
+                return step * decade;
+}
+
 CurvePanel panel(const std::string& title, const std::string& yLabel, std::vector<CurveSeries> list, double yLow,
                  double yHigh)
 {
@@ -35,6 +45,7 @@ CurvePanel panel(const std::string& title, const std::string& yLabel, std::vecto
     result.title = title;
     result.xLabel = "decode step";
     result.yLabel = yLabel;
+    result.xStep = stepOfTicks(std::ssize(list.front().x));
     result.xLow = -0.5;
     result.xHigh = static_cast<double>(list.front().x.size()) - 0.5;
     result.yLow = yLow;
@@ -93,7 +104,7 @@ CurveFigure stepFigure(const StepValues& values, const std::string& name, const 
         all.reference = true;
         all.markers = false;
         const double most = *std::max_element(values.seen.begin(), values.seen.end());
-        figure.panels.push_back(panel("Tokens that the step can see, mean over KV heads", "tokens",
+        figure.panels.push_back(panel("Visible tokens, mean over KV heads", "tokens",
                                       {all, series(name, values.kept, 0)}, 0,
                                       roundRange(std::vector{0.0, most}).second));
     }
@@ -108,7 +119,7 @@ CurveFigure stepFigure(const StepValues& values, const std::string& name, const 
         known.push_back(0);
         const auto [low, high] = roundRange(known);
         figure.panels.push_back(
-            panel("Log-probability of the token", "log-probability", std::move(list), low, std::max(0.0, high)));
+            panel("Log-probability, nats a token", "log-probability", std::move(list), low, std::max(0.0, high)));
     }
     figure.notes = {where};
     return figure;

@@ -13,6 +13,12 @@
 
 namespace kvviz::views {
 
+namespace {
+
+constexpr double kLeastLines = 3; // of text, as high as a panel below another one has to be
+
+} // namespace
+
 StepPlot::StepPlot(QWidget* parent)
     : QWidget(parent),
       m_plot(new QCustomPlot(this)),
@@ -53,11 +59,11 @@ void StepPlot::setFigure(const plot::CurveFigure& figure, const plot::PlotStyle&
             axis->setVisible(i < m_panels);
     }
     m_steps = 0;
-    for (std::size_t i = 0; i < m_panels; ++i) {
-        m_items[i]->setPanel(figure.panels[i], style);
-        m_steps = std::max<std::int64_t>(m_steps, std::ssize(figure.panels[i].series.front().x));
-    }
+    for (const plot::CurvePanel& panel : figure.panels)
+        m_steps = std::max<std::int64_t>(m_steps, std::ssize(panel.series.front().x));
+    m_figure = figure;
     m_legend->setEntries(figure, style);
+    setPanels();
     arrange();
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
@@ -70,6 +76,20 @@ void StepPlot::setStep(std::int64_t step)
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
+/// Side by side there is room for the short form of a title, which says what the axis would.
+void StepPlot::setPanels()
+{
+    for (std::size_t i = 0; i < m_panels; ++i) {
+        plot::CurvePanel panel = m_figure.panels[i];
+        if (m_beside) {
+            panel.title = panel.title.substr(0, panel.title.find(','));
+            panel.yLabel.clear();
+            panel.xLabel.clear();
+        }
+        m_items[i]->setPanel(panel, m_style);
+    }
+}
+
 void StepPlot::arrange()
 {
     if (m_panels == 0)
@@ -77,23 +97,48 @@ void StepPlot::arrange()
     const QSizeF canvas = m_plot->size();
     const double edge = m_style.units(5), width = canvas.width() - 2 * edge;
     const double legend = m_legend->heightForWidth(width) + m_style.units(2);
-    double left = 0, fixed = 2 * edge + legend;
-    for (std::size_t i = 0; i < m_panels; ++i) {
-        left = std::max(left, m_items[i]->leftMargin());
+    double fixed = 2 * edge + legend;
+    for (std::size_t i = 0; i < m_panels; ++i)
         fixed += m_items[i]->topMargin() + m_items[i]->bottomMargin(i + 1 == m_panels);
+    const double height = (canvas.height() - fixed) / static_cast<double>(m_panels);
+    const bool beside = m_panels > 1 && height < kLeastLines * m_style.lineHeight();
+    if (beside != m_beside) {
+        m_beside = beside;
+        setPanels();
     }
-    const double height = std::max(8.0, (canvas.height() - fixed) / static_cast<double>(m_panels));
-    double top = edge;
+    if (beside)
+        arrangeBeside(QRectF(edge, edge, width, canvas.height() - 2 * edge - legend));
+    else
+        arrangeBelow(edge, width, std::max(8.0, height));
+    for (std::size_t i = m_panels; i < m_items.size(); ++i)
+        m_items[i]->placeAxes(QRectF(0, 0, 1, 1), canvas, false, false);
+    m_legend->place(QRectF(edge, canvas.height() - edge - legend + m_style.units(2), width, legend));
+}
+
+void StepPlot::arrangeBelow(double edge, double width, double height)
+{
+    double left = 0, top = edge;
+    for (std::size_t i = 0; i < m_panels; ++i)
+        left = std::max(left, m_items[i]->leftMargin());
     for (std::size_t i = 0; i < m_panels; ++i) {
         plot::CurveItem& item = *m_items[i];
         const bool last = i + 1 == m_panels;
         top += item.topMargin();
-        item.placeAxes(QRectF(edge + left, top, width - left - item.rightMargin(), height), canvas, true, last);
+        item.placeAxes(QRectF(edge + left, top, width - left - item.rightMargin(), height), m_plot->size(), true, last);
         top += height + item.bottomMargin(last);
     }
-    for (std::size_t i = m_panels; i < m_items.size(); ++i)
-        m_items[i]->placeAxes(QRectF(0, 0, 1, 1), canvas, false, false);
-    m_legend->place(QRectF(edge, top + m_style.units(2), width, legend));
+}
+
+void StepPlot::arrangeBeside(const QRectF& rect)
+{
+    const double cell = rect.width() / static_cast<double>(m_panels);
+    for (std::size_t i = 0; i < m_panels; ++i) {
+        plot::CurveItem& item = *m_items[i];
+        const QRectF whole(rect.left() + static_cast<double>(i) * cell, rect.top(), cell, rect.height());
+        item.placeAxes(whole.adjusted(item.leftMargin() - m_style.lineHeight(), item.topMargin(), -item.rightMargin(),
+                                      -item.bottomMargin(false)),
+                       m_plot->size(), true, false);
+    }
 }
 
 void StepPlot::resizeEvent(QResizeEvent* event)
@@ -101,6 +146,7 @@ void StepPlot::resizeEvent(QResizeEvent* event)
     QWidget::resizeEvent(event);
     m_plot->setGeometry(rect());
     arrange();
+    m_plot->replot(QCustomPlot::rpQueuedReplot); // the one of its own resize came before
 }
 
 std::int64_t StepPlot::stepAt(QPointF position) const
@@ -108,7 +154,7 @@ std::int64_t StepPlot::stepAt(QPointF position) const
     for (std::size_t i = 0; i < m_panels; ++i) {
         const QCPAxisRect* rect = m_items[i]->axisRect();
         if (position.x() < rect->left() || position.x() > rect->right())
-            return -1;
+            continue;
         const double step = rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
         return std::clamp<std::int64_t>(std::llround(step), 0, m_steps - 1);
     }

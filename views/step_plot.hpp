@@ -29,7 +29,7 @@ public:
     /// The step below a place, -1: none.
     [[nodiscard]] std::int64_t stepAt(QPointF position) const;
     [[nodiscard]] QSize sizeHint() const override { return {420, 300}; }
-    [[nodiscard]] QSize minimumSizeHint() const override { return {220, 120}; }
+    [[nodiscard]] QSize minimumSizeHint() const override { return {220, 80}; }
 
 Q_SIGNALS:
     void stepHovered(qint64 step);
@@ -39,7 +39,10 @@ protected:
     void resizeEvent(QResizeEvent* event) override;
 
 private:
+    void setPanels();
     void arrange();
+    void arrangeBelow(double edge, double width, double height);
+    void arrangeBeside(const QRectF& rect);
     void paintStep(QPainter& painter) const;
 
     QCustomPlot* m_plot;
@@ -49,6 +52,8 @@ private:
     plot::PaintedItem* m_line;
     plot::PlotStyle m_style;
     std::int64_t m_step = -1, m_steps = 0;
+    plot::CurveFigure m_figure;
+    bool m_beside = false;
     std::size_t m_panels = 0; ///< of m_items that are in use
 };
 

@@ -16,6 +16,7 @@ constexpr double kSamplePt = 16;  // length of a line sample in the legend
 constexpr double kGapPt = 3;      // between sample and name
 constexpr double kEntryGapPt = 8; // between entries
 constexpr double kLeastPt = 4.8;  // smaller text is not made to fit
+constexpr double kLeastShare = 0.5; // nor much smaller than its neighbours
 
 } // namespace
 
@@ -31,8 +32,13 @@ void TextBlock::draw(QCPPainter* painter)
 double fittingScale(const QString& text, double width, double scale, const PlotStyle& style)
 {
     const double needed = style.textWidth(text, scale);
-    const double least = std::min(scale, kLeastPt / style.fontPt);
-    return needed <= width ? scale : std::max(least, 0.99 * scale * width / needed);
+    const double least = std::min(scale, std::max(kLeastShare, kLeastPt / style.fontPt));
+    if (needed <= width)
+        return scale;
+    double fitting = std::max(least, 0.99 * scale * width / needed);
+    while (fitting > least && style.textWidth(text, fitting) > width) // letters come in whole pixels
+        fitting = std::max(least, 0.97 * fitting);
+    return fitting;
 }
 
 QString elided(const QString& text, double width, double scale, const PlotStyle& style)

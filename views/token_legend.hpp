@@ -25,8 +25,12 @@ public:
 
 protected:
     void paintEvent(QPaintEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
+    void showSentence();
+
+    QString m_whole;
     QLabel* m_sentence;
     std::optional<plot::ScaleBar> m_bar;
     plot::PlotStyle m_style;

@@ -103,6 +103,7 @@ void TokenStrip::buildControls()
     label->setBuddy(m_colorBox);
     auto* controls = new QHBoxLayout;
     controls->setContentsMargins(6, 4, 6, 4);
+    controls->setSpacing(6); // else that of the page, none
     controls->addWidget(label);
     controls->addWidget(m_colorBox);
     controls->addWidget(m_findLine, 1);

@@ -20,6 +20,7 @@ namespace kvviz::views {
 namespace {
 
 constexpr int kNotOpen = -1;
+constexpr int kLeastLetters = 32; // in a line that is read with ease
 
 /// The selected capture if it is of the task, else the first open one that is. Reads files.
 int captureOf(CaptureList& captures, const std::string& task, int selected)
@@ -81,6 +82,7 @@ TourPanel::TourPanel(const ViewContext& context, Tour tour, QWidget* parent)
 void TourPanel::build()
 {
     setFocusPolicy(Qt::StrongFocus);
+    setMinimumWidth(kLeastLetters * fontMetrics().averageCharWidth());
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(4, 4, 4, 4);
     auto* page = new QWidget;
@@ -114,7 +116,7 @@ void TourPanel::build()
 
 void TourPanel::buildButtons(QVBoxLayout* layout)
 {
-    m_formulaBox = new QCheckBox(tr("Show the form&ula"));
+    m_formulaBox = new QCheckBox(tr("Form&ula"));
     m_formulaBox->setChecked(true);
     m_formulaBox->setMinimumHeight(24);
     m_again = new QPushButton(tr("Show &again"));
@@ -233,8 +235,10 @@ void TourPanel::keyPressEvent(QKeyEvent* event)
 void TourPanel::changeEvent(QEvent* event)
 {
     View::changeEvent(event);
-    if (event->type() == QEvent::FontChange && m_title)
+    if (event->type() == QEvent::FontChange && m_title) {
+        setMinimumWidth(kLeastLetters * fontMetrics().averageCharWidth());
         showTexts(); // the heading's size follows
+    }
 }
 
 } // namespace kvviz::views

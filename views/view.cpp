@@ -6,8 +6,20 @@
 
 namespace kvviz::views {
 
+namespace {
+
+/// Drawings have the letters of the widgets around them, also when these grow.
+plot::PlotStyle styleOf(const QWidget& widget)
+{
+    const QFont& font = widget.font();
+    const double points = font.pointSizeF() > 0 ? font.pointSizeF() : font.pixelSize() * 72.0 / widget.logicalDpiX();
+    return plot::PlotStyle::screen(widget.palette(), widget.logicalDpiX(), points);
+}
+
+} // namespace
+
 View::View(const ViewContext& context, QWidget* parent)
-    : QWidget(parent), m_context(context), m_style(plot::PlotStyle::screen(palette(), logicalDpiX()))
+    : QWidget(parent), m_context(context), m_style(styleOf(*this))
 {
     connect(&m_task, &BackgroundTask::failed, this, &View::failed);
     connect(&m_task, &BackgroundTask::idle, this, &View::idle);
@@ -18,7 +30,7 @@ void View::changeEvent(QEvent* event)
     QWidget::changeEvent(event);
     if (event->type() != QEvent::PaletteChange && event->type() != QEvent::FontChange)
         return;
-    m_style = plot::PlotStyle::screen(palette(), logicalDpiX());
+    m_style = styleOf(*this);
     styleChanged();
 }
 

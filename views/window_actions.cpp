@@ -60,6 +60,15 @@ QMenu* WindowActions::menu(const QString& title)
 QAction* WindowActions::insert(const QString& menuTitle, const char* name, const QString& text,
                                const QList<QKeySequence>& keys, const QString& tip)
 {
+    auto* action = new QAction(text, this);
+    if (!tip.isEmpty())
+        action->setStatusTip(tip);
+    put(menuTitle, name, action, keys);
+    return action;
+}
+
+void WindowActions::put(const QString& menuTitle, const char* name, QAction* action, const QList<QKeySequence>& keys)
+{
     for (const Entry& entry : m_entries) {
         if (entry.action->objectName() == QLatin1String(name))
             throw std::logic_error(std::string("two actions are called ") + name);
@@ -67,15 +76,11 @@ QAction* WindowActions::insert(const QString& menuTitle, const char* name, const
             if (entry.action->shortcuts().contains(key))
                 throw std::logic_error("two actions have the key " + key.toString().toStdString());
     }
-    auto* action = new QAction(text, this);
     action->setObjectName(QLatin1String(name));
     action->setShortcuts(keys);
-    if (!tip.isEmpty())
-        action->setStatusTip(tip);
     menu(menuTitle)->addAction(action);
     m_window->addAction(action); // works with the menu bar hidden, too
     m_entries.push_back({menuTitle, action});
-    return action;
 }
 
 QAction* WindowActions::add(const QString& menuTitle, const char* name, const QString& text,
@@ -106,10 +111,12 @@ QAction* WindowActions::action(const char* name) const
     return nullptr;
 }
 
-QString WindowActions::sheet() const
+QString WindowActions::sheet(const QStringList& menus) const
 {
     QString html, menuTitle;
     for (const Entry& entry : m_entries) {
+        if (!menus.isEmpty() && !menus.contains(entry.menu))
+            continue;
         if (entry.menu != menuTitle) {
             html += (menuTitle.isEmpty() ? QString() : QStringLiteral("</table>"))
                     + QStringLiteral("<h3>%1</h3><table cellspacing='3'>").arg(QString(entry.menu).remove(QLatin1Char('&')));
@@ -119,7 +126,7 @@ QString WindowActions::sheet() const
         for (const QKeySequence& key : entry.action->shortcuts())
             keys.append(key.toString(QKeySequence::NativeText).toHtmlEscaped());
         const QString text = QString(entry.action->text()).remove(QLatin1Char('&')).toHtmlEscaped();
-        html += QStringLiteral("<tr><td width='150'><b>%1</b></td><td>%2</td></tr>")
+        html += QStringLiteral("<tr><td style='white-space: nowrap'><b>%1</b>&nbsp;</td><td>%2</td></tr>")
                     .arg(keys.join(QStringLiteral(" , ")), text);
     }
     return html + QStringLiteral("</table>");

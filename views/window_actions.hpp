@@ -30,6 +30,8 @@ public:
     /// A two-state action; `run` gets the new state.
     QAction* addToggle(const QString& menu, const char* name, const QString& text, const QList<QKeySequence>& keys,
                        const std::function<void(bool)>& run, const QString& tip = {});
+    /// An action that belongs to somebody else.
+    void put(const QString& menu, const char* name, QAction* action, const QList<QKeySequence>& keys);
     void addSeparator(const QString& menu);
     [[nodiscard]] QMenu* menu(const QString& title);
     [[nodiscard]] QAction* action(const char* name) const;
@@ -42,8 +44,8 @@ public:
     /// Installed on the window and on every panel (which may stand alone): keys that press, open and move in the widget
     /// with the focus go to it, not to an action. Without this, Space would never reach a check box.
     bool eventFilter(QObject* watched, QEvent* event) override;
-    /// The sheet of keys: a table of all actions by menu, as rich text.
-    [[nodiscard]] QString sheet() const;
+    /// The sheet of keys: a table of all actions by menu, as rich text; of these menus, or of all.
+    [[nodiscard]] QString sheet(const QStringList& menus = {}) const;
 
 private:
     QAction* insert(const QString& menu, const char* name, const QString& text, const QList<QKeySequence>& keys,

@@ -7,12 +7,14 @@
 #include "views/main_window.hpp"
 #include "views/map_view.hpp"
 #include "views/selection_bar.hpp"
+#include "views/theme.hpp"
 #include "views/token_strip.hpp"
 
 #include <QApplication>
 #include <QClipboard>
 #include <QDialog>
 #include <QFileDialog>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QMenu>
 #include <QScrollArea>
@@ -139,7 +141,7 @@ void MainWindow::buildViewCommands()
                    }));
     m_actions->add(view, "overlay", tr("Shade what the method &evicts"), keys({"O"}),
                    flip([](SelectionState& s) { s.overlay = !s.overlay; }));
-    m_actions->add(view, "difference", tr("&Difference to the next capture"), keys({"D"}),
+    m_actions->add(view, "difference", tr("Differen&ce to the next capture"), keys({"D"}),
                    [this] { toggleDifference(); });
     m_actions->addSeparator(view);
     m_actions->add(view, "lock_colors", tr("Loc&k the colour range, or let it follow"), keys({"K"}), [this] {
@@ -160,12 +162,20 @@ void MainWindow::buildViewCommands()
     m_actions->add(view, "smaller_text", tr("Smaller text"), keys({"Ctrl+-"}),
                    [this] { m_presenter->setScale(std::max(0.7, m_presenter->scale() / kFontStep)); });
     m_actions->add(view, "normal_text", tr("Normal text"), keys({"Ctrl+0"}), [this] { m_presenter->setScale(1.0); });
+    m_actions->put(view, "presenter_size", m_presenter->action(), keys({"Ctrl+Shift+P"}));
+    m_actions->add(view, "dark", tr("&Dark or light window"), keys({"Ctrl+Shift+D"}),
+                   [this] { useTheme(isDark(palette()) ? Theme::light : Theme::dark); });
+    m_actions->addSeparator(view);
     m_actions->add(view, "full_screen", tr("&Full screen"), keys({"F11"}),
                    [this] { isFullScreen() ? showNormal() : showFullScreen(); });
     m_actions->add(view, "hold_panel", tr("&Hold the panel with the focus, or let it follow"), keys({"Ctrl+H"}),
                    [this] { holdPanel(); });
     m_actions->add(view, "reset_layout", tr("Panels as at first"), keys({"Ctrl+Shift+0"}),
-                   [this] { m_panels->resetLayout(); });
+                   [this] {
+                       m_panels->resetLayout();
+                       m_ownLayout = false;
+                       sizePanels();
+                   });
 }
 
 void MainWindow::fillRecent()
@@ -247,19 +257,30 @@ void MainWindow::showKeys()
     sheet->setAttribute(Qt::WA_DeleteOnClose);
     sheet->setObjectName(QStringLiteral("keys"));
     sheet->setWindowTitle(tr("Keys"));
-    auto* label = new QLabel(m_actions->sheet()
-                             + tr("<h3>Map</h3><p>Wheel: zoom (Ctrl: finer). Drag: move (Shift: zoom to a rectangle). "
-                                  "Click: crosshair (Shift: measure from it), arrows move it.<br>Hold B: the captures "
-                                  "of a difference in turn.</p>"));
-    label->setTextFormat(Qt::RichText);
-    label->setMargin(16);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    auto* page = new QWidget;
+    auto* columns = new QHBoxLayout(page);
+    columns->setContentsMargins(16, 4, 16, 16);
+    columns->setSpacing(24);
+    const QString map = tr("<h3>Map</h3><p>Wheel: zoom (Ctrl: finer)<br>Drag: move (Shift: zoom to a rectangle)<br>"
+                           "Click: crosshair (Shift: measure from it)<br>Arrows: move the crosshair<br>"
+                           "Hold B: the captures of a difference in turn</p>");
+    const QString columnTexts[] = {m_actions->sheet({tr("&File"), tr("&Go")}), m_actions->sheet({tr("&View"), tr("&Help")}),
+                                   m_actions->sheet({tr("&Panels")}) + map};
+    for (const QString& text : columnTexts) {
+        auto* label = new QLabel(text);
+        label->setTextFormat(Qt::RichText);
+        label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+        label->setAccessibleName(tr("Keys"));
+        columns->addWidget(label, 0, Qt::AlignTop);
+    }
     auto* scroll = new QScrollArea;
-    scroll->setWidget(label);
+    scroll->setWidget(page);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setAccessibleName(tr("Keys"));
     auto* layout = new QVBoxLayout(sheet);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(scroll);
-    sheet->resize(460, 640);
+    sheet->resize((page->sizeHint() + QSize(24, 24)).boundedTo(size()));
     sheet->show();
 }
 

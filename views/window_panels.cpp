@@ -26,6 +26,8 @@
 #include <QApplication>
 #include <QDockWidget>
 
+#include <algorithm>
+
 namespace kvviz::views {
 
 namespace {
@@ -49,7 +51,11 @@ void setHeld(LinkedSelection& selection, const QString& text)
     }
 }
 
-constexpr int kSideWidth = 430, kStripHeight = 210, kMethodHeight = 230; // pixels at first
+/// A share of the window, not less and not more than so many pixels.
+int part(int whole, double share, int least, int most)
+{
+    return std::clamp(static_cast<int>(share * whole), least, most);
+}
 
 } // namespace
 
@@ -112,10 +118,19 @@ void MainWindow::buildPanels(const ViewContext& context)
     buildResultPanels(context);
     m_panels->dock(QStringLiteral("curves"))->raise();
     m_panels->dock(QStringLiteral("tokens"))->raise();
-    resizeDocks({m_panels->dock(QStringLiteral("curves"))}, {kSideWidth}, Qt::Horizontal);
-    resizeDocks({m_panels->dock(QStringLiteral("tokens"))}, {kStripHeight}, Qt::Vertical);
-    resizeDocks({m_panels->dock(QStringLiteral("method")), m_panels->dock(QStringLiteral("curves"))},
-                {kMethodHeight, 2 * kMethodHeight}, Qt::Vertical);
+    sizePanels();
+}
+
+void MainWindow::sizePanels()
+{
+    const auto dock = [this](const char* id) { return m_panels->dock(QLatin1String(id)); };
+    if (!dock("curves"))
+        return; // being built or taken down
+    resizeDocks({dock("captures"), dock("curves")}, {part(width(), 0.205, 262, 360), part(width(), 0.33, 400, 620)},
+                Qt::Horizontal);
+    const int method = part(height(), 0.38, 250, 400);
+    resizeDocks({dock("tokens")}, {part(height(), 0.27, 200, 320)}, Qt::Vertical);
+    resizeDocks({dock("method"), dock("curves")}, {method, height() - method}, Qt::Vertical);
 }
 
 void MainWindow::buildMethodPanels(const ViewContext& context)

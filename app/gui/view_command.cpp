@@ -10,6 +10,7 @@
 #include "views/application.hpp"
 #include "views/capture_choice.hpp"
 #include "views/main_window.hpp"
+#include "views/theme.hpp"
 
 #include <fmt/format.h>
 
@@ -107,6 +108,7 @@ int runView(const ViewOptions& options, const CommonOptions& common)
         chooseStart(captures, options, start);
     const auto display = options.screenshot.empty() ? views::Display::wanted : views::Display::optional;
     const auto application = views::makeApplication(display, common.verbose > 0);
+    views::useTheme(views::themeNamed(options.theme));
     views::MainWindow window(start);
     if (!options.screenshot.empty())
         return saveScreenshot(window, options.screenshot, common);

@@ -470,14 +470,14 @@ TEST_CASE("Presenter size goes up in steps and back, for all widgets", "[views]"
         views::Presenter presenter;
         std::vector<double> heard;
         QObject::connect(&presenter, &views::Presenter::scaleChanged, [&](double scale) { heard.push_back(scale); });
-        for (const double scale : {1.4, 1.8, 1.0, 1.4}) {
+        for (const double scale : {1.5, 2.0, 1.0, 1.5}) {
             presenter.action()->trigger();
             QApplication::processEvents(); // widgets hear of the font through the event loop
             CHECK(presenter.scale() == scale);
             CHECK(label.font().pointSizeF() == Approx(own.pointSizeF() * scale).margin(0.5));
             CHECK(presenter.action()->isChecked() == (scale > 1));
         }
-        CHECK(heard == std::vector<double>{1.4, 1.8, 1.0, 1.4});
+        CHECK(heard == std::vector<double>{1.5, 2.0, 1.0, 1.5});
     }
     CHECK(QApplication::font().pointSizeF() == Approx(own.pointSizeF()));
 }
