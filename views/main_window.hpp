@@ -77,6 +77,8 @@ public:
     void open(const std::vector<std::filesystem::path>& paths);
     /// Reads the files again, keeps what is looked at.
     void reload();
+    /// What the views show now, by their titles: what Export offers.
+    [[nodiscard]] std::vector<std::pair<QString, plot::Figure>> figures() const;
     /// What a session file would hold now.
     [[nodiscard]] Session session() const;
     void apply(const Session& session);
@@ -109,7 +111,6 @@ private:
     void showKeys();
     void startTour();
     void filesChanged();
-    [[nodiscard]] std::vector<std::pair<QString, plot::Figure>> figures() const;
 
     std::unique_ptr<CaptureList> m_captures;
     WindowSettings m_settings;

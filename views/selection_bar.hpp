@@ -9,6 +9,7 @@
 
 class QCheckBox;
 class QComboBox;
+class QSpinBox;
 
 namespace kvviz::views {
 
@@ -41,6 +42,7 @@ private:
     ViewContext m_context;
     QComboBox *m_capture, *m_other, *m_layer, *m_head, *m_pooling, *m_range;
     QCheckBox *m_log, *m_sinks;
+    QSpinBox* m_sinkTokens;
     BackgroundTask m_task;
 };
 

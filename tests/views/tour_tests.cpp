@@ -114,6 +114,8 @@ TEST_CASE("Every field of a selection can be set by a step, and nothing else", "
         {{{"rangeLow", 0.01}}, [](const auto& s) { return s.rangeLow == 0.01; }},
         {{{"rangeHigh", 0.5}}, [](const auto& s) { return s.rangeHigh == 0.5; }},
         {{{"tokenColor", "logprob"}}, [](const auto& s) { return s.tokenColor == views::TokenColor::logprob; }},
+        {{{"curvesOf", "tasks"}}, [](const auto& s) { return s.curvesOf == views::CurvesOf::tasks; }},
+        {{{"curvesLogarithmic", false}}, [](const auto& s) { return !s.curvesLogarithmic; }},
         {{{"overlay", true}}, [](const auto& s) { return s.overlay; }},
         {{{"method", "shotkv:question"}}, [](const auto& s) { return s.method == "shotkv:question"; }},
         {{{"ratio", 0.3}}, [](const auto& s) { return s.ratio == 0.3; }},
