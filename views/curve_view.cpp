@@ -248,6 +248,7 @@ void CurveView::resizeEvent(QResizeEvent* event)
 {
     QWidget::resizeEvent(event);
     arrange();
+    m_plot->replot(QCustomPlot::rpQueuedReplot); // the plot drew itself at its new size before
 }
 
 void CurveView::styleChanged() { show(); }
