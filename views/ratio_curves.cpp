@@ -318,6 +318,7 @@ void RatioCurves::resizeEvent(QResizeEvent* event)
 {
     View::resizeEvent(event);
     arrange();
+    m_plot->replot(QCustomPlot::rpQueuedReplot); // the plot drew itself at its new size before
 }
 
 void RatioCurves::showEvent(QShowEvent* event)
