@@ -22,7 +22,7 @@ namespace kvviz::views {
 
 namespace {
 
-constexpr int kAtOnce = 8;        // captures between two pictures, so that a folder fills in
+constexpr std::size_t kAtOnce = 8;      // captures between two pictures, so that a folder fills in
 constexpr int kMostCaptures = 200; // a line is a mean: more would take long and move nothing
 
 plot::CurveFigure& content(plot::Figure& figure) { return std::get<plot::CurveFigure>(figure.content); }

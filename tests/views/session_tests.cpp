@@ -62,7 +62,7 @@ TEST_CASE("Every property of a selection comes back from a session", "[views][se
     int fields = 0;
     const SelectionState plain;
     views::visitFields(plain, [&](const char*, const auto&) { ++fields; });
-    CHECK(fields == 21);
+    CHECK(fields == 23);
     for (int wanted = 0; wanted < fields; ++wanted) {
         Session session;
         int at = 0;

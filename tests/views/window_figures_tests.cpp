@@ -47,8 +47,8 @@ public:
     }
     void settle() { REQUIRE(test::waitUntil([this] { return window->settled(); })); }
 
+    test::ScratchFolder folder; // outlives the window, which reads from it
     std::unique_ptr<views::MainWindow> window;
-    test::ScratchFolder folder;
 
 private:
     std::filesystem::path writeCapture(const std::string& task)
