@@ -111,7 +111,7 @@ CurveView::CurveView(const ViewContext& context, QWidget* parent)
         if (parts & (Selection::capture | Selection::map | Selection::sinks | Selection::curves))
             load();
         else if (parts & Selection::method)
-            show();
+            showCurves();
     });
     load();
 }
@@ -180,7 +180,7 @@ void CurveView::readSome(const std::shared_ptr<Reading>& reading)
         return [this, reading, figure = reading->figure()] {
             m_figure = figure;
             m_prompt = reading->prompt;
-            show();
+            showCurves();
             if (reading->done < reading->captures.size())
                 readSome(reading);
         };
@@ -208,7 +208,7 @@ std::optional<plot::Figure> CurveView::figure() const
     return content(m_figure).panels.empty() ? std::nullopt : std::optional(withBudget());
 }
 
-void CurveView::show()
+void CurveView::showCurves()
 {
     const plot::Figure figure = withBudget();
     const plot::CurveFigure& curves = content(figure);
@@ -251,6 +251,6 @@ void CurveView::resizeEvent(QResizeEvent* event)
     m_plot->replot(QCustomPlot::rpQueuedReplot); // the plot drew itself at its new size before
 }
 
-void CurveView::styleChanged() { show(); }
+void CurveView::styleChanged() { showCurves(); }
 
 } // namespace kvviz::views

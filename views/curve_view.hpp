@@ -35,7 +35,7 @@ private:
     void buildControls();
     void load();
     void readSome(const std::shared_ptr<Reading>& reading);
-    void show();
+    void showCurves();
     void arrange();
     /// m_figure with the budget of now.
     [[nodiscard]] plot::Figure withBudget() const;
