@@ -17,7 +17,7 @@ struct PublishedWish {
     std::string method;      ///< specification as for a replay
     std::string model;       ///< any name
     std::int64_t shots = -1; ///< examples in each prompt; -1: not known
-    /// Only numbers printed for just as many examples; else many-shot numbers for 20 examples or more, and of the rest
+    /// Only numbers printed for just as many examples; else many-shot numbers for 16 examples or more, and of the rest
     /// those of the nearest number.
     bool sameShots = false;
 };

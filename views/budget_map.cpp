@@ -146,7 +146,10 @@ void BudgetMap::markCurrent()
     const auto layer = std::find(m_info->layers.begin(), m_info->layers.end(), state().layer);
     const auto head = std::find(m_info->heads.begin(), m_info->heads.end(), state().head);
     const int row = layer == m_info->layers.end() ? -1 : static_cast<int>(layer - m_info->layers.begin());
-    const int column = state().head < 0 || head == m_info->heads.end()
+    const std::vector<int> groups = m_info->kvHeads();
+    const auto group = std::find(groups.begin(), groups.end(), plot::groupOf(state().head));
+    const int column = group != groups.end() ? static_cast<int>(group - groups.begin())
+                       : state().head < 0 || head == m_info->heads.end()
                            ? -1
                            : m_info->headMap().kvHeadOf(static_cast<int>(head - m_info->heads.begin()));
     m_canvas->mark(row, column);

@@ -31,6 +31,12 @@ std::int64_t indexOf(const std::vector<int>& values, int wanted, std::string_vie
     return found - values.begin();
 }
 
+/// Number in the model of the KV head behind a captured query head.
+int kvHeadOf(const core::CaptureInfo& info, std::size_t slot)
+{
+    return info.kvHeads().at(static_cast<std::size_t>(info.headMap().kvHeadOf(static_cast<int>(slot))));
+}
+
 std::string markLabel(const core::Segment& segment)
 {
     switch (segment.kind) {
@@ -52,19 +58,36 @@ std::int64_t layerSlot(const core::CaptureInfo& info, int layer, const std::stri
     return layer < 0 ? std::ssize(info.layers) / 2 : indexOf(info.layers, layer, "layer", name);
 }
 
+int headOfGroup(int kvHead) { return -2 - kvHead; }
+int groupOf(int head) { return head < kAllHeads ? -2 - head : -1; }
+
+std::string headParameter(int head)
+{
+    return head >= 0             ? std::to_string(head)
+           : head == kAllHeads ? "mean of all captured heads"
+                               : fmt::format("mean of the heads of KV head {}", groupOf(head));
+}
+
 std::vector<std::int64_t> headSlots(const core::CaptureInfo& info, int head, const std::string& name)
 {
     if (head >= 0)
         return {indexOf(info.heads, head, "head", name)};
-    std::vector<std::int64_t> slots(info.heads.size());
-    std::iota(slots.begin(), slots.end(), 0);
+    std::vector<std::int64_t> slots;
+    for (std::size_t slot = 0; slot < info.heads.size(); ++slot)
+        if (head == kAllHeads || kvHeadOf(info, slot) == groupOf(head))
+            slots.push_back(static_cast<std::int64_t>(slot));
+    if (slots.empty())
+        throw core::Error(core::ErrorCode::usage,
+                          fmt::format("'{}' holds no query head of KV head {}", name, groupOf(head)));
     return slots;
 }
 
 std::string headsText(const core::CaptureInfo& info, const std::vector<std::int64_t>& slots)
 {
-    return slots.size() == 1 ? fmt::format("head {}", info.heads.at(static_cast<std::size_t>(slots.front())))
-                             : fmt::format("mean of {} heads", slots.size());
+    if (slots.size() == 1)
+        return fmt::format("head {}", info.heads.at(static_cast<std::size_t>(slots.front())));
+    const bool part = slots.size() < info.heads.size();
+    return fmt::format("mean of {} heads{}", slots.size(), part ? fmt::format(" (KV {})", kvHeadOf(info, static_cast<std::size_t>(slots.front()))) : "");
 }
 
 std::vector<SegmentMark> segmentMarks(const core::CaptureInfo& info)

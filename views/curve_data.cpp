@@ -160,7 +160,9 @@ Figure CumulativeCurves::figureOf(CurveFigure curves) const
     if (m_order.empty())
         throw core::Error(core::ErrorCode::badInput, "there is no capture to draw curves from");
     const std::string layers = m_request.layer < 0 ? "all layers" : fmt::format("layer {}", m_request.layer);
-    const std::string heads = m_request.head < 0 ? "heads" : fmt::format("head {}", m_request.head);
+    const std::string heads = m_request.head >= 0 ? fmt::format("head {}", m_request.head)
+                              : m_request.head == kAllHeads ? "heads"
+                                                            : fmt::format("heads of KV {}", groupOf(m_request.head));
     std::string prompts;
     for (const std::string& name : m_order)
         prompts += fmt::format("{}{} {}", prompts.empty() ? "" : ", ", name, m_groups.at(name).captures);
@@ -172,7 +174,7 @@ Figure CumulativeCurves::figureOf(CurveFigure curves) const
     figure.content = std::move(curves);
     figure.sources = m_sources;
     figure.parameters = {{"layer", m_request.layer < 0 ? "all" : std::to_string(m_request.layer)},
-                         {"head", m_request.head < 0 ? "all" : std::to_string(m_request.head)},
+                         {"head", headParameter(m_request.head)},
                          {"sink_rule", fmt::format("first {} tokens", m_request.sinkTokens)},
                          {"scores", "attention received by each prompt key, summed over all prompt queries"},
                          {"order", "sorted, largest first"}};
@@ -183,7 +185,8 @@ Figure CumulativeCurves::figure() const
 {
     CurveFigure curves;
     curves.panels.push_back(panel());
-    curves.legendNotes.push_back({"all keys", false});
+    if (!m_request.onlyWithoutSinks)
+        curves.legendNotes.push_back({"all keys", false});
     if (m_request.sinkTokens > 0)
         curves.legendNotes.push_back({fmt::format("without first {}", m_request.sinkTokens), true});
     return figureOf(std::move(curves));

@@ -16,6 +16,8 @@ constexpr int kMostSlimColumns = 4;
 constexpr double kShape = 0.78;    // height of a data area, of its width
 constexpr double kFlatShape = 0.62; // of many rows, so that they stay on a page
 constexpr int kManyRows = 4;
+constexpr double kTallestPt = 200;  // of a data area at the usual text size: one alone is as wide as the page
+constexpr double kUsualFontPt = 7.5;
 constexpr double kColumnGapPt = 5; // beyond what the last tick label needs
 constexpr double kRowGapPt = 7;
 constexpr double kLegendGapPt = 1;
@@ -109,7 +111,8 @@ double CurveGrid::panelWidth() const
 
 double CurveGrid::naturalPanelHeight() const
 {
-    return panelWidth() * (!m_key || m_keyTitle || rows() < kManyRows ? kShape : kFlatShape);
+    const double tallest = m_style.units(kTallestPt * m_style.fontPt / kUsualFontPt);
+    return std::min(tallest, panelWidth() * (!m_key || m_keyTitle || rows() < kManyRows ? kShape : kFlatShape));
 }
 
 double CurveGrid::legendWidth() const { return panelWidth() + m_items.front()->rightMargin(); }

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kManyPoints = 12;
 constexpr double kSubtitleScale = 0.85;
+constexpr int kMostTicks = 8; // about: more say nothing, and longer numbers than margins are made for
 
 } // namespace
 
@@ -176,9 +177,7 @@ double CurveItem::yLabelWidth() const
         return std::max(m_style.textWidth(QStringLiteral("\u2212%1").arg(qRound(-m_panel.yLow)), 0.9),
                         m_style.textWidth(QString::number(qRound(m_panel.yHigh)), 0.9));
     // Two decimals of a small range are the widest labels that occur.
-    const QString widest = m_panel.yHigh < 0.1   ? QStringLiteral("0.025")
-                           : m_panel.yHigh < 0.5 ? QStringLiteral("0.25")
-                                                 : QStringLiteral("0.8");
+    const QString widest = m_panel.yHigh < 0.1 ? QStringLiteral("0.025") : QStringLiteral("0.25");
     return m_style.textWidth(m_panel.yLow < -0.1 * m_panel.yHigh ? QStringLiteral("\u22120.25") : widest, 0.9);
 }
 
@@ -228,7 +227,7 @@ void CurveItem::placeAxes(const QRectF& inner, QSizeF canvas, bool yTexts, bool 
     const int fewest = inner.height() < 4 * m_style.lineHeight(0.9) ? 2 : 3; // what is low has no room for more
     if (!m_panel.logY)
         y->ticker()->setTickCount(
-            std::max(fewest, static_cast<int>(inner.height() / m_style.units(tickPt * m_style.spread))));
+            std::clamp(static_cast<int>(inner.height() / m_style.units(tickPt * m_style.spread)), fewest, kMostTicks));
     if (!m_panel.logX && m_panel.xStep <= 0)
         x->ticker()->setTickCount(std::max(3, static_cast<int>(inner.width() / m_style.units(30 * m_style.spread))));
     m_title->setPieces(heading(inner.left(), top, right));

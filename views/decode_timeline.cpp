@@ -238,6 +238,7 @@ void DecodeTimeline::liveLayerChanged()
         setReplay({}, {}, {}, m_reason);
         return;
     }
+    m_values.withoutFirst = state().withoutSinks ? state().sinkTokens : 0;
     const auto& lost = state().withoutSinks ? layer->metrics.lostNonSink : layer->metrics.lostMass;
     setReplay(plot::meanOverHeads(lost, layer->t), plot::keptAtSteps(layer->plan, layer->n, layer->t),
               replayName(layer->method, layer->budget));
@@ -424,6 +425,10 @@ std::optional<plot::Figure> DecodeTimeline::figure() const
     figure.content = plot::stepFigure(m_values, m_name.toStdString(), fmt::format("layer {}", state().layer));
     figure.sources = {m_source};
     figure.parameters = {{"replay", m_name.toStdString()}, {"layer", std::to_string(state().layer)}};
+    if (!m_values.lostMass.empty()) {
+        figure.parameters.emplace_back("sink_rule", fmt::format("first {} tokens", state().sinkTokens));
+        figure.parameters.emplace_back("sinks", state().withoutSinks ? "left out of the lost mass" : "counted");
+    }
     return figure;
 }
 

@@ -236,6 +236,7 @@ void setIntervals(std::vector<CurvePanel>& panels)
         most = std::max(most, static_cast<std::size_t>(count));
     }
     const double step = smallestStep(panels);
+    double reach = 0;
     for (CurvePanel& panel : panels) {
         std::vector<CurveSeries*> measured;
         for (CurveSeries& series : panel.series)
@@ -247,8 +248,11 @@ void setIntervals(std::vector<CurvePanel>& panels)
             measured[i]->whiskers = most > kMostBands || !measured[i]->line;
             if (measured[i]->whiskers) // the first line stands left, where x is larger
                 measured[i]->shift = ((count - 1) / 2 - static_cast<double>(i)) * shift;
+            reach = std::max(reach, -measured[i]->shift);
         }
     }
+    for (CurvePanel& panel : panels) // whole markers at the smallest ratio
+        panel.xLow -= reach;
 }
 
 std::string countText(const std::vector<DeltaLine>& lines)

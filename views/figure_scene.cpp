@@ -15,6 +15,10 @@ namespace {
 constexpr double kNoteScale = 0.78;
 constexpr double kBarPt = 5;
 constexpr double kBarGapPt = 3;
+constexpr double kUsualFontPt = 7.5;
+constexpr double kLeastMapPt = 105;
+constexpr int kMostMaps = 4;
+constexpr double kTallestCurvesPt = 230; // a wide page would make a single panel as tall as the page
 
 /// Small print of all panels, each line once; a line that differs between panels is told with its letter.
 std::vector<std::string> joinedNotes(const std::vector<MapPanel>& panels)
@@ -66,10 +70,12 @@ std::vector<std::string> with(std::vector<std::string> notes, const std::string&
     return notes;
 }
 
-/// At most four panels in a row, rows as even as possible.
-int mapColumns(int count)
+/// At most four panels in a row and no more than have room, rows as even as possible.
+int mapColumns(int count, double width, const PlotStyle& style)
 {
-    const int rows = (count + 3) / 4;
+    const double least = style.units(kLeastMapPt * style.fontPt / kUsualFontPt); // with its axis
+    const int most = std::clamp(static_cast<int>(width / least), 1, kMostMaps);
+    const int rows = (count + most - 1) / most;
     return std::max(1, (count + rows - 1) / std::max(1, rows));
 }
 
@@ -133,7 +139,7 @@ double FigureScene::notes(const std::vector<std::string>& lines, double top, boo
 
 void FigureScene::buildMaps(const HeatmapFigure& maps, double height, double rasterDpi)
 {
-    const int columns = mapColumns(static_cast<int>(maps.panels.size()));
+    const int columns = mapColumns(static_cast<int>(maps.panels.size()), m_size.width(), m_style);
     for (const MapPanel& data : maps.panels) {
         auto panel = std::make_unique<HeatmapPanel>(m_plot.get(), m_layout);
         panel->setVectorResolution(rasterDpi / kExportUnitsPerInch);
@@ -194,8 +200,9 @@ void FigureScene::buildCurves(const CurveFigure& curves, double height)
     const double legendHeight = legend->heightForWidth(m_size.width() - 2 * margin);
     const double footer = notes(lines, 0, false) + m_style.units(2);
     const double cell = (m_size.width() - 2 * margin) / columns;
+    const double natural = std::min(cell * 0.72, m_style.units(kTallestCurvesPt * m_style.fontPt / kUsualFontPt));
     if (height <= 0)
-        m_size.setHeight(std::ceil(top + rows * cell * 0.72 + legendHeight + footer));
+        m_size.setHeight(std::ceil(top + rows * natural + legendHeight + footer));
     const double rowHeight = (m_size.height() - top - legendHeight - footer) / rows;
     for (int i = 0; i < count; ++i) {
         auto item = std::make_unique<CurveItem>(m_plot.get(), m_layout);

@@ -6,6 +6,7 @@
 #include "views/head_table_model.hpp"
 #include "views/head_table_view.hpp"
 #include "views/live_replay.hpp"
+#include "views/map_image.hpp"
 #include "views/replay_text.hpp"
 #include "views/scale_bar.hpp"
 
@@ -31,6 +32,16 @@ namespace {
 constexpr int kThumbnails = -1; // data of the box's last entry
 constexpr std::int64_t kLayersAtOnce = 4;
 
+constexpr int kPreviewPixels = 192;
+
+plot::ColorScale thumbnailScale()
+{
+    plot::ColorScale scale;
+    scale.low = 1e-4;
+    scale.label = "attention (largest in cell)";
+    return scale;
+}
+
 int slotOf(const std::vector<int>& numbers, int wanted)
 {
     const auto found = std::find(numbers.begin(), numbers.end(), wanted);
@@ -49,6 +60,7 @@ HeadGrid::HeadGrid(const ViewContext& context, QWidget* parent)
 {
     setAccessibleName(tr("Layers and heads"));
     m_canvas->setAccessibleName(tr("Grid of layers and query heads"));
+    m_canvas->setPreview([this](int row, int column) { return preview(row, column); });
     buildControls();
     m_stack->showNotice(tr("Reading the statistics of all layers\u2026"));
     connect(m_canvas, &MatrixCanvas::hovered, this, &HeadGrid::hovered);
@@ -212,12 +224,30 @@ void HeadGrid::loadThumbnails()
             for (std::int64_t slot = 0; slot < std::ssize(reader->info().layers); ++slot)
                 for (std::int64_t head = 0; head < std::ssize(reader->info().heads); ++head)
                     tiles.push_back(reader->mapLevel(slot, head, reader->mapLevels() - 1, io::Pooling::max));
-        return [this, tiles = std::move(tiles), missing] {
+        return [this, index, tiles = std::move(tiles), missing] {
+            if (index != m_capture)
+                return; // another one is shown by now
             m_tiles = tiles;
             m_noTiles = missing;
             refresh();
         };
     });
+}
+
+QImage HeadGrid::preview(int row, int column)
+{
+    if (row < 0 || column < 0 || m_table.layers.empty())
+        return {};
+    if (m_tiles.empty() && m_noTiles.isEmpty() && !m_tileTask.busy())
+        loadThumbnails(); // there for the next cell
+    const std::size_t index = m_table.index(row, column);
+    if (index >= m_tiles.size() || m_tiles[index].rows == 0)
+        return {};
+    const io::MapTile& tile = m_tiles[index];
+    const plot::PixelGrid grid{tile.keyBegin, tile.keyEnd, tile.queryBegin, tile.queryEnd, kPreviewPixels,
+                               kPreviewPixels};
+    return plot::colorImage(plot::resampleTile(tile, io::Pooling::max, grid), grid.columns, grid.rows,
+                            thumbnailScale(), m_style.masked.rgb());
 }
 
 void HeadGrid::updateWants()
@@ -266,8 +296,7 @@ plot::MatrixFigure HeadGrid::thumbnailMatrix() const
     plot::MatrixFigure figure;
     figure.panels.push_back(plot::headPanel(m_table));
     figure.panels.front().tiles = m_tiles;
-    figure.scale.low = 1e-4;
-    figure.scale.label = "attention (largest in cell)";
+    figure.scale = thumbnailScale();
     figure.notes = {"query down, key across; grey: masked", "query heads stand under the KV head that serves them"};
     return figure;
 }

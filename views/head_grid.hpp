@@ -58,6 +58,8 @@ private:
     void load();
     void loadLayers(std::int64_t first);
     void loadThumbnails();
+    /// The small map of a head, larger: what a click would show in the map. Null: not read, or there is none.
+    [[nodiscard]] QImage preview(int row, int column);
     void liveChanged();
     void updateWants();
     void refresh();

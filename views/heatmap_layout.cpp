@@ -115,6 +115,10 @@ void HeatmapPanel::fitLabels(const QRectF& strip)
     QCPAxis* queries = m_promptRect->axis(QCPAxis::atLeft);
     const QString what = text ? QStringLiteral("query token") : QStringLiteral("query position");
     const bool fits = m_style.textWidth(what) < m_mapRect.height() - m_style.units(4);
+    if (QCPAxis* keys = lowestRect()->axis(QCPAxis::atBottom); !text) {
+        const QString whole = QStringLiteral("key position (tokens)");
+        keys->setLabel(m_style.textWidth(whole) < m_mapRect.width() + margins().left ? whole : QStringLiteral("key"));
+    }
     queries->setLabel(!m_queryLabel ? QString() : fits ? what : QStringLiteral("query"));
 }
 

@@ -82,6 +82,8 @@ public:
     void open(const std::vector<std::filesystem::path>& paths);
     /// Reads the files again, keeps what is looked at.
     void reload();
+    /// What the views show now, by their titles: what Export offers.
+    [[nodiscard]] std::vector<std::pair<QString, plot::Figure>> figures() const;
     /// What a session file would hold now.
     [[nodiscard]] Session session() const;
     void apply(const Session& session);
@@ -133,7 +135,6 @@ private:
     void fitBars();
     /// The panels take their shares of the window, until somebody moves a border.
     void sizePanels();
-    [[nodiscard]] std::vector<std::pair<QString, plot::Figure>> figures() const;
 
     std::unique_ptr<CaptureList> m_captures;
     WindowSettings m_settings;

@@ -84,7 +84,7 @@ std::string sourceNote(const core::CaptureInfo& info, const io::MapTile& tile)
 std::vector<std::pair<std::string, std::string>> parametersOf(const MapRequest& request, const HeatmapFigure& figure)
 {
     std::vector<std::pair<std::string, std::string>> parameters{
-        {"head", request.head < 0 ? "mean of all captured heads" : std::to_string(request.head)},
+        {"head", headParameter(request.head)},
         {"pooling", request.pooling == io::Pooling::max ? "max" : "mean"},
         {"sink_rule", fmt::format("first {} tokens", request.sinkTokens)},
         {"max_cells", std::to_string(request.maxCells)}};

@@ -31,7 +31,7 @@ Figure mapFigure(const LoadedMap& map, MapPanel panel, const ColorScale& scale)
         figure.sources.push_back(provenanceOf(*map.other));
     figure.parameters = {
         {"layer", std::to_string(panel.layer)},
-        {"head", map.request.head < 0 ? "mean of all captured heads" : std::to_string(map.request.head)},
+        {"head", headParameter(map.request.head)},
         {"pooling", panel.pooling == io::Pooling::max ? "max" : "mean"},
         {"queries", spanText(panel.queries)},
         {"keys", spanText(panel.keys)},

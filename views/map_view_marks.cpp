@@ -35,7 +35,7 @@ void MapView::updateKept()
         request.n = live->n;
         request.t = live->t;
         request.step = step;
-        if (head >= 0)
+        if (head != plot::kAllHeads) // the heads of one KV head share what it keeps
             request.head = static_cast<int>(plot::headSlots(info, head, live->reader->name()).front());
         return [this, kept = plot::keptMarks(live->plan, info, request)] { showKept(kept); };
     });

@@ -4,6 +4,7 @@
 
 #include "views/scale_bar.hpp"
 
+#include <QBuffer>
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
@@ -16,6 +17,17 @@ namespace kvviz::views {
 namespace {
 
 constexpr double kEdgePt = 4, kWidestScalePt = 260;
+
+/// Rich text with the picture above it.
+QString withPicture(const QString& text, const QImage& picture)
+{
+    QByteArray png;
+    QBuffer buffer(&png);
+    buffer.open(QIODevice::WriteOnly);
+    picture.save(&buffer, "PNG");
+    return QStringLiteral("<img src=\"data:image/png;base64,%1\"><br>%2")
+        .arg(QString::fromLatin1(png.toBase64()), text.toHtmlEscaped());
+}
 
 } // namespace
 
@@ -103,7 +115,8 @@ void MatrixCanvas::tell(int row, int column)
 {
     const QString text = m_describe(row, column);
     setAccessibleDescription(text);
-    setToolTip(text);
+    const QImage picture = m_preview ? m_preview(row, column) : QImage();
+    setToolTip(picture.isNull() ? text : withPicture(text, picture));
     Q_EMIT hovered(text);
 }
 

@@ -20,10 +20,14 @@ public:
     /// What a cell says; column -1: its whole row.
     using Describe = std::function<QString(int row, int column)>;
 
+    /// A picture of a cell for its tooltip; may be null.
+    using Preview = std::function<QImage(int row, int column)>;
+
     explicit MatrixCanvas(Describe describe, QWidget* parent = nullptr);
 
     /// The first panel is shown.
     void setFigure(const plot::MatrixFigure& figure, const plot::PlotStyle& style);
+    void setPreview(Preview preview) { m_preview = std::move(preview); }
     /// Frames a cell; column -1: a whole row; row -1: nothing.
     void mark(int row, int column);
     [[nodiscard]] const plot::MatrixItem& item() const { return m_item; }
@@ -53,6 +57,7 @@ private:
     void tell(int row, int column);
 
     Describe m_describe;
+    Preview m_preview;
     plot::MatrixItem m_item;
     plot::ColorScale m_scale;
     plot::PlotStyle m_style;

@@ -66,7 +66,7 @@ std::string axisLabel(MethodAxis axis)
     case MethodAxis::tokens:
         return "tokens kept per layer and KV head";
     case MethodAxis::bytes:
-        return "fraction of the cache's bytes kept";
+        return "fraction of cache bytes kept";
     case MethodAxis::byteTokens:
         return "bytes kept, in tokens per layer and KV head";
     case MethodAxis::ratio:

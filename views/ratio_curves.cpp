@@ -170,6 +170,7 @@ plot::Figure ratioFigure(const std::vector<LiveCurve>& curves, const std::vector
     figure.parameters = {{"methods", names},
                          {"layer", std::to_string(state.layer)},
                          {"ratio", fmt::format("{:.6g}", now)},
+                         {"sink_rule", fmt::format("first {} tokens", state.sinkTokens)},
                          {"sinks", state.withoutSinks ? fmt::format("without the first {} keys", state.sinkTokens) : "with"},
                          {"aggregate", "mean over heads, then over queries of the layer"}};
     return figure;
@@ -317,7 +318,7 @@ void RatioCurves::resizeEvent(QResizeEvent* event)
 {
     View::resizeEvent(event);
     arrange();
-    m_plot->replot(QCustomPlot::rpQueuedReplot); // the one of its own resize came before
+    m_plot->replot(QCustomPlot::rpQueuedReplot); // the plot drew itself at its new size before
 }
 
 void RatioCurves::showEvent(QShowEvent* event)

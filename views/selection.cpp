@@ -22,6 +22,7 @@ Selection::Parts partsBetween(const SelectionState& a, const SelectionState& b)
     compare(Selection::cursor, [](const S& s) { return std::tie(s.query, s.key); });
     compare(Selection::tokens, [](const S& s) { return std::tie(s.tokenColor); });
     compare(Selection::method, [](const S& s) { return std::tie(s.method, s.ratio, s.budgetTokens); });
+    compare(Selection::curves, [](const S& s) { return std::tie(s.curvesOf, s.curvesLogarithmic); });
     compare(Selection::overlay, [](const S& s) { return std::tie(s.overlay); });
     compare(Selection::step, [](const S& s) { return std::tie(s.decodeStep); });
     return parts;

@@ -25,13 +25,19 @@ enum class ColorRange : std::uint8_t {
 /// What colours the text of the token strip.
 enum class TokenColor : std::uint8_t { received, survival, logprob };
 
+/// Whose cumulative curves are drawn.
+enum class CurvesOf : std::uint8_t {
+    capture, ///< the selected capture
+    tasks    ///< all open captures, a line a task
+};
+
 /// Plain state, so that it can be compared, saved and kept in a history. A new field belongs into visitFields() below,
 /// from which sessions and tests take their list, and into partsBetween().
 struct SelectionState {
     int capture = 0;          ///< index into the open captures
     int other = -1;           ///< capture B of the difference A - B; -1: none
     int layer = 0;            ///< number in the model
-    int head = -1;            ///< query head; -1: mean over all
+    int head = -1;            ///< query head; -1: mean over all; below: of one KV head's, see plot::headOfGroup
     core::Span queries, keys; ///< visible tokens; empty: everything
     std::int64_t query = -1, key = -1; ///< where the crosshair was set; -1: nowhere
     bool withoutSinks = false;
@@ -41,6 +47,8 @@ struct SelectionState {
     ColorRange colorRange = ColorRange::all;
     double rangeLow = 1e-5, rangeHigh = 1.0; ///< of ColorRange::fixed
     TokenColor tokenColor = TokenColor::received;
+    CurvesOf curvesOf = CurvesOf::capture;
+    bool curvesLogarithmic = true; ///< axis of the cumulative curves' keys
     bool overlay = true;           ///< shade what the method evicts
     std::string method = "snapkv"; ///< specification, see compress::makeMethod
     double ratio = 0.5;            ///< fraction of the prompt's cache that is kept
@@ -69,6 +77,8 @@ void visitFields(State& state, Visit&& visit)
     visit("range_low", state.rangeLow);
     visit("range_high", state.rangeHigh);
     visit("token_color", state.tokenColor);
+    visit("curves_of", state.curvesOf);
+    visit("curves_logarithmic", state.curvesLogarithmic);
     visit("overlay", state.overlay);
     visit("method", state.method);
     visit("ratio", state.ratio);
@@ -92,7 +102,8 @@ public:
         method = 128, ///< method, budget
         overlay = 256,
         step = 512,
-        all = 1023
+        curves = 1024, ///< whose, and their axis
+        all = 2047
     };
     Q_DECLARE_FLAGS(Parts, Part)
 

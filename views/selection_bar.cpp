@@ -2,12 +2,15 @@
 // SPDX-FileCopyrightText: The kvviz authors
 #include "views/selection_bar.hpp"
 
+#include "views/capture_choice.hpp"
+
 #include <fmt/format.h>
 
 #include <QCheckBox>
 #include <QComboBox>
 #include <QLabel>
 #include <QSignalBlocker>
+#include <QSpinBox>
 
 #include <algorithm>
 
@@ -15,6 +18,7 @@ namespace kvviz::views {
 
 namespace {
 
+constexpr int kMostSinks = 9999;
 constexpr int kMostLetters = 20, kOtherLetters = 14; // of a file name in the box; the list below it shows all
 
 /// Chooses the entry with this data, if there is one, without telling anybody.
@@ -105,6 +109,14 @@ void SelectionBar::build()
     m_range->addItem(tr("locked"), static_cast<int>(ColorRange::fixed));
     m_log = addCheck(m_looks, tr("log"), tr("Logarithmic colour scale (L)"));
     m_sinks = addCheck(m_looks, tr("&without sinks"), tr("Leave the first tokens out of map colours, curves and table (S)"));
+    m_sinkTokens = new QSpinBox;
+    m_sinkTokens->setRange(0, kMostSinks);
+    m_sinkTokens->setPrefix(tr("first "));
+    m_sinkTokens->setAccessibleName(tr("Tokens that count as sinks"));
+    m_sinkTokens->setToolTip(tr("So many first tokens count as sinks; 1: the begin-of-text token alone, if there is one"));
+    m_sinkTokens->setMinimumHeight(24);
+    m_sinkTokens->setKeyboardTracking(false);
+    m_looks->addWidget(m_sinkTokens);
 }
 
 void SelectionBar::connectAll()
@@ -129,6 +141,8 @@ void SelectionBar::connectAll()
             [selection](bool on) { selection->change([on](SelectionState& state) { state.logarithmic = on; }); });
     connect(m_sinks, &QCheckBox::toggled, this,
             [selection](bool on) { selection->change([on](SelectionState& state) { state.withoutSinks = on; }); });
+    connect(m_sinkTokens, &QSpinBox::valueChanged, this,
+            [selection](int count) { selection->change([count](SelectionState& state) { state.sinkTokens = count; }); });
     connect(selection, &Selection::changed, this, &SelectionBar::selectionChanged);
     connect(&m_task, &BackgroundTask::failed, this, [this](const QString& message) {
         Q_EMIT described({});
@@ -178,6 +192,9 @@ void SelectionBar::showInfo(const core::CaptureInfo& info)
         const int group = std::max(1, info.model.nHeads / std::max(1, info.model.nKvHeads));
         for (const int head : info.heads)
             m_head->addItem(tr("%1  (KV %2)").arg(head).arg(head / group), head);
+        if (const std::vector<int> groups = info.kvHeads(); group > 1 && groups.size() > 1)
+            for (const int kvHead : groups)
+                m_head->addItem(tr("mean, KV %1").arg(kvHead), plot::headOfGroup(kvHead));
     }
     Q_EMIT described(QString::fromStdString(fmt::format("{}  \u00b7  {}  \u00b7  {} + {} tokens  \u00b7  tier {}",
                                                         info.model.name, info.prompt.task, info.nPrompt(),
@@ -186,6 +203,8 @@ void SelectionBar::showInfo(const core::CaptureInfo& info)
         state.layer = nearest(state.layer, info.layers);
         if (state.head >= 0)
             state.head = nearest(state.head, info.heads);
+        else if (m_head->findData(state.head) < 0)
+            state.head = plot::kAllHeads; // a KV head that is not there
     });
     showState();
 }
@@ -207,9 +226,10 @@ void SelectionBar::showState()
     choose(m_head, state.head);
     choose(m_pooling, static_cast<int>(state.pooling));
     choose(m_range, static_cast<int>(state.colorRange));
-    const QSignalBlocker logBlocker(m_log), sinkBlocker(m_sinks);
+    const QSignalBlocker logBlocker(m_log), sinkBlocker(m_sinks), countBlocker(m_sinkTokens);
     m_log->setChecked(state.logarithmic);
     m_sinks->setChecked(state.withoutSinks);
+    m_sinkTokens->setValue(state.sinkTokens);
 }
 
 void SelectionBar::stepLayer(int by) { step(m_layer, by); }

@@ -10,6 +10,7 @@
 
 class QCheckBox;
 class QComboBox;
+class QSpinBox;
 
 namespace kvviz::views {
 
@@ -45,6 +46,7 @@ private:
     QToolBar* m_looks = nullptr;
     QComboBox *m_capture, *m_other, *m_layer, *m_head, *m_pooling, *m_range;
     QCheckBox *m_log, *m_sinks;
+    QSpinBox* m_sinkTokens;
     BackgroundTask m_task;
 };
 

@@ -38,6 +38,8 @@ constexpr auto namesOf()
         return std::array{"max", "mean"};
     else if constexpr (std::is_same_v<Enum, ColorRange>)
         return std::array{"all", "percentile", "without_sinks", "fixed"};
+    else if constexpr (std::is_same_v<Enum, CurvesOf>)
+        return std::array{"capture", "tasks"};
     else
         return std::array{"received", "survival", "logprob"};
 }

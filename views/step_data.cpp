@@ -5,6 +5,8 @@
 #include "views/extent.hpp"
 #include "views/head_statistics.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -96,7 +98,9 @@ CurveFigure stepFigure(const StepValues& values, const std::string& name, const 
     CurveFigure figure;
     if (!values.lostMass.empty()) {
         const auto [low, high] = roundRange(values.lostMass);
-        figure.panels.push_back(panel("Lost mass, mean over heads", "lost mass", {series(name, values.lostMass, 1)},
+        const std::string without =
+            values.withoutFirst > 0 ? fmt::format(" without the first {} keys", values.withoutFirst) : "";
+        figure.panels.push_back(panel(fmt::format("Lost mass{}, mean over heads", without), "lost mass", {series(name, values.lostMass, 1)},
                                       std::min(0.0, low), high));
     }
     if (!values.kept.empty()) {

@@ -14,6 +14,7 @@ namespace kvviz::plot {
 /// Of t decode steps; step i reads token n + i. Lists are empty where nothing is known.
 struct StepValues {
     std::vector<double> lostMass;  ///< [t] mean over heads
+    std::int64_t withoutFirst = 0; ///< keys that lostMass leaves out, being sinks
     std::vector<double> kept;      ///< [t] tokens that the step's query can see, its own included; mean over KV heads
     std::vector<double> seen;      ///< [t] tokens there are until then
     std::vector<double> logprob;   ///< [t] of the step's token given those before it, full cache

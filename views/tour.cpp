@@ -132,6 +132,11 @@ const std::map<std::string, Setter>& setters()
                                                   {"survival", TokenColor::survival},
                                                   {"logprob", TokenColor::logprob}});
          }},
+        {"curvesOf",
+         [](S& s, const Field& f) {
+             s.curvesOf = f.choice<CurvesOf>({{"capture", CurvesOf::capture}, {"tasks", CurvesOf::tasks}});
+         }},
+        {"curvesLogarithmic", [](S& s, const Field& f) { s.curvesLogarithmic = f.flag(); }},
         {"overlay", [](S& s, const Field& f) { s.overlay = f.flag(); }},
         {"method", [](S& s, const Field& f) { s.method = f.method(); }},
         {"ratio", [](S& s, const Field& f) { s.ratio = f.real(0.01, 1); }},

@@ -36,6 +36,7 @@ TEST_CASE("Printed numbers are those of the ability, the method and the number o
     CHECK(blockOf(wishOf("arithmetic", "snapkv", 8)) == "LLaMA-3.1-8B-Instruct | AR | shots=8; w/ instruct");
     CHECK(blockOf(wishOf("arithmetic", "snapkv", 4)) == "LLaMA-3.1-8B-Instruct | AR | shots=4");
     CHECK(blockOf(wishOf("arithmetic", "snapkv", 50)) == "LLaMA-3.1-8B-Instruct | many-shot AR | shots=50");
+    CHECK(blockOf(wishOf("arithmetic", "snapkv", 16)) == "LLaMA-3.1-8B-Instruct | many-shot AR | shots=50");
     CHECK(blockOf(wishOf("arithmetic", "shotkv", 50)) == "LLaMA-3.1-8B-Instruct | many-shot AR | shots=50");
     CHECK(blockOf(wishOf("arithmetic", "shotkv", 8)) == "none"); // printed for many shots only
     CHECK(blockOf(wishOf("world knowledge", "h2o_online", 8)) == "LLaMA-3.1-8B-Instruct | WK | shots=5");

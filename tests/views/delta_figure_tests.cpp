@@ -294,6 +294,16 @@ TEST_CASE("Two lines have bands, more have error bars that stand side by side", 
     CHECK(shifts.size() == 3);
 }
 
+TEST_CASE("Points that stand side by side are whole at the end of the axis", "[views]")
+{
+    const plot::Figure figure = figureOf(
+        test::madeUpEvaluations({kFacts}, {"snapkv", "h2o", "chunkkv", "pyramidkv", "shotkv"}, kNine), by("method"));
+    for (const plot::CurvePanel& panel : curvesOf(figure).panels)
+        for (const plot::CurveSeries& series : panel.series)
+            for (const double x : series.x)
+                CHECK(x + std::min(0.0, series.shift) > panel.xLow + 0.03 * (panel.xHigh - panel.xLow));
+}
+
 TEST_CASE("A method of a fixed size is a point at the bytes that it keeps", "[views]")
 {
     const plot::Figure figure = figureOf(test::madeUpEvaluations({kFacts, kAddition}, {"snapkv", "kivi:bits4"}, kNine));

@@ -251,6 +251,30 @@ TEST_CASE("Small maps are drawn for captures that hold maps, and missed in one s
     REQUIRE(test::waitUntil([&] { return grid.notice().isEmpty(); }));
 }
 
+TEST_CASE("Hovering a head shows its map before it is chosen", "[views][io]")
+{
+    for (const bool maps : {true, false}) {
+        ViewBench bench({test::syntheticOf(maps ? core::Tier::full : core::Tier::cache)});
+        views::HeadGrid grid(bench.context());
+        test::present(grid, {360, 460});
+        const auto tipAt = [&](int row, int column) {
+            test::hover(grid.canvas(), cellCenter(grid, row, column));
+            return grid.canvas()->toolTip();
+        };
+        CHECK_FALSE(tipAt(0, 1).isEmpty());
+        if (!maps) {
+            CHECK_FALSE(tipAt(0, 2).contains("<img"));
+            continue;
+        }
+        int turn = 0; // the first cell asks for the maps, a later one shows its own
+        REQUIRE(test::waitUntil([&] { return tipAt(0, ++turn % 2).contains("<img src=\"data:image/png;base64,"); }));
+        const QString one = tipAt(0, 0), other = tipAt(1, 3);
+        CHECK(one.section('"', 1, 1) != other.section('"', 1, 1));
+        CHECK(other.contains("layer"));
+        CHECK(bench.selection.state().head == -1); // a click chooses, not the mouse
+    }
+}
+
 TEST_CASE("One layer, one head, no decode steps: the grid shows what there is", "[views][io]")
 {
     auto tiny =

@@ -204,7 +204,7 @@ TEST_CASE("Methods that change the cache put bytes on the axis", "[views]")
 {
     const plot::Figure figure = figureOf(everything(), {"snapkv", "kivi", "snapkv+kivi"}, "output");
     const plot::CurvePanel& panel = curvesOf(figure).panels.front();
-    CHECK(panel.xLabel == "fraction of the cache's bytes kept");
+    CHECK(panel.xLabel == "fraction of cache bytes kept");
     CHECK(seriesNamed(panel, "snapkv")->x == std::vector<double>{0.2, 0.5, 0.9});
     CHECK(seriesNamed(panel, "snapkv+kivi")->x == std::vector<double>{0.1, 0.25, 0.45});
     const plot::CurveSeries* fixed = seriesNamed(panel, "kivi"); // 0.30 and 0.31: one size, two prompts

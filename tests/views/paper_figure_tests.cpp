@@ -269,9 +269,21 @@ TEST_CASE("A task that is asked for is drawn in place of arithmetic", "[views]")
     CHECK_THAT(curvesOf(figure).notes.front(), Contains("facts"));
 }
 
+TEST_CASE("Every figure of the paper that is drawn from evaluations is the same bytes each time, in every format", "[views]")
+{
+    const std::string name = GENERATE("fig1", "fig4", "fig5", "fig6", "fig7", "fig8", "fig9");
+    const std::string file = GENERATE("a.pdf", "a.svg", "a.png");
+    plot::ExportOptions options;
+    options.path = file;
+    options.dpi = 100;
+    const QByteArray once = plot::renderFigure(drawn(name, everything()), options);
+    CHECK(once.size() > 5000);
+    CHECK(once == plot::renderFigure(drawn(name, everything()), options));
+}
+
 TEST_CASE("Every figure of the paper has its texts in place, light and dark", "[views]")
 {
-    const std::string name = GENERATE("fig1", "fig4", "fig5", "fig6", "fig7", "fig8");
+    const std::string name = GENERATE("fig1", "fig4", "fig5", "fig6", "fig7", "fig8", "fig9");
     plot::ExportOptions options;
     options.path = "a.svg";
     options.dark = GENERATE(false, true);

@@ -5,8 +5,11 @@
 #include "tests/support/bench_line.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/views/made_up.hpp"
+#include "tests/views/svg_texts.hpp"
+#include "views/figure_exporter.hpp"
 #include "views/figure_scene.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -144,6 +147,62 @@ TEST_CASE("A panel without decode rows draws no strip", "[views]")
     CHECK(heatmap.decodeRect()->visible() == (shape.t > 0));
     heatmap.place(QRectF(0, 0, 900, 900), QSizeF(900, 900));
     CHECK((heatmap.blockRect().height() > heatmap.mapRect().height()) == (shape.t > 0));
+}
+
+TEST_CASE("Maps of several tasks have their texts in place at any width", "[views]")
+{
+    plot::Figure figure = test::madeUpHeatmap({});
+    auto& content = std::get<plot::HeatmapFigure>(figure.content);
+    const plot::MapPanel panel = content.panels.front();
+    content.panels.clear();
+    for (const char* task : {"addition", "needle", "opposites", "sentiment", "everyday"}) {
+        content.panels.push_back(panel);
+        content.panels.back().title = task;
+        content.panels.back().letter = std::string(1, static_cast<char>('a' + std::ssize(content.panels) - 1));
+    }
+    plot::ExportOptions options;
+    options.path = "a.svg";
+    options.widthMm = GENERATE(60.0, 85.0, 120.0, 170.0, 254.0);
+    options.fontPt = options.widthMm > 200 ? 14 : 0;
+    const test::SvgPage page = test::readSvg(plot::renderFigure(figure, options));
+    INFO(options.widthMm << '\n' << test::misplaced(page));
+    CHECK(test::misplaced(page).empty());
+    const auto printed = [&](const char* task) {
+        return std::any_of(page.texts.begin(), page.texts.end(),
+                           [task](const test::SvgText& text) { return text.text == QLatin1String(task); });
+    };
+    CHECK((printed("addition") && printed("sentiment"))); // whole
+}
+
+TEST_CASE("A single panel on a wide page is neither a square nor ruled like paper", "[views]")
+{
+    plot::CurveFigure curves;
+    plot::CurvePanel panel;
+    panel.xLabel = "keys";
+    panel.yLabel = "share of attention";
+    panel.series.push_back({});
+    panel.series.front().name = "a";
+    panel.series.front().x = {0, 1};
+    panel.series.front().y = {0, 1};
+    curves.panels = {panel};
+    curves.shared = curves.oneLegend = GENERATE(false, true);
+    plot::Figure figure;
+    figure.content = curves;
+    plot::ExportOptions options;
+    options.path = "a.svg";
+    options.widthMm = GENERATE(85.0, 178.0, 254.0);
+    const test::SvgPage page = test::readSvg(plot::renderFigure(figure, options));
+    INFO(options.widthMm << '\n' << test::misplaced(page));
+    CHECK(test::misplaced(page).empty());
+    CHECK(page.page.height() < 0.95 * page.page.width());
+    CHECK(page.page.height() < 100 / 25.4 * 288); // mm
+    const auto numbers = std::count_if(page.texts.begin(), page.texts.end(), [](const test::SvgText& text) {
+        bool number = false;
+        static_cast<void>(text.text.toDouble(&number));
+        return number && text.box.right() < 40 / 25.4 * 288 && text.box.left() < 12 / 25.4 * 288;
+    });
+    CHECK(numbers >= 3);
+    CHECK(numbers <= 13);
 }
 
 TEST_CASE("Ticks of tokens sit in the middle of their tokens and skip none when texts are shown", "[views]")

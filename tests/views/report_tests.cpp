@@ -390,7 +390,7 @@ TEST_CASE("The page runs in a browser, and hostile texts do not", "[views][brows
     core::TokenTable tokens;
     for (std::int64_t i = 0; i < info.nTokens(); ++i)
         tokens.append(static_cast<std::int32_t>(i),
-                      "</script><img src=x onerror=\"document.title='taken'\"><b>" + std::to_string(i));
+                      "</script><img src=x onerror=\"document.title='taken'\"><b>'`\\\xe2\x80\xa8" + std::to_string(i));
     info.tokens = tokens;
     plot::ReportRequest request = requestFor({written(folder, "a.kvh5", capture)});
     io::writeReplayResults(folder / "r.kvres.h5", replaysOf(capture), "t", "t", false);

@@ -9,6 +9,7 @@
 #include "tests/support/scratch_folder.hpp"
 #include "tests/support/synthetic_file.hpp"
 #include "tests/views/wait.hpp"
+#include "views/curve_data.hpp"
 #include "views/demo_captures.hpp"
 #include "views/path_edit.hpp"
 #include "views/presenter.hpp"
@@ -114,6 +115,8 @@ TEST_CASE("Every field of a selection can be set by a step, and nothing else", "
         {{{"rangeLow", 0.01}}, [](const auto& s) { return s.rangeLow == 0.01; }},
         {{{"rangeHigh", 0.5}}, [](const auto& s) { return s.rangeHigh == 0.5; }},
         {{{"tokenColor", "logprob"}}, [](const auto& s) { return s.tokenColor == views::TokenColor::logprob; }},
+        {{{"curvesOf", "tasks"}}, [](const auto& s) { return s.curvesOf == views::CurvesOf::tasks; }},
+        {{{"curvesLogarithmic", false}}, [](const auto& s) { return !s.curvesLogarithmic; }},
         {{{"overlay", true}}, [](const auto& s) { return s.overlay; }},
         {{{"method", "shotkv:question"}}, [](const auto& s) { return s.method == "shotkv:question"; }},
         {{{"ratio", 0.3}}, [](const auto& s) { return s.ratio == 0.3; }},
@@ -271,6 +274,21 @@ TEST_CASE("What the tour says about its captures is so", "[views][io]")
     CHECK(fact("inner-sink", "top_key") >= 4);                                    // "inside of the prompt"
     CHECK(fact("inner-sink", "top_share") > fact("inner-sink", "sink_share"));    // more than the first ones together
     CHECK(fact("without-sinks", "keys90_all") < fact("without-sinks", "keys90")); // "sinks make attention look sparser"
+    // "A single key holds half of the attention in every task, without them it takes six to ten."
+    plot::CurveRequest curves;
+    curves.layer = steps.at("tasks")->state.layer;
+    plot::CumulativeCurves cumulative(curves);
+    for (const auto& [task, reader] : readers)
+        cumulative.add(*reader);
+    const plot::CurvePanel panel = cumulative.panel();
+    REQUIRE(panel.series.size() == 6);
+    for (const plot::CurveSeries& series : panel.series) {
+        const auto half = std::find_if(series.y.begin(), series.y.end(), [](double share) { return share >= 0.5; });
+        const double keys = series.x.at(static_cast<std::size_t>(half - series.y.begin()));
+        INFO(series.name);
+        CHECK(keys >= (series.dashed ? 6 : 1));
+        CHECK(keys <= (series.dashed ? 10 : 1));
+    }
     // "Examples leave one after the other": fewer whole ones as the ratio falls.
     const views::TourStep& shots = *steps.at("shots");
     compress::ReplayRequest request;

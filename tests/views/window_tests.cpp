@@ -132,7 +132,7 @@ TEST_CASE("The window follows the selection: layer, head, sinks, zoom", "[views]
     const auto window = openWindow({writeCapture(folder, "a", core::Tier::full)});
     CHECK(window->message().isEmpty());
     CHECK(window->mapView()->panel().heads == std::vector<int>{1});
-    CHECK(std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.size() == 2);
+    CHECK(std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.size() == 3);
     Selection* selection = window->selection();
     selection->change([](auto& s) { s.layer = 1; });
     selection->change([](auto& s) { s.head = -1; });
@@ -140,7 +140,7 @@ TEST_CASE("The window follows the selection: layer, head, sinks, zoom", "[views]
     REQUIRE(waitFor([&] { return window->settled(); }));
     CHECK(window->mapView()->panel().layer == 1);
     CHECK(window->mapView()->panel().heads.size() == 4);
-    CHECK(std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.size() == 1);
+    CHECK(std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.size() == 2);
     selection->setVisible({20, 40}, {10, 30});
     CHECK(window->mapView()->panel().keys == core::Span{10, 30}); // at once, from the cells that are there
     REQUIRE(waitFor([&] { return window->settled(); }));
