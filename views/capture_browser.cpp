@@ -145,6 +145,7 @@ CaptureBrowser::CaptureBrowser(const ViewContext& context, QWidget* parent)
     m_filter->setPlaceholderText(tr("Filter captures"));
     m_filter->setAccessibleName(tr("Filter captures"));
     m_filter->setClearButtonEnabled(true);
+    m_filter->setMinimumHeight(kLeastRow);
     m_table->setModel(m_sorted);
     m_table->setAccessibleName(tr("Captures"));
     m_table->setSelectionBehavior(QAbstractItemView::SelectRows);

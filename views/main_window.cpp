@@ -411,6 +411,26 @@ void MainWindow::changeEvent(QEvent* event)
         });
 }
 
+/// Tab does not go into panels that are behind others; to Qt they are visible.
+bool MainWindow::focusNextPrevChild(bool next)
+{
+    const auto behind = [](const QWidget* widget) {
+        while (widget && !qobject_cast<const QDockWidget*>(widget))
+            widget = widget->parentWidget();
+        return widget && widget->visibleRegion().isEmpty();
+    };
+    const QWidget* first = nullptr;
+    while (QMainWindow::focusNextPrevChild(next)) {
+        if (!behind(focusWidget()))
+            return true;
+        if (focusWidget() == first)
+            return true; // all of them are
+        if (!first)
+            first = focusWidget();
+    }
+    return false;
+}
+
 void MainWindow::contextMenuEvent(QContextMenuEvent* event)
 {
     QMenu* menu = m_panels->tabMenu(event->pos());

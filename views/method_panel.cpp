@@ -286,7 +286,7 @@ void MethodPanel::showBudget()
     m_tokens->setRange(1, static_cast<int>(std::max<std::int64_t>(1, m_promptTokens)));
     if (known)
         m_tokens->setValue(static_cast<int>(std::clamp<std::int64_t>(budget.capacity(m_promptTokens), 1, m_promptTokens)));
-    m_of->setText(known ? tr("of %1 tokens").arg(QLocale().toString(m_promptTokens)) : tr("tokens"));
+    m_of->setText(known ? tr("of %1").arg(QLocale().toString(m_promptTokens)) : QString());
     showReadout();
 }
 

@@ -49,6 +49,7 @@ QCheckBox* addCheck(QToolBar* bar, const QString& label, const QString& tip)
 {
     auto* check = new QCheckBox(label);
     check->setToolTip(tip);
+    check->setMinimumHeight(24);
     auto* gap = new QWidget;
     gap->setFixedWidth(12);
     bar->addWidget(gap);
