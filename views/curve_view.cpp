@@ -98,7 +98,7 @@ struct CurveView::Reading {
 };
 
 CurveView::CurveView(const ViewContext& context, QWidget* parent)
-    : View(context, parent), m_of(new QComboBox), m_log(new QCheckBox(tr("lo&g axis"))), m_plot(new QCustomPlot(this)),
+    : View(context, parent), m_of(new QComboBox), m_log(new QCheckBox(tr("&log axis"))), m_plot(new QCustomPlot(this)),
       m_layout(plot::makeFreeLayout(m_plot)), m_sorted(std::make_unique<plot::CurveItem>(m_plot, m_layout)),
       m_positional(std::make_unique<plot::CurveItem>(m_plot, m_layout)), m_legend(new plot::LegendBlock(m_plot)),
       m_notes(new plot::TextBlock(m_plot))
@@ -106,13 +106,14 @@ CurveView::CurveView(const ViewContext& context, QWidget* parent)
     buildControls();
     setMinimumSize(260, 220);
     m_plot->setAccessibleName(tr("Cumulative attention"));
+    setAccessibleName(m_plot->accessibleName());
     setFocusPolicy(Qt::StrongFocus); // so that the panel can be held
     m_figure.content = plot::CurveFigure{};
     connect(m_context.selection, &Selection::changed, this, [this](Selection::Parts parts) {
         if (parts & (Selection::capture | Selection::map | Selection::sinks | Selection::curves))
             load();
         else if (parts & Selection::method)
-            showCurves();
+            showBudget();
     });
     load();
 }
@@ -123,7 +124,7 @@ void CurveView::buildControls()
     m_of->addItem(tr("all open, by task"), static_cast<int>(CurvesOf::tasks));
     m_of->setAccessibleName(tr("Whose curves"));
     m_log->setToolTip(tr("Logarithmic axis of keys in the sorted curves"));
-    auto* label = new QLabel(tr("Cur&ves of"));
+    auto* label = new QLabel(tr("Cu&rves of"));
     label->setBuddy(m_of);
     auto* controls = new QHBoxLayout;
     controls->setContentsMargins(6, 4, 6, 4);
@@ -221,6 +222,23 @@ void CurveView::showCurves()
     m_legend->setEntries(curves, m_style);
     arrange();
     m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
+/// While a slider moves: nothing else is another one.
+void CurveView::showBudget()
+{
+    if (!isVisible() || content(m_figure).panels.empty())
+        return;
+    const plot::Figure figure = withBudget();
+    m_sorted->setPanel(content(figure).panels.front(), m_style);
+    arrange();
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void CurveView::showEvent(QShowEvent* event)
+{
+    View::showEvent(event);
+    showBudget(); // it may have moved meanwhile
 }
 
 void CurveView::arrange()

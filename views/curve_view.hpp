@@ -26,6 +26,7 @@ public:
 
 protected:
     void resizeEvent(QResizeEvent* event) override;
+    void showEvent(QShowEvent* event) override;
     void styleChanged() override;
 
 private:
@@ -36,6 +37,7 @@ private:
     void load();
     void readSome(const std::shared_ptr<Reading>& reading);
     void showCurves();
+    void showBudget();
     void arrange();
     /// m_figure with the budget of now.
     [[nodiscard]] plot::Figure withBudget() const;

@@ -164,7 +164,7 @@ QWidget* ExportPanel::buttonRow()
 {
     auto* row = new QWidget(this);
     auto* layout = rowLayout(row);
-    m_copy = named(new QPushButton(tr("Copy pic&ture"), row), "copy", tr("Copy the picture to the clipboard"));
+    m_copy = named(new QPushButton(tr("Cop&y picture"), row), "copy", tr("Copy the picture to the clipboard"));
     m_save = named(new QPushButton(tr("&Save"), row), "save", tr("Write the file"));
     connect(m_copy, &QPushButton::clicked, this, &ExportPanel::copy);
     connect(m_save, &QPushButton::clicked, this, &ExportPanel::save);

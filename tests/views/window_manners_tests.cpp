@@ -271,7 +271,9 @@ TEST_CASE("The sheet of keys opens with ?, lists everything, and closes with Esc
     auto* sheet = window.window->findChild<QDialog*>(QStringLiteral("keys"));
     REQUIRE(sheet);
     CHECK(!sheet->isModal());
-    const QString text = sheet->findChild<QLabel*>()->text();
+    QString text;
+    for (const auto* column : sheet->findChildren<QLabel*>())
+        text += column->text();
     for (const auto& entry : window->windowActions()->entries()) {
         CAPTURE(entry.action->objectName().toStdString());
         CHECK(text.contains(QString(entry.action->text()).remove(QLatin1Char('&')).toHtmlEscaped()));
@@ -356,7 +358,7 @@ TEST_CASE("A held panel stays at what it shows while the others go on", "[views]
     const ScratchFolder folder;
     const WindowBench window({captureFile(folder, "a"), captureFile(folder, "b")});
     const auto titleOf = [&] {
-        return std::get<plot::CurveFigure>(window->curveView()->figure()->content).panels.front().series.front().name;
+        return std::get<plot::CurveFigure>(window->curveView()->figure()->content).notes.front(); // says the layer
     };
     QApplication::setActiveWindow(window.window.get());
     auto* hold = window->windowActions()->action("hold_panel");
@@ -381,8 +383,7 @@ TEST_CASE("A held panel stays at what it shows while the others go on", "[views]
         other.settle();
         CHECK(other->session().panels == session.panels);
         CHECK(other->panels()->dock(QStringLiteral("curves"))->windowTitle().contains(QStringLiteral("held")));
-        CHECK(std::get<plot::CurveFigure>(other->curveView()->figure()->content).panels.front().series.front().name
-              == before);
+        CHECK(std::get<plot::CurveFigure>(other->curveView()->figure()->content).notes.front() == before);
         views::Session linked = other->session();
         linked.panels["curves"]["held"] = "nonsense";
         other->apply(linked); // of another version
