@@ -34,8 +34,7 @@ public:
         for (const char* task : {"addition", "needle"})
             start.session.captures.push_back({writeCapture(task), "/"});
         start.session.selection.head = 1;
-        start.session.results = {writeResults(), writeReplays()};
-        start.checks = {writeCheck()};
+        start.session.results = {writeResults(), writeReplays(), writeCheck()};
         window = std::make_unique<views::MainWindow>(start);
         window->resize(1600, 1000);
         window->show();
