@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <ctime>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -50,6 +51,8 @@ public:
         hold.held = std::max(0.0, hold.clock - (waited() - waitedBefore));
         if (hold.held > m_worst.held)
             m_worst = hold;
+        double& worst = m_byKind[what];
+        worst = std::max(worst, hold.held);
         return hold;
     }
     /// One turn: everything that has happened so far. Sleeps a little when nothing has.
@@ -82,6 +85,8 @@ public:
     }
     [[nodiscard]] const Hold& worst() const { return m_worst; }
     Hold takeWorst() { return std::exchange(m_worst, {}); }
+    /// The longest holds, milliseconds, by what was done; never forgotten.
+    [[nodiscard]] const std::map<std::string, double>& byKind() const { return m_byKind; }
 
     /// Processor time of this thread, milliseconds.
     [[nodiscard]] static double processorTime()
@@ -106,6 +111,7 @@ private:
 
     int m_statistics;
     Hold m_worst;
+    std::map<std::string, double> m_byKind;
 };
 
 } // namespace kvviz::test
