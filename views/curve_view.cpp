@@ -103,6 +103,8 @@ CurveView::CurveView(const ViewContext& context, QWidget* parent)
       m_positional(std::make_unique<plot::CurveItem>(m_plot, m_layout)), m_legend(new plot::LegendBlock(m_plot)),
       m_notes(new plot::TextBlock(m_plot))
 {
+    // On the screen only: joins of lines are not seen there, and cost half of the drawing.
+    m_plot->setPlottingHint(QCP::phFastPolylines, true);
     buildControls();
     setMinimumSize(260, 220);
     m_plot->setAccessibleName(tr("Cumulative attention"));

@@ -417,7 +417,12 @@ bool MainWindow::focusNextPrevChild(bool next)
     const auto behind = [](const QWidget* widget) {
         while (widget && !qobject_cast<const QDockWidget*>(widget))
             widget = widget->parentWidget();
-        return widget && widget->visibleRegion().isEmpty();
+        if (!widget)
+            return false;
+        // Not visibleRegion(): what opaque children cover is no part of it, and a plot may cover a whole panel.
+        const QWidget* const top = widget->window();
+        const QWidget* const there = top->childAt(widget->mapTo(top, widget->rect().center()));
+        return there != widget && !(there && widget->isAncestorOf(there)); // those behind may lie outside of the window
     };
     const QWidget* first = nullptr;
     while (QMainWindow::focusNextPrevChild(next)) {

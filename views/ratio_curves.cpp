@@ -182,6 +182,8 @@ RatioCurves::RatioCurves(const ViewContext& context, QWidget* parent)
       m_error(std::make_unique<plot::CurveItem>(m_plot, m_layout)), m_legend(new plot::LegendBlock(m_plot)),
       m_notes(new plot::TextBlock(m_plot))
 {
+    // On the screen only: joins of lines are not seen there, and cost half of the drawing.
+    m_plot->setPlottingHint(QCP::phFastPolylines, true);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(m_plot);

@@ -26,6 +26,8 @@ StepPlot::StepPlot(QWidget* parent)
       m_legend(new plot::LegendBlock(m_plot)),
       m_line(new plot::PaintedItem(m_plot, [this](QPainter& painter) { paintStep(painter); }))
 {
+    // On the screen only: joins of lines are not seen there, and cost half of the drawing.
+    m_plot->setPlottingHint(QCP::phFastPolylines, true);
     m_line->setLayer(QStringLiteral("overlay"));
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);

@@ -118,12 +118,21 @@ void LegendBlock::setEntries(const CurveFigure& figure, const PlotStyle& style)
                            note.hollow ? seriesMarker(0, style.subtle, true, style) : QCPScatterStyle()});
 }
 
+double LegendBlock::textWidth(const Entry& entry) const
+{
+    if (entry.widthScale != m_scale) {
+        entry.width = m_style.textWidth(entry.text, m_scale);
+        entry.widthScale = m_scale;
+    }
+    return entry.width;
+}
+
 double LegendBlock::entryWidth(const Entry& entry) const
 {
-    double text = m_style.textWidth(entry.text, m_scale);
+    double text = textWidth(entry);
     if (m_flow == Flow::columns) // of series; notes have rows of their own
         for (const Entry& other : m_entries)
-            text = std::max(text, m_style.textWidth(other.text, m_scale));
+            text = std::max(text, textWidth(other));
     return text + m_style.units(kSamplePt + kGapPt + kEntryGapPt);
 }
 

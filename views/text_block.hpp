@@ -69,12 +69,14 @@ private:
         QString text;
         QPen pen; ///< no pen: a marker without a line
         QCPScatterStyle marker;
+        mutable double width = 0, widthScale = 0; ///< of the text, and the scale at which it was measured
     };
     void addEntry(const CurveSeries& series);
     struct Row {
         std::vector<const Entry*> entries;
         double width = 0;
     };
+    [[nodiscard]] double textWidth(const Entry& entry) const; ///< measured once: rows are tried at many widths
     [[nodiscard]] double entryWidth(const Entry& entry) const;
     [[nodiscard]] std::vector<Row> filledRows(double width) const; ///< each with what it has room for
     [[nodiscard]] std::vector<Row> rows(double width) const;
