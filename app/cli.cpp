@@ -24,6 +24,7 @@ void addCommand(CLI::App& app, const std::string& name, Invocation& invocation)
     static const std::map<std::string, void (*)(CLI::App&, Invocation&)> kTables{
         {"capture", [](CLI::App& a, Invocation& i) { addCaptureOptions(a, i.capture); }},
         {"tokenize", [](CLI::App& a, Invocation& i) { addTokenizeOptions(a, i.tokenize); }},
+        {"models", [](CLI::App& a, Invocation& i) { addModelsOptions(a, i.models); }},
         {"info", [](CLI::App& a, Invocation& i) { addInfoOptions(a, i.info); }},
         {"verify", [](CLI::App& a, Invocation& i) { addVerifyOptions(a, i.verify); }},
         {"pack", [](CLI::App& a, Invocation& i) { addPackOptions(a, i.pack); }},

@@ -34,6 +34,13 @@ std::vector<CommandEntry> captureCommands()
           {"kvviz tokenize model.gguf < texts.jsonl > ids.jsonl", "many: JSON lines with \"text\" in, \"ids\" out"}},
          "Reads JSON lines {\"text\": ...} from standard input and writes each with its \"ids\", the \"decoded\" text "
          "and the \"offsets\" of the tokens."},
+        {"models", Program::engine, "say what a model is, whether it runs here, and what it takes",
+         {{"kvviz models check Llama-3.1-8B-Instruct/", "a Hugging Face folder"},
+          {"kvviz models check --length 32768 --json model.gguf", "sizes of a long capture, for programs"}},
+         "Reads the settings and the tensor tables of a Hugging Face folder (config.json, *.safetensors) or a GGUF file, "
+         "checks them against each other, and touches no weight: a large model is checked at once. Says what is not "
+         "supported and which architectures are (exit status 3), the memory for the weights and for a run of --length "
+         "tokens, and the size of each capture tier."},
     };
 }
 

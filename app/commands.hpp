@@ -23,6 +23,7 @@ int runStudy(const StudyCommandOptions& options, const CommonOptions& common);
 int runEval(const EvalOptions& options, const CommonOptions& common);
 int runBench(const BenchOptions& options, const CommonOptions& common);
 int runCapture(const CaptureOptions& options, const CommonOptions& common);
+int runModels(const ModelsOptions& options, const CommonOptions& common);
 int runTokenize(const TokenizeOptions& options, const CommonOptions& common);
 int runTrainScorer(const TrainScorerOptions& options, const CommonOptions& common);
 int runWeightTable(const WeightTableOptions& options, const CommonOptions& common);

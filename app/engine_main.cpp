@@ -23,6 +23,7 @@ int main(int argc, char** argv)
         {"eval", [](const Invocation& i) { return runEval(i.eval, i.common); }},
         {"replay", [](const Invocation& i) { return runDecodeReplay(i.replay, i.common); }},
         {"tokenize", [](const Invocation& i) { return runTokenize(i.tokenize, i.common); }},
+        {"models", [](const Invocation& i) { return runModels(i.models, i.common); }},
         {"share-search", [](const Invocation& i) { return runShareSearch(i.shareSearch, i.common); }},
         {"train-scorer", [](const Invocation& i) { return runTrainScorer(i.trainScorer, i.common); }},
         {"weight-table", [](const Invocation& i) { return runWeightTable(i.weightTable, i.common); }},

@@ -47,6 +47,15 @@ void addCommonOptions(CLI::App& app, CommonOptions& options)
     app.get_help_ptr()->group("Common options");
 }
 
+void addModelsOptions(CLI::App& app, ModelsOptions& options)
+{
+    OptionTable table(app);
+    table.choice("ACTION", options.action, {"check"}, "what to do").required();
+    table.text("PATH", options.path, "PATH", "model: a Hugging Face folder or a GGUF file").required();
+    table.integer("--length", options.length, 1, "prompt tokens of the run whose memory and file sizes are told");
+    table.integer("--generate", options.generate, 0, "tokens it generates");
+}
+
 void addTokenizeOptions(CLI::App& app, TokenizeOptions& options)
 {
     OptionTable table(app);

@@ -18,6 +18,7 @@ void addTaskChoice(OptionTable& table, TaskChoice& options);
 void addMethodChoice(OptionTable& table, MethodChoice& options);
 
 void addCaptureOptions(CLI::App& app, CaptureOptions& options);
+void addModelsOptions(CLI::App& app, ModelsOptions& options);
 void addTokenizeOptions(CLI::App& app, TokenizeOptions& options);
 void addInfoOptions(CLI::App& app, InfoOptions& options);
 void addVerifyOptions(CLI::App& app, VerifyOptions& options);

@@ -78,6 +78,12 @@ struct TokenizeOptions {
     std::vector<std::string> texts; ///< --text, in place of stdin
 };
 
+struct ModelsOptions {
+    std::string action; ///< "check"
+    std::string path;   ///< folder or GGUF file
+    std::int64_t length = 2048, generate = 64; ///< of the capture whose sizes are told
+};
+
 struct InfoOptions { std::vector<std::string> files; bool layers = false; };
 struct VerifyOptions { std::vector<std::string> files; };
 struct PackOptions { std::vector<std::string> inputs; std::string output; bool force = false; };
@@ -225,6 +231,7 @@ struct Invocation {
     CommonOptions common;
     CaptureOptions capture;
     TokenizeOptions tokenize;
+    ModelsOptions models;
     InfoOptions info;
     VerifyOptions verify;
     PackOptions pack;

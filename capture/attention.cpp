@@ -10,7 +10,6 @@
 #include "core/parallel.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace kvviz::capture {
 namespace {
@@ -19,6 +18,7 @@ constexpr std::int64_t kSums = 4; ///< partial sums of a part, see BlockAttentio
 } // namespace
 
 struct BlockAttention::Task {
+    const core::ScoreRule& rule;
     const float *query, *key, *value;
     float* out;
     std::int64_t queryBegin; ///< of the block
@@ -26,9 +26,12 @@ struct BlockAttention::Task {
     std::int64_t head, part, parts;
 };
 
-void BlockAttention::run(const float* query, const float* key, const float* value, std::int64_t queryBegin,
-                         std::int64_t rows, float* out, bool keepRows, AttentionStatistics& statistics)
+void BlockAttention::run(const core::ScoreRule& given, const float* query, const float* key, const float* value,
+                         std::int64_t queryBegin, std::int64_t rows, float* out, bool keepRows,
+                         AttentionStatistics& statistics)
 {
+    core::ScoreRule rule = given;
+    rule.scale = given.scaleFor(m_shape.headDim);
     const std::int64_t heads = m_shape.heads.queryHeads();
     const std::int64_t keys = queryBegin + rows;
     const std::int64_t parts = (rows + kPartRows - 1) / kPartRows;
@@ -40,7 +43,7 @@ void BlockAttention::run(const float* query, const float* key, const float* valu
     core::parallelFor(heads * parts, [&](std::int64_t i) {
         thread_local std::vector<float> scratch;
         // Long parts first: the last rows of a block see most keys.
-        runTask({query, key, value, out, queryBegin, rows, i % heads, parts - 1 - i / heads, parts}, scratch, keepRows,
+        runTask({rule, query, key, value, out, queryBegin, rows, i % heads, parts - 1 - i / heads, parts}, scratch, keepRows,
                 statistics);
     });
     reduceSums(parts, queryBegin, keys, statistics);
@@ -54,6 +57,7 @@ void BlockAttention::runTask(const Task& task, std::vector<float>& scratch, bool
     const std::int64_t first = task.part * kPartRows;
     const std::int64_t rows = std::min(kPartRows, task.rows - first);
     const std::int64_t keys = task.queryBegin + first + rows; // causal: later keys are seen by no row of this part
+    const std::int64_t seen = task.rule.firstKey(task.queryBegin + first); // nor are those before it
     const std::int64_t blockKeys = task.queryBegin + task.rows;
     const std::int64_t kvHead = m_shape.heads.kvHeadOf(static_cast<int>(task.head));
     const float* const key = task.key + kvHead * m_shape.kvHeadStride;
@@ -67,18 +71,17 @@ void BlockAttention::runTask(const Task& task, std::vector<float>& scratch, bool
         scratch.resize(static_cast<std::size_t>(kPartRows * m_rowStride));
         scores = scratch.data();
     }
-    multiplyBlock(true, rows, keys, d, query, heads * d, key, d, scores, m_rowStride);
+    multiplyBlock(true, rows, keys - seen, d, query, heads * d, key + seen * d, d, scores + seen, m_rowStride);
 
     float* const received = m_partial.data() + ((task.head * task.parts + task.part) * kSums) * blockKeys;
     float* const farSquares = received + blockKeys;
     float* const nearSquares = farSquares + blockKeys;
     float* const window = nearSquares + blockKeys;
     std::fill_n(received, kSums * blockKeys, 0.0f);
-    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
     for (std::int64_t i = 0; i < rows; ++i) {
         const std::int64_t position = task.queryBegin + first + i;
         float* const row = scores + i * m_rowStride;
-        const RowSummary summary = softmaxRow(row, position + 1, keepRows ? m_rowStride : keys, scale, m_shape.sinks);
+        const RowSummary summary = attentionRow(row, position, keepRows ? m_rowStride : keys, task.rule, m_shape.sinks);
         statistics.entropy[static_cast<std::size_t>(task.head * statistics.stride + position)] = summary.entropy;
         statistics.sinkMass[static_cast<std::size_t>(task.head * statistics.stride + position)] = summary.sinkMass;
         const std::int64_t far = std::max<std::int64_t>(0, position + 1 - core::kNearQueries);
@@ -87,7 +90,7 @@ void BlockAttention::runTask(const Task& task, std::vector<float>& scratch, bool
         if (position >= m_shape.windowBegin)
             accumulateRow(row, position + 1, window, nullptr);
     }
-    multiplyBlock(false, rows, d, keys, scores, m_rowStride, value, d, task.out + (first * heads + task.head) * d,
+    multiplyBlock(false, rows, d, keys - seen, scores + seen, m_rowStride, value + seen * d, d, task.out + (first * heads + task.head) * d,
                   heads * d);
 }
 
@@ -111,21 +114,23 @@ void BlockAttention::reduceSums(std::int64_t parts, std::int64_t queryBegin, std
         }
 }
 
-void decodeAttention(const AttentionShape& shape, const float* query, const float* key, const float* value,
-                     std::int64_t keys, float* rows, float* out, AttentionStatistics& statistics)
+void decodeAttention(const AttentionShape& shape, const core::ScoreRule& given, const float* query, const float* key,
+                     const float* value, std::int64_t keys, float* rows, float* out, AttentionStatistics& statistics)
 {
     const std::int64_t d = shape.headDim;
-    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+    core::ScoreRule rule = given;
+    rule.scale = given.scaleFor(d);
+    const std::int64_t first = rule.firstKey(keys - 1);
     const std::int64_t heads = shape.heads.queryHeads();
 #pragma omp parallel for schedule(dynamic, 1)
     for (std::int64_t head = 0; head < heads; ++head) {
         const std::int64_t offset = shape.heads.kvHeadOf(static_cast<int>(head)) * shape.kvHeadStride;
         float* const row = rows + head * keys;
-        matrixVector(key + offset, query + head * d, row, 0, keys, d, false);
-        const RowSummary summary = softmaxRow(row, keys, keys, scale, shape.sinks);
+        matrixVector(key + offset, query + head * d, row, first, keys, d, false);
+        const RowSummary summary = attentionRow(row, keys - 1, keys, rule, shape.sinks);
         statistics.entropy[static_cast<std::size_t>(head * statistics.stride + keys - 1)] = summary.entropy;
         statistics.sinkMass[static_cast<std::size_t>(head * statistics.stride + keys - 1)] = summary.sinkMass;
-        weightedSum(row, value + offset, out + head * d, keys, d);
+        weightedSum(row + first, value + offset + first * d, out + head * d, keys - first, d);
     }
 }
 

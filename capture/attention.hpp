@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Causal attention of a block of query rows against the cache: P = softmax(q k^T / sqrt d), sums over P, P v.
+// Causal attention of a block of query rows against the cache: P = softmax(logits of q k^T), sums over P, P v. The rule
+// (scale, soft cap, sliding window) is the layer's.
 #pragma once
 
 #include "capture/attention_hook.hpp"
 #include "core/head_map.hpp"
+#include "core/score_rule.hpp"
 
 namespace kvviz::capture {
 
@@ -25,8 +27,8 @@ public:
     /// Rows [queryBegin, queryBegin + rows) of one layer. query, out: [rows, H, d] of these rows; key, value: the
     /// cache of the layer. With `keepRows` the probabilities stay readable in rows() until the next call. Sums go to
     /// `statistics` in a fixed order, so results do not depend on the number of threads.
-    void run(const float* query, const float* key, const float* value, std::int64_t queryBegin, std::int64_t rows,
-             float* out, bool keepRows, AttentionStatistics& statistics);
+    void run(const core::ScoreRule& rule, const float* query, const float* key, const float* value,
+             std::int64_t queryBegin, std::int64_t rows, float* out, bool keepRows, AttentionStatistics& statistics);
     [[nodiscard]] const float* probabilities() const { return m_rows.data(); }
     [[nodiscard]] std::int64_t headStride() const { return m_headStride; }
     [[nodiscard]] std::int64_t rowStride() const { return m_rowStride; }
@@ -44,7 +46,7 @@ private:
 };
 
 /// One decode query (the single-row case, without matrix products): probabilities [H, keys] are left in `rows`.
-void decodeAttention(const AttentionShape& shape, const float* query, const float* key, const float* value,
-                     std::int64_t keys, float* rows, float* out, AttentionStatistics& statistics);
+void decodeAttention(const AttentionShape& shape, const core::ScoreRule& rule, const float* query, const float* key,
+                     const float* value, std::int64_t keys, float* rows, float* out, AttentionStatistics& statistics);
 
 } // namespace kvviz::capture

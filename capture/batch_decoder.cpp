@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace kvviz::capture {
 namespace {
@@ -28,6 +27,18 @@ void checkShape(const core::ModelInfo& model, const CompactCache& cache, std::in
                 throw core::Error(core::ErrorCode::failure,
                                   fmt::format("a stream that goes on at position {} holds a key of position {}",
                                               position, held.back()));
+}
+
+/// Attention of the query at the last of these positions; those that have left its window get none.
+void compactAttentionRow(float* row, std::span<const std::int32_t> positions, const core::ScoreRule& rule)
+{
+    const std::int64_t keys = std::ssize(positions);
+    const std::int64_t first =
+        std::lower_bound(positions.begin(), positions.end(), rule.firstKey(positions.back())) - positions.begin();
+    // The kept keys as if they stood in a row: the rule sees positions only through `first`.
+    core::ScoreRule kept = rule;
+    kept.window = keys - first;
+    attentionRow(row, keys - 1, keys, kept, 0);
 }
 
 } // namespace
@@ -176,14 +187,15 @@ void BatchDecoder::attend(int layer, const Batch& batch)
     });
 }
 
-/// Appends the new keys of one stream and KV head, then softmax(q K^T / sqrt d) V of its query heads; each token sees
+/// Appends the new keys of one stream and KV head, then softmax(logits) V of its query heads; each token sees
 /// the keys up to its own.
 void BatchDecoder::attendHead(int layer, int kvHead, std::int64_t firstRow, std::int64_t tokens, Stream& stream)
 {
     const core::ModelInfo& info = m_model->info;
     const core::HeadMap map(info.nHeads, info.nKvHeads);
     const std::int64_t d = info.headDim;
-    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+    core::ScoreRule rule = info.scoreRule(layer);
+    rule.scale = rule.scaleFor(d);
     thread_local std::vector<float> scratch;
     std::vector<float>* const rows = stream.policy ? &stream.rows[static_cast<std::size_t>(kvHead)] : &scratch;
     for (std::int64_t i = firstRow; i < firstRow + tokens; ++i) {
@@ -196,7 +208,7 @@ void BatchDecoder::attendHead(int layer, int kvHead, std::int64_t firstRow, std:
             const std::int64_t query = (i * info.nHeads + map.firstQueryHead(kvHead) + r) * d;
             float* const row = rows->data() + r * keys;
             matrixVector(stream.cache.key(layer, kvHead), m_query.data() + query, row, 0, keys, d, false);
-            softmaxRow(row, keys, keys, scale, 0);
+            compactAttentionRow(row, stream.cache.positions(layer, kvHead), rule);
             weightedSum(row, stream.cache.value(layer, kvHead), m_attended.data() + query, keys, d);
         }
     }

@@ -4,6 +4,7 @@
 #include "capture/cpu_kernels.hpp"
 
 #include "core/fast_exp.hpp"
+#include "core/kernels.hpp"
 #include "core/multiarch.hpp"
 
 #include <algorithm>
@@ -14,6 +15,9 @@ namespace kvviz::capture {
 namespace {
 
 using core::fastExp;
+
+constexpr double kGeluInner = 0.044715;
+const double kGeluOuter = std::sqrt(2 / std::acos(-1.0));
 
 } // namespace
 
@@ -42,11 +46,65 @@ KVVIZ_MULTIARCH void rotate(float* vector, const float* cosine, const float* sin
     }
 }
 
+namespace {
+
 KVVIZ_MULTIARCH void siluMultiply(float* gate, const float* up, std::int64_t size)
 {
 #pragma omp simd
     for (std::int64_t i = 0; i < size; ++i)
         gate[i] = gate[i] / (1.0f + fastExp(-gate[i])) * up[i];
+}
+
+KVVIZ_MULTIARCH void geluTanhMultiply(float* gate, const float* up, std::int64_t size)
+{
+    const auto outer = static_cast<float>(kGeluOuter), inner = static_cast<float>(kGeluInner);
+#pragma omp simd
+    for (std::int64_t i = 0; i < size; ++i) {
+        const float x = gate[i];
+        gate[i] = 0.5f * x * (1.0f + core::fastTanh(outer * (x + inner * x * x * x))) * up[i];
+    }
+}
+
+} // namespace
+
+void gateMultiply(Activation activation, float* gate, const float* up, std::int64_t size)
+{
+    switch (activation) {
+    case Activation::silu: return siluMultiply(gate, up, size);
+    case Activation::geluTanh: return geluTanhMultiply(gate, up, size);
+    case Activation::gelu:
+        for (std::int64_t i = 0; i < size; ++i)
+            gate[i] = static_cast<float>(activate(activation, gate[i])) * up[i];
+    }
+}
+
+double activate(Activation activation, double x)
+{
+    switch (activation) {
+    case Activation::silu: return x / (1 + std::exp(-x));
+    case Activation::gelu: return 0.5 * x * std::erfc(-x * std::sqrt(0.5));
+    case Activation::geluTanh: break;
+    }
+    return 0.5 * x * (1 + std::tanh(kGeluOuter * (x + kGeluInner * x * x * x)));
+}
+
+double activationSlope(Activation activation, double x)
+{
+    if (activation == Activation::silu) {
+        const double s = 1 / (1 + std::exp(-x));
+        return s * (1 + x * (1 - s));
+    }
+    if (activation == Activation::gelu)
+        return 0.5 * std::erfc(-x * std::sqrt(0.5)) + x * 0.5 * kGeluOuter * std::exp(-0.5 * x * x);
+    const double t = std::tanh(kGeluOuter * (x + kGeluInner * x * x * x));
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * kGeluOuter * (1 + 3 * kGeluInner * x * x);
+}
+
+KVVIZ_MULTIARCH void addBias(float* row, const float* bias, std::int64_t size)
+{
+#pragma omp simd
+    for (std::int64_t i = 0; i < size; ++i)
+        row[i] += bias[i];
 }
 
 KVVIZ_MULTIARCH RowSummary softmaxRow(float* row, std::int64_t valid, std::int64_t padded, float scale,
@@ -77,6 +135,19 @@ KVVIZ_MULTIARCH RowSummary softmaxRow(float* row, std::int64_t valid, std::int64
     for (std::int64_t j = 0; j < std::min(sinks, valid); ++j)
         summary.sinkMass += row[j];
     return summary;
+}
+
+RowSummary attentionRow(float* row, std::int64_t query, std::int64_t padded, const core::ScoreRule& rule,
+                        std::int64_t sinks)
+{
+    const std::int64_t first = rule.firstKey(query);
+    std::fill(row, row + first, 0.0f);
+    float scale = rule.scale;
+    if (rule.softcap > 0) {
+        core::capScores(row + first, query + 1 - first, rule.scale, rule.softcap);
+        scale = 1;
+    }
+    return softmaxRow(row + first, query + 1 - first, padded - first, scale, std::max<std::int64_t>(0, sinks - first));
 }
 
 KVVIZ_MULTIARCH void accumulateRow(const float* row, std::int64_t count, float* sum, float* squares)

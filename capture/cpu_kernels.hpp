@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/half.hpp"
+#include "core/score_rule.hpp"
 
 #include <cstdint>
 
@@ -18,8 +19,20 @@ void rmsNorm(const float* x, const float* weight, float* out, std::int64_t size,
 /// Hugging Face layout). cosine, sine: [rotated/2].
 void rotate(float* vector, const float* cosine, const float* sine, std::int64_t rotated);
 
-/// gate = silu(gate) * up.
-void siluMultiply(float* gate, const float* up, std::int64_t size);
+/// What the gate of a feed-forward part goes through.
+enum class Activation : std::uint8_t {
+    silu,    ///< x sigmoid(x)
+    gelu,    ///< x Phi(x), exact
+    geluTanh ///< the same with the tanh approximation ("gelu_pytorch_tanh")
+};
+/// gate = activation(gate) * up.
+void gateMultiply(Activation activation, float* gate, const float* up, std::int64_t size);
+/// The activation and its derivative at one value, for gradients.
+[[nodiscard]] double activate(Activation activation, double x);
+[[nodiscard]] double activationSlope(Activation activation, double x);
+
+/// row += bias.
+void addBias(float* row, const float* bias, std::int64_t size);
 
 /// What one softmax row tells: entropy in nats, mass on the first `sinks` keys.
 struct RowSummary {
@@ -29,6 +42,11 @@ struct RowSummary {
 
 /// In place: row[0..valid) = softmax(scale * row), row[valid..padded) = 0.
 RowSummary softmaxRow(float* row, std::int64_t valid, std::int64_t padded, float scale, std::int64_t sinks);
+
+/// Products of a query at position `query` with keys 0..query in place: row[j] becomes its attention to key j by the
+/// rule (scale > 0), 0 for keys outside of its window and for j in (query, padded).
+RowSummary attentionRow(float* row, std::int64_t query, std::int64_t padded, const core::ScoreRule& rule,
+                        std::int64_t sinks);
 
 /// sum[j] += row[j] and squares[j] += row[j]^2; `squares` may be null.
 void accumulateRow(const float* row, std::int64_t count, float* sum, float* squares);

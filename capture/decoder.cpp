@@ -148,7 +148,7 @@ void Decoder::attendPrompt(int layer, std::int64_t rows)
             return hook->wantsRows(layer, Phase::prefill, first, first + count);
         };
         const bool keepRows = std::any_of(m_hooks.begin(), m_hooks.end(), wants);
-        m_attention.run(m_query.data() + first * width, m_cache.key(layer), m_cache.value(layer), first, count,
+        m_attention.run(m_model->info.scoreRule(layer), m_query.data() + first * width, m_cache.key(layer), m_cache.value(layer), first, count,
                         m_attended.data() + first * width, keepRows, m_statistics);
         if (!keepRows)
             continue;
@@ -164,7 +164,7 @@ void Decoder::attendStep(int layer, std::int64_t position)
 {
     const std::int64_t keys = position + 1;
     resizeFor(m_stepRows, m_model->info.nHeads * m_cache.capacity());
-    decodeAttention(m_shape, m_query.data(), m_cache.key(layer), m_cache.value(layer), keys, m_stepRows.data(),
+    decodeAttention(m_shape, m_model->info.scoreRule(layer), m_query.data(), m_cache.key(layer), m_cache.value(layer), keys, m_stepRows.data(),
                     m_attended.data(), m_statistics);
     const AttentionRows view{layer, Phase::decode, position, 1, keys, m_stepRows.data(), keys, keys};
     for (AttentionHook* hook : m_hooks)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// ggml's block formats to float32. Each format is one inlined function of a block; the loop around it is compiled twice
+// ggml's block formats, and 8-bit floats, to float32. Each format is one inlined function of a block; the loop around it is compiled twice
 // on x86-64 (baseline and AVX2, chosen at run time) and shared out over threads. The products are rounded where ggml
 // rounds them, so results are equal bit for bit; do not enable contraction to fused multiply-add for this file.
 #include "capture/dequantise.hpp"
@@ -12,7 +12,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
+#include <limits>
 
 namespace kvviz::capture {
 namespace {
@@ -37,6 +39,17 @@ KVVIZ_INLINE void blockBf16(const Byte* from, float* to)
     core::BFloat16 bits;
     std::memcpy(&bits, from, sizeof bits);
     *to = core::bfloat16ToFloat(bits);
+}
+
+/// Sign, 4 bits of exponent (bias 7), 3 of mantissa; no infinities, 0x7f and 0xff are no numbers (arXiv 2209.05433).
+KVVIZ_INLINE void blockF8E4M3(const Byte* from, float* to)
+{
+    const int bits = *from, exponent = bits >> 3 & 15, mantissa = bits & 7;
+    float value = exponent == 0 ? static_cast<float>(mantissa) * 0x1p-9f
+                                : std::bit_cast<float>(static_cast<std::uint32_t>((exponent + 120) << 23 | mantissa << 20));
+    if ((bits & 127) == 127)
+        value = std::numeric_limits<float>::quiet_NaN();
+    *to = (bits & 128) != 0 ? -value : value;
 }
 
 /// d, 16 bytes of two 4-bit values: the low halves are values 0-15, the high ones 16-31.
@@ -223,15 +236,17 @@ Blocks loopOf(TensorType type)
     case TensorType::q4_k: return chooseLoop<blockQ4K, 144, 256>();
     case TensorType::q5_k: return chooseLoop<blockQ5K, 176, 256>();
     case TensorType::q6_k: return chooseLoop<blockQ6K, 210, 256>();
+    case TensorType::f8_e4m3: return chooseLoop<blockF8E4M3, 1, 1>();
     }
     throw core::Error(core::ErrorCode::failure, "a tensor type without a conversion");
 }
 
-constexpr std::array<TensorTypeLayout, 11> kLayouts{{
+constexpr std::array<TensorTypeLayout, 12> kLayouts{{
     {TensorType::f32, "F32", 1, 4}, {TensorType::f16, "F16", 1, 2}, {TensorType::bf16, "BF16", 1, 2},
     {TensorType::q4_0, "Q4_0", 32, 18}, {TensorType::q4_1, "Q4_1", 32, 20}, {TensorType::q5_0, "Q5_0", 32, 22},
     {TensorType::q5_1, "Q5_1", 32, 24}, {TensorType::q8_0, "Q8_0", 32, 34}, {TensorType::q4_k, "Q4_K", 256, 144},
     {TensorType::q5_k, "Q5_K", 256, 176}, {TensorType::q6_k, "Q6_K", 256, 210},
+    {TensorType::f8_e4m3, "F8_E4M3", 1, 1},
 }};
 
 void convert(const TensorInfo& tensor, std::int64_t firstBlock, std::int64_t blocks, std::span<float> out)
@@ -267,7 +282,8 @@ std::string supportedTensorTypes()
 {
     std::string names;
     for (const TensorTypeLayout& layout : kLayouts)
-        names += fmt::format("{}{}", names.empty() ? "" : ", ", layout.name);
+        if (static_cast<std::uint32_t>(layout.type) < kFirstOwnType)
+            names += fmt::format("{}{}", names.empty() ? "" : ", ", layout.name);
     return names;
 }
 

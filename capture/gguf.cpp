@@ -9,7 +9,6 @@
 #include "core/text.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <bit>
 #include <limits>
@@ -132,7 +131,7 @@ TensorEntry readTensor(GgufCursor& cursor, std::uint64_t alignment)
     cursor.setPlace(fmt::format("tensor '{}'", core::displayBytes(entry.info.name)));
     entry.info.shape = readShape(cursor);
     const auto type = cursor.read<std::uint32_t>();
-    const TensorTypeLayout* layout = tensorTypeLayout(type);
+    const TensorTypeLayout* layout = type < kFirstOwnType ? tensorTypeLayout(type) : nullptr;
     if (layout == nullptr)
         cursor.fail(fmt::format("element type {} is not supported; convert the model to one of {}", type,
                                 supportedTensorTypes()));
@@ -162,14 +161,6 @@ void locate(GgufCursor& cursor, TensorEntry& entry, std::span<const std::byte> b
 }
 
 } // namespace
-
-std::int64_t TensorInfo::elements() const
-{
-    std::int64_t product = 1;
-    for (const std::int64_t size : shape)
-        product *= size; // checked for overflow when the table was read
-    return product;
-}
 
 GgufFile::GgufFile(const std::filesystem::path& path) : m_path(path.string()), m_file(path)
 {
@@ -268,16 +259,6 @@ const TensorInfo* GgufFile::findTensor(std::string_view name) const
 {
     const auto found = m_tensorIndex.find(name);
     return found == m_tensorIndex.end() ? nullptr : &m_tensors[found->second];
-}
-
-const TensorInfo& GgufFile::tensor(std::string_view name, const std::vector<std::int64_t>& shape) const
-{
-    const TensorInfo* found = findTensor(name);
-    if (found == nullptr)
-        fail(m_path, fmt::format("tensor '{}' is missing; the file is not a complete model", name));
-    if (found->shape != shape)
-        fail(m_path, fmt::format("tensor '{}' has the shape {}, expected {}", name, found->shape, shape));
-    return *found;
 }
 
 } // namespace kvviz::capture

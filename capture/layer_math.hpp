@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The parts of a transformer that treat every row by itself: norms, projections, rotation, feed-forward, logits.
+// The parts of a transformer that treat every row by itself: norms, projections, rotation, feed-forward, logits, as the
+// model's architecture record says.
 // Whoever runs a model brings the attention. Projections go over chunks of rows, so scratch memory stays small.
 #pragma once
 
@@ -30,7 +31,7 @@ struct QkvPlaces {
 };
 
 /// Sees rows [first, first + rows) of a block when they are projected: [rows, (H + 2 G) d] queries, keys and values
-/// before RoPE.
+/// with biases and norms, before RoPE.
 using ProjectionWatch = std::function<void(std::int64_t first, std::int64_t rows, const float* projected)>;
 
 /// One model's row-wise arithmetic with its scratch memory; all threads in every call, one call at a time.
@@ -47,8 +48,8 @@ public:
     /// Norm, query, key and value projections and rotation of hidden[rows, hidden].
     void projectQkv(int layer, const float* hidden, std::int64_t rows, const QkvPlaces& places,
                     const ProjectionWatch& watch = {});
-    /// hidden[rows, hidden] += attended[rows, H, d] Wo^T.
-    void addAttentionOutput(int layer, const float* attended, std::int64_t rows, float* hidden) const;
+    /// hidden[rows, hidden] += attended[rows, H, d] Wo^T, with its bias and norm.
+    void addAttentionOutput(int layer, const float* attended, std::int64_t rows, float* hidden);
     /// hidden[rows, hidden] += the feed-forward part of it.
     void addFeedForward(int layer, std::int64_t rows, float* hidden);
     /// out[rows, hidden] = the output norm of hidden[rows, hidden].
@@ -57,11 +58,25 @@ public:
     void logits(const float* hidden, std::int64_t rows, float* out);
 
 private:
+    /// cos and sin of the angles of the positions set last, [period, ropeDim / 2].
+    struct Rotation {
+        std::vector<float> cosine, sine;
+    };
+    void setRotation(Rotation& rotation, const RopeSpec& spec, std::span<const std::int64_t> positions);
+    [[nodiscard]] const Rotation& rotationOf(int layer) const;
+    [[nodiscard]] std::shared_ptr<const LayerWeights> weightsOf(int layer);
     void norm(const std::vector<float>& weight, const float* hidden, std::int64_t rows, float* out) const;
+    void placeRow(int layer, std::int64_t row, float* qkv, const QkvPlaces& places) const;
+    /// hidden += input W^T, or += norm(input W^T + bias) where the model has either.
+    void addProjected(const Linear& linear, const std::vector<float>& bias, const std::vector<float>& outputNorm,
+                      const float* input, std::int64_t rows, float* hidden);
 
     std::shared_ptr<const Model> m_model;
-    std::int64_t m_period = 1;           // positions in the rotation tables
-    std::vector<float> m_cosine, m_sine; // [period, ropeDim / 2]
+    std::int64_t m_period = 1; // positions in the rotation tables
+    Rotation m_global, m_local;
+    int m_layer = -1; // whose weights are held: a layer that is read from the file stays until the next is asked for
+    std::shared_ptr<const LayerWeights> m_weights;
+    std::vector<float> m_projected;      // [chunk, hidden]
     std::vector<float> m_normed;         // [chunk, hidden]
     std::vector<float> m_qkv;            // [chunk, (H + 2 G) d]
     std::vector<float> m_gateUp;         // [chunk, 2 ffn]

@@ -58,6 +58,7 @@ core::LayerData LiveCapture::loadLayer(std::int64_t slot, Need needs) const
     data.n = m_info.nPrompt();
     data.w = m_info.window;
     data.headDim = m_info.model.headDim;
+    data.rule = m_info.model.scoreRule(data.layer);
     LayerRecorder::Arrays arrays = m_recorder.arrays(slot, 0);
     const auto give = [needs](Need need, std::vector<float>& to, std::vector<float>& from) {
         if (core::includes(needs, need))

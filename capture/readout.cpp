@@ -55,23 +55,17 @@ public:
         if (!fits)
             throw core::Error(core::ErrorCode::failure, "a readout needs the streams of every decode step");
         m_math.setPositions(m_n, m_t);
-        for (std::int64_t i = 0; i < m_t; ++i)
-            for (const float frequency : m_model.inverseFrequency) {
-                const float angle = static_cast<float>(m_n + i) * frequency;
-                m_cosine.push_back(std::cos(angle));
-                m_minusSine.push_back(-std::sin(angle));
-            }
     }
 
     core::ReadoutTokens start();
     [[nodiscard]] ReadoutLayer turn(int layer);
 
 private:
-    [[nodiscard]] const LayerWeights& weights(int layer) const { return m_model.layers[sizeOf(layer)]; }
+    void load(int layer);
     void chooseCandidates(const float* logits, std::int64_t step, core::ReadoutTokens& tokens) const;
     void runAttention(int layer);
     void attendHead(int layer, int head, std::int64_t step, std::vector<float>& row);
-    void turnFeedForward(int layer);
+    void turnFeedForward();
     void measureWritten(int layer, ReadoutLayer& out) const;
     void turnAttention(int layer, ReadoutLayer& out);
     void turnHead(int layer, int head, std::int64_t step, std::vector<float>& row, std::vector<float>& changes);
@@ -83,6 +77,8 @@ private:
     core::HeadMap m_map;
     LayerMath m_math;
     std::int64_t m_t, m_n, m_c, m_d, m_hidden;
+    std::shared_ptr<const LayerWeights> m_weights; // of the layer at hand
+    core::ScoreRule m_rule;                        // likewise, with its scale
     std::vector<float> m_cosine, m_minusSine; // [t, ropeDim / 2]: turning back is turning by the negative angle
     std::vector<float> m_gradient;            // [t, c, hidden] by the stream after the layer at hand
     std::vector<float> m_query;               // [t, H, d]
@@ -94,9 +90,29 @@ private:
     std::vector<float> m_scratch, m_wide;
 };
 
+/// Weights, rule and angles of a layer.
+void Backward::load(int layer)
+{
+    m_weights.reset();
+    m_weights = m_model.layer(layer);
+    m_rule = m_model.info.scoreRule(layer);
+    m_rule.scale = m_rule.scaleFor(m_d);
+    const RopeSpec& rope = m_model.ropeOf(layer);
+    const auto factor = static_cast<float>(rope.attentionFactor);
+    m_cosine.clear();
+    m_minusSine.clear();
+    for (std::int64_t i = 0; i < m_t; ++i)
+        for (const float frequency : ropeFrequencies(rope, m_n + m_t)) {
+            const float angle = static_cast<float>(m_n + i) * frequency;
+            m_cosine.push_back(std::cos(angle) * factor);
+            m_minusSine.push_back(-std::sin(angle) * factor);
+        }
+}
+
 /// m_query, m_key, m_value, m_attended and m_middle of a layer.
 void Backward::runAttention(int layer)
 {
+    load(layer);
     const core::ModelInfo& info = m_model.info;
     resizeFor(m_query, m_t * info.nHeads * m_d);
     resizeFor(m_key, m_t * info.nKvHeads * m_d);
@@ -123,7 +139,7 @@ void Backward::attendHead(int layer, int head, std::int64_t step, std::vector<fl
     const std::int64_t keys = m_n + step + 1;
     const float* const key = m_cache.key(layer) + m_map.kvHeadOf(head) * m_cache.headStride();
     matrixVector(key, m_query.data() + (step * m_model.info.nHeads + head) * m_d, row.data(), 0, keys, m_d, false);
-    softmaxRow(row.data(), keys, keys, 1.0f / std::sqrt(static_cast<float>(m_d)), 0);
+    attentionRow(row.data(), keys - 1, keys, m_rule, 0);
 }
 
 void Backward::chooseCandidates(const float* logits, std::int64_t step, core::ReadoutTokens& tokens) const
@@ -166,7 +182,7 @@ core::ReadoutTokens Backward::start()
             if (id < 0)
                 continue;
             m_model.head().copyRow(id, weightsOfToken.data());
-            addNormGradient(x, m_model.outputNorm, m_model.normEps, weightsOfToken.data(),
+            addNormGradient(x, m_model.outputNorm, m_model.arch.normEps, weightsOfToken.data(),
                             m_gradient.data() + (step * m_c + i) * m_hidden);
         }
     }
@@ -174,16 +190,18 @@ core::ReadoutTokens Backward::start()
 }
 
 /// m_gradient by the stream after the layer becomes the one by m_middle.
-void Backward::turnFeedForward(int layer)
+void Backward::turnFeedForward()
 {
-    const LayerWeights& w = weights(layer);
-    const std::int64_t rows = m_t * m_c, ffn = m_model.ffnSize;
+    const LayerWeights& w = *m_weights;
+    const std::int64_t rows = m_t * m_c, ffn = m_model.arch.ffnSize;
     std::vector<float> gateUp(sizeOf(m_t * 2 * ffn)), normed(sizeOf(m_t * m_hidden));
     core::parallelFor(m_t, [&](std::int64_t i) {
         rmsNorm(m_middle.data() + i * m_hidden, w.ffnNorm.data(), normed.data() + i * m_hidden, m_hidden,
-                m_model.normEps);
+                m_model.arch.normEps);
     });
     w.gateUp.apply(normed.data(), m_t, gateUp.data());
+    for (std::int64_t i = 0; i < m_t && !w.gateUpBias.empty(); ++i)
+        addBias(gateUp.data() + i * 2 * ffn, w.gateUpBias.data(), 2 * ffn);
     std::vector<float> inner(sizeOf(rows * ffn));
     w.down.applyTransposed(m_gradient.data(), rows, inner.data());
     resizeFor(m_wide, rows * 2 * ffn);
@@ -191,15 +209,15 @@ void Backward::turnFeedForward(int layer)
         const float* const gate = gateUp.data() + row / m_c * 2 * ffn;
         float* const out = m_wide.data() + row * 2 * ffn;
         for (std::int64_t i = 0; i < ffn; ++i) {
-            const float g = gate[i], s = 1.0f / (1.0f + std::exp(-g)), given = inner[sizeOf(row * ffn + i)];
-            out[i] = given * gate[ffn + i] * s * (1.0f + g * (1.0f - s));
-            out[ffn + i] = given * g * s;
+            const float g = gate[i], given = inner[sizeOf(row * ffn + i)];
+            out[i] = given * gate[ffn + i] * static_cast<float>(activationSlope(m_model.arch.activation, g));
+            out[ffn + i] = given * static_cast<float>(activate(m_model.arch.activation, g));
         }
     });
     resizeFor(m_scratch, rows * m_hidden);
     w.gateUp.applyTransposed(m_wide.data(), rows, m_scratch.data());
     core::parallelFor(rows, [&](std::int64_t row) {
-        addNormGradient(m_middle.data() + row / m_c * m_hidden, w.ffnNorm, m_model.normEps,
+        addNormGradient(m_middle.data() + row / m_c * m_hidden, w.ffnNorm, m_model.arch.normEps,
                         m_scratch.data() + row * m_hidden, m_gradient.data() + row * m_hidden);
     });
 }
@@ -214,7 +232,7 @@ void Backward::measureWritten(int layer, ReadoutLayer& out) const
         std::fill(alone.begin(), alone.end(), 0.0f);
         for (std::int64_t step = 0; step < m_t; ++step)
             std::copy_n(m_attended.data() + step * width + head * m_d, m_d, alone.data() + step * width + head * m_d);
-        weights(layer).attentionOutput.apply(alone.data(), m_t, wrote.data());
+        m_weights->attentionOutput.apply(alone.data(), m_t, wrote.data());
         for (std::int64_t step = 0; step < m_t; ++step) {
             const float* const x = stream.data() + step * m_hidden;
             const float* const added = wrote.data() + step * m_hidden;
@@ -235,7 +253,7 @@ void Backward::turnHead(int layer, int head, std::int64_t step, std::vector<floa
     const float* const value = m_cache.value(layer) + group * m_cache.headStride();
     const float* const query = m_query.data() + (step * info.nHeads + head) * m_d;
     const float* const output = m_attended.data() + (step * info.nHeads + head) * m_d;
-    const float scale = 1.0f / std::sqrt(static_cast<float>(m_d));
+    const float scale = m_rule.scale;
     attendHead(layer, head, step, row);
     for (std::int64_t i = step * m_c; i < (step + 1) * m_c; ++i) {
         const float* const given = m_byHead.data() + (i * info.nHeads + head) * m_d;
@@ -258,9 +276,9 @@ void Backward::turnHead(int layer, int head, std::int64_t step, std::vector<floa
 void Backward::turnAttention(int layer, ReadoutLayer& out)
 {
     const core::ModelInfo& info = m_model.info;
-    const LayerWeights& w = weights(layer);
+    const LayerWeights& w = *m_weights;
     const std::int64_t rows = m_t * m_c, heads = info.nHeads, width = heads * m_d;
-    const std::int64_t half = std::ssize(m_model.inverseFrequency);
+    const std::int64_t half = info.ropeDim / 2;
     const std::int64_t qkvWidth = (heads + 2 * info.nKvHeads) * m_d;
     resizeFor(m_byHead, rows * width);
     w.attentionOutput.applyTransposed(m_gradient.data(), rows, m_byHead.data());
@@ -283,7 +301,7 @@ void Backward::turnAttention(int layer, ReadoutLayer& out)
     w.qkv.applyTransposed(m_byQkv.data(), rows, m_scratch.data());
     const std::vector<float>& stream = m_streams.into(layer);
     core::parallelFor(rows, [&](std::int64_t row) {
-        addNormGradient(stream.data() + row / m_c * m_hidden, w.attentionNorm, m_model.normEps,
+        addNormGradient(stream.data() + row / m_c * m_hidden, w.attentionNorm, m_model.arch.normEps,
                         m_scratch.data() + row * m_hidden, m_gradient.data() + row * m_hidden);
     });
 }
@@ -293,7 +311,7 @@ ReadoutLayer Backward::turn(int layer)
     ReadoutLayer out;
     out.layer = layer;
     runAttention(layer);
-    turnFeedForward(layer);
+    turnFeedForward();
     measureWritten(layer, out);
     turnAttention(layer, out);
     return out;
@@ -307,6 +325,16 @@ void StreamRecorder::onLayerInput(int layer, std::int64_t begin, std::int64_t ro
     const std::int64_t skip = std::clamp<std::int64_t>(m_first - begin, 0, rows);
     std::vector<float>& kept = m_streams[static_cast<std::size_t>(layer)];
     kept.insert(kept.end(), stream + skip * hidden, stream + rows * hidden);
+}
+
+std::string readoutObstacle(const Model& model)
+{
+    const LayerWeights& first = *model.layer(0);
+    if (!first.queryNorm.empty())
+        return "its queries and keys have norms";
+    if (!first.attentionOutputNorm.empty() || !first.ffnOutputNorm.empty())
+        return "it has norms of what attention and feed-forward write";
+    return model.info.scoreCap > 0 || model.arch.logitCap > 0 ? "its scores or logits have a soft cap" : "";
 }
 
 core::ReadoutTokens computeReadout(const std::shared_ptr<const Model>& model, const KvCache& cache,

@@ -66,7 +66,7 @@ std::vector<double> meanKeyNorms(const core::LayerData& layer, std::int64_t firs
 void addFeatures(const core::CaptureSource& source, const core::LayerData& layer, std::int64_t first,
                  ScorerSample& sample)
 {
-    const std::vector<float> all = core::tokenFeatures(layer, core::Rotary(source.info().model), layer.n);
+    const std::vector<float> all = core::tokenFeatures(layer, core::Rotary(source.info().model, layer.layer), layer.n);
     const std::int64_t inputs = std::ssize(all) / layer.n;
     sample.features.assign(all.begin() + first * inputs, all.end());
     sample.keyNorms = meanKeyNorms(layer, first);

@@ -70,7 +70,7 @@ core::CaptureInfo describeCapture(const Model& model, const Tokenizer& tokenizer
     info.tier = settings.tier;
     info.seed = settings.seed;
     info.dtype = model.embedding.type() == WeightType::float32 ? "float32" : "bfloat16";
-    info.model = model.info;
+    info.model = model.infoFor(prompt.size());
     info.prompt.task = source.task;
     info.prompt.id = source.id;
     info.prompt.promptText = source.tokenIds.empty() ? source.text : tokenizer.decode(prompt.ids);
@@ -100,6 +100,11 @@ Session::Session(std::shared_ptr<const Model> model, std::shared_ptr<const Token
     : m_model(std::move(model)), m_tokenizer(std::move(tokenizer)), m_settings(std::move(settings)),
       m_selection(makeSelection(m_model->info, m_settings.layers, m_settings.heads))
 {
+    if (m_settings.readout <= 0)
+        return;
+    if (const std::string obstacle = readoutObstacle(*m_model); !obstacle.empty())
+        throw core::Error(core::ErrorCode::usage,
+                          fmt::format("--readout: {} cannot be followed back: {}", m_model->info.name, obstacle));
 }
 
 TokenizedPrompt Session::tokenize(const PromptSource& source) const

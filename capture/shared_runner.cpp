@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace kvviz::capture {
 namespace {
@@ -54,7 +53,7 @@ std::vector<float> SharedRunner::run(std::span<const std::int32_t> ids, std::spa
         if (seen)
             seen(layer, keys[at].data(), values[at].data(), rows / m_tokens);
         const auto from = static_cast<std::size_t>(source[at]);
-        attend(keys[from].data(), values[from].data(), rows / m_tokens);
+        attend(layer, keys[from].data(), values[from].data(), rows / m_tokens);
         m_math.addAttentionOutput(layer, m_attended.data(), rows, hidden.data());
         m_math.addFeedForward(layer, rows, hidden.data());
         if (std::find(source.begin() + layer + 1, source.end(), layer) == source.end()) { // of no use to deeper layers
@@ -84,32 +83,34 @@ std::vector<float> SharedRunner::run(const std::vector<std::vector<std::int32_t>
     return hidden;
 }
 
-void SharedRunner::attend(const float* key, const float* value, std::int64_t sentences)
+void SharedRunner::attend(int layer, const float* key, const float* value, std::int64_t sentences)
 {
     const core::ModelInfo& info = m_model->info;
     const std::int64_t queries = m_tokens * info.nHeads * info.headDim; // values of one sentence
     const std::int64_t keys = m_tokens * info.nKvHeads * info.headDim;
     core::parallelFor(sentences * info.nHeads, [&](std::int64_t i) {
         const std::int64_t s = i / info.nHeads;
-        attendHead(static_cast<int>(i % info.nHeads), m_query.data() + s * queries, key + s * keys, value + s * keys,
+        attendHead(layer, static_cast<int>(i % info.nHeads), m_query.data() + s * queries, key + s * keys, value + s * keys,
                    m_attended.data() + s * queries);
     });
 }
 
-void SharedRunner::attendHead(int head, const float* query, const float* key, const float* value, float* out) const
+void SharedRunner::attendHead(int layer, int head, const float* query, const float* key, const float* value,
+                              float* out) const
 {
     const core::ModelInfo& info = m_model->info;
     const std::int64_t d = info.headDim;
     const std::int64_t queryStride = info.nHeads * d;
     const std::int64_t keyStride = info.nKvHeads * d;
     const std::int64_t g = core::HeadMap(info.nHeads, info.nKvHeads).kvHeadOf(head);
-    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+    core::ScoreRule rule = info.scoreRule(layer);
+    rule.scale = rule.scaleFor(d);
     thread_local std::vector<float> scores; // [tokens, tokens]
     resizeFor(scores, m_tokens * m_tokens);
     multiplyBlock(true, m_tokens, m_tokens, d, query + head * d, queryStride, key + g * d, keyStride, scores.data(),
                   m_tokens);
     for (std::int64_t i = 0; i < m_tokens; ++i)
-        softmaxRow(scores.data() + i * m_tokens, i + 1, m_tokens, scale, 0);
+        attentionRow(scores.data() + i * m_tokens, i, m_tokens, rule, 0);
     multiplyBlock(false, m_tokens, d, m_tokens, scores.data(), m_tokens, value + g * d, keyStride, out + head * d,
                   queryStride);
 }

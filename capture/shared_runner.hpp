@@ -33,8 +33,8 @@ public:
                                          const SeenLayer& seen = {});
 
 private:
-    void attend(const float* key, const float* value, std::int64_t sentences);
-    void attendHead(int head, const float* query, const float* key, const float* value, float* out) const;
+    void attend(int layer, const float* key, const float* value, std::int64_t sentences);
+    void attendHead(int layer, int head, const float* query, const float* key, const float* value, float* out) const;
 
     std::shared_ptr<const Model> m_model;
     std::int64_t m_tokens;

@@ -48,4 +48,24 @@ std::array<std::uint64_t, 4> estimateBytes(const SizeQuestion& q)
     return bytes;
 }
 
+std::uint64_t weightCount(const core::ModelInfo& info, std::int64_t ffnSize, bool tied)
+{
+    const std::int64_t hidden = info.hiddenSize, queries = std::int64_t{info.nHeads} * info.headDim;
+    const std::int64_t keys = std::int64_t{info.nKvHeads} * info.headDim;
+    const std::int64_t layer = hidden * (2 * queries + 2 * keys) + 3 * hidden * ffnSize;
+    return static_cast<std::uint64_t>(info.nLayers * layer + (tied ? 1 : 2) * hidden * info.vocabSize);
+}
+
+std::uint64_t runBytes(const core::ModelInfo& info, std::int64_t ffnSize, std::int64_t tokens)
+{
+    constexpr std::int64_t kChunkRows = 512; // of projections, and of logits
+    const std::int64_t heads = info.nHeads, d = info.headDim, hidden = info.hiddenSize;
+    const std::int64_t rows = std::min(tokens, kChunkRows);
+    const std::int64_t cache = 2 * std::int64_t{info.nLayers} * info.nKvHeads * d * tokens;
+    const std::int64_t stream = tokens * (hidden + 2 * heads * d);
+    const std::int64_t scratch = rows * (2 * hidden + (heads + 2 * info.nKvHeads) * d + 3 * ffnSize + info.vocabSize);
+    const std::int64_t attention = heads * tokens * (io::kMapChunk + 6 + 4 * io::kMapChunk / 64);
+    return static_cast<std::uint64_t>(4 * (cache + stream + scratch + attention));
+}
+
 } // namespace kvviz::capture

@@ -21,4 +21,11 @@ struct SizeQuestion {
 /// chunks are compressed. Map and full count only the chunks that touch the causal triangle.
 [[nodiscard]] std::array<std::uint64_t, 4> estimateBytes(const SizeQuestion& question);
 
+/// Numbers of a decoder with these sizes; biases and norms, which are few, are left out.
+[[nodiscard]] std::uint64_t weightCount(const core::ModelInfo& info, std::int64_t ffnSize, bool tied);
+
+/// What a run of `tokens` tokens (prompt and continuation) takes beside the weights, in float32, on the CPU: keys and
+/// values, the residual stream, one layer's queries and outputs, one block of attention rows, statistics of a layer.
+[[nodiscard]] std::uint64_t runBytes(const core::ModelInfo& info, std::int64_t ffnSize, std::int64_t tokens);
+
 } // namespace kvviz::capture

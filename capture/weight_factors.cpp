@@ -24,10 +24,10 @@ public:
     }
     void onLayerInput(int layer, std::int64_t, std::int64_t rows, const float* stream, std::int64_t hidden) override
     {
-        const LayerWeights& weights = m_model.layers[static_cast<std::size_t>(layer)];
+        const std::shared_ptr<const LayerWeights> weights = m_model.layer(layer);
         double* const sums = m_sums.data() + layer * hidden;
         for (std::int64_t i = 0; i < rows; ++i) {
-            rmsNorm(stream + i * hidden, weights.attentionNorm.data(), m_normed.data(), hidden, m_model.normEps);
+            rmsNorm(stream + i * hidden, weights->attentionNorm.data(), m_normed.data(), hidden, m_model.arch.normEps);
             for (std::int64_t c = 0; c < hidden; ++c)
                 sums[c] += std::abs(static_cast<double>(m_normed[static_cast<std::size_t>(c)]));
         }
@@ -115,7 +115,13 @@ core::WeightFactors weightFactors(const Model& model, const InputMagnitudes* inp
     for (int layer = 0; layer < info.nLayers; ++layer) {
         progress.throwIfStopped();
         progress("factor", layer, info.nLayers);
-        const Linear& qkv = model.layers[static_cast<std::size_t>(layer)].qkv;
+        const std::shared_ptr<const LayerWeights> weights = model.layer(layer);
+        if (!weights->qkvBias.empty() || !weights->keyNorm.empty())
+            throw core::Error(core::ErrorCode::badInput,
+                              fmt::format("keys and values of {} have a bias or a norm, so they are no product of "
+                                          "weights alone, and singular vectors of the weights do not describe them",
+                                          info.name));
+        const Linear& qkv = weights->qkv;
         const LeftSingular key = factor(qkv, keyBegin, width, {});
         const LeftSingular value = factor(qkv, keyBegin + width, width, {});
         append(result.keyBasis, key.directions);

@@ -34,7 +34,8 @@ struct InputMagnitudes {
 /// = W V_r V_r^T, and x A_r B_r = y V_r V_r^T: an orthogonal projection of y on the first r right singular vectors of
 /// D W, which are the left ones of W^T D, our [out, hidden] weights with scaled columns. It holds for every W, whatever
 /// its rank, and the projections are nested, so read_i = write_i = v_i serves all: y -> sum_{i<r} v_i (v_i . y). The
-/// scaling only decides which directions are kept first.
+/// scaling only decides which directions are kept first. Throws Error(badInput) for a model whose keys or values have a
+/// bias or a norm (Qwen, Gemma 3): there y is not x W.
 [[nodiscard]] core::WeightFactors weightFactors(const Model& model, const InputMagnitudes* inputs = nullptr,
                                                 const core::Progress& progress = {});
 

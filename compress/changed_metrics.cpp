@@ -60,7 +60,7 @@ void addRecomputed(LayerReference& reference, const core::LayerData& data, const
         return;
     requireArrays(data, core::Need::keys | core::Need::values | core::Need::queries, "the evaluation");
     if (model)
-        reference.rotary.emplace(*model);
+        reference.rotary.emplace(*model, data.layer);
     Recomputed made;
     const std::int64_t rowCount = data.heads.queryHeads() * data.t;
     made.probabilities.assign(static_cast<std::size_t>(rowCount * data.total()), 0.0f);

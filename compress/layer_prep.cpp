@@ -98,6 +98,7 @@ core::LayerData splitAtWindow(const core::LayerData& data, const WindowSplit& sp
     result.layer = data.layer;
     result.heads = data.heads;
     result.headDim = data.headDim;
+    result.rule = data.rule;
     result.n = split.promptEnd;
     result.t = split.evaluated;
     result.w = split.scoring;

@@ -221,7 +221,7 @@ void LayerSession::prepareReference(Depth depth, std::span<const LayerPlan> plan
     if (std::any_of(plans.begin(), plans.end(), changes))
         addRecomputed(*m_reference, m_data, nullptr, threads);
     if (!m_reference->rotary && std::any_of(plans.begin(), plans.end(), moves))
-        m_reference->rotary.emplace(info.model);
+        m_reference->rotary.emplace(info.model, m_data.layer);
 }
 
 LayerSummary LayerSession::summaryOf(const LayerMetrics& metrics, std::span<const LayerPlan> draws) const

@@ -87,7 +87,7 @@ std::vector<float> formsOf(const LayerInput& input, const Tensor& tensor, LowRan
 std::string lowRankObstacle(const core::CaptureInfo& info, const core::ModelTables* tables, LowRankSource source)
 {
     try {
-        const core::Rotary rotary(info.model);
+        const core::Rotary rotary(info.model, 0);
     } catch (const core::Error& error) {
         return error.what();
     }
@@ -100,7 +100,7 @@ LowRankForms lowRankForms(const LayerInput& input, std::string_view who, LowRank
                           std::int64_t valueRank)
 {
     using Factors = core::WeightFactors;
-    const core::Rotary rotary(requireInfo(input, who).model);
+    const core::Rotary rotary(requireInfo(input, who).model, input.data.layer);
     if (source != LowRankSource::prompt)
         if (const std::string reason = tableObstacle(input.tables, source, widthOf(input.data)); !reason.empty())
             throw core::Error(core::ErrorCode::badInput, fmt::format("{}: {}", who, reason));

@@ -11,7 +11,8 @@
 
 namespace kvviz::compress {
 
-MeanRotation::MeanRotation(const core::Rotary& rotary, int headDim, std::int64_t first, std::int64_t count)
+MeanRotation::MeanRotation(const core::Rotary& rotary, int headDim, std::int64_t first, std::int64_t count,
+                           double factor)
     : m_headDim(static_cast<std::size_t>(headDim))
 {
     if (rotary.dim() > headDim)
@@ -25,8 +26,8 @@ MeanRotation::MeanRotation(const core::Rotary& rotary, int headDim, std::int64_t
             cosine += std::cos(angle);
             sine += std::sin(angle);
         }
-        m_cosine.push_back(cosine / static_cast<double>(count));
-        m_sine.push_back(sine / static_cast<double>(count));
+        m_cosine.push_back(factor * cosine / static_cast<double>(count));
+        m_sine.push_back(factor * sine / static_cast<double>(count));
     }
 }
 

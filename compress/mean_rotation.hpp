@@ -8,11 +8,11 @@
 
 namespace kvviz::compress {
 
-/// Rbar = mean of R_p over p = first .. first + count - 1, channels beyond the rotated ones unchanged.
+/// Rbar = factor times the mean of R_p over p = first .. first + count - 1, channels beyond the rotated ones unchanged.
 class MeanRotation {
 public:
     /// Throws Error(badInput) if the rotation has more channels than a head, `headDim`.
-    MeanRotation(const core::Rotary& rotary, int headDim, std::int64_t first, std::int64_t count);
+    MeanRotation(const core::Rotary& rotary, int headDim, std::int64_t first, std::int64_t count, double factor = 1);
 
     /// vector <- Rbar vector. [d]
     void applyTo(std::vector<double>& vector) const;

@@ -3,6 +3,7 @@
 // Bookkeeping only; every number comes from metrics, changed_metrics and kept_statistics.
 #include "compress/replay_job.hpp"
 
+#include "compress/kept_sets.hpp"
 #include "compress/kept_statistics.hpp"
 #include "core/statistics.hpp"
 
@@ -81,6 +82,25 @@ ReplayJob makeJob(const Method& method, const Budget& budget, std::int64_t nProm
     return job;
 }
 
+namespace {
+
+/// In a layer with a sliding window: what the method keeps although no query after the prompt sees it any more. It costs
+/// memory and keeps nothing from being lost.
+void noteUnseen(LayerPlan& plan, const core::LayerData& data)
+{
+    const std::int64_t first = data.rule.firstKey(data.n);
+    if (data.rule.window == 0)
+        return;
+    std::int64_t unseen = 0;
+    for (const auto& positions : plan.kept)
+        unseen += std::count_if(positions.begin(), positions.end(), [first](std::int32_t key) { return key < first; });
+    plan.facts["kept_unseen"] = static_cast<double>(unseen) / static_cast<double>(plan.kept.size());
+    if (unseen > 0)
+        addFlag(plan, "keeps_unseen", true);
+}
+
+} // namespace
+
 void storeLayer(ReplayJob& job, const core::LayerData& data, const std::vector<core::Segment>& segments, bool keepMasks)
 {
     ReplayResult& result = job.result;
@@ -99,6 +119,7 @@ void storeLayer(ReplayJob& job, const core::LayerData& data, const std::vector<c
     for (const std::int64_t dead : job.headDead)
         result.deadQueries += dead;
     result.tiesAtCut += job.plan.tiesAtCut;
+    noteUnseen(job.plan, data);
     for (const std::string& flag : job.plan.flags)
         if (std::find(result.flags.begin(), result.flags.end(), flag) == result.flags.end())
             result.flags.push_back(flag);

@@ -45,7 +45,8 @@ std::vector<std::int32_t> visibleColumns(const HeadView& view)
 
 bool sees(const HeadView& view, std::int64_t step, std::int32_t key)
 {
-    return key <= view.n + step && (!view.mask || view.mask[step * (view.n + view.t) + key] != 0);
+    return key <= view.n + step && key >= view.rule.firstKey(view.n + step)
+           && (!view.mask || view.mask[step * (view.n + view.t) + key] != 0);
 }
 
 /// The rows of a [T, d] array in the form that step 0 sees, and which columns have two forms.
@@ -126,25 +127,30 @@ void overrideShifted(const HeadView& view, const std::vector<std::int32_t>& colu
 /// Turns logits into probabilities over the keys that each row's query sees; the others get 0.
 void softmaxVisible(const HeadView& view, const std::vector<std::int32_t>& columns, Rows& rows)
 {
-    const float scale = 1.0f / std::sqrt(static_cast<float>(view.headDim));
+    const float scale = view.rule.softcap > 0 ? 1.0f : view.rule.scaleFor(view.headDim);
     for (std::int64_t row = 0; row < rows.count; ++row) {
-        const std::int64_t step = row % view.t;
-        float* const values = rows.at(row);
-        // Columns are ascending, so those of later tokens are at the end.
-        const std::int64_t reach =
-            std::upper_bound(columns.begin(), columns.end(), static_cast<std::int32_t>(view.n + step))
-            - columns.begin();
-        std::fill(values + reach, values + rows.width, 0.0f);
+        const std::int64_t step = row % view.t, query = view.n + step;
+        // Columns are ascending: first those that have left the window, last those of later tokens.
+        const auto place = [&](std::int64_t position) {
+            return std::lower_bound(columns.begin(), columns.end(), static_cast<std::int32_t>(position))
+                   - columns.begin();
+        };
+        const std::int64_t first = place(view.rule.firstKey(query)), count = place(query + 1) - first;
+        float* const values = rows.at(row) + first;
+        std::fill(rows.at(row), values, 0.0f);
+        std::fill(values + count, rows.at(row) + rows.width, 0.0f);
+        if (view.rule.softcap > 0)
+            core::capScores(values, count, view.rule.scaleFor(view.headDim), view.rule.softcap);
         if (view.mask)
-            for (std::int64_t i = 0; i < reach; ++i)
-                if (view.mask[step * (view.n + view.t) + columns[static_cast<std::size_t>(i)]] == 0)
+            for (std::int64_t i = 0; i < count; ++i)
+                if (view.mask[step * (view.n + view.t) + columns[static_cast<std::size_t>(first + i)]] == 0)
                     values[i] = -std::numeric_limits<float>::infinity();
-        const float top = reach > 0 ? core::largest(values, reach) : -std::numeric_limits<float>::infinity();
+        const float top = count > 0 ? core::largest(values, count) : -std::numeric_limits<float>::infinity();
         if (std::isinf(top)) {
-            std::fill(values, values + reach, 0.0f);
+            std::fill(values, values + count, 0.0f);
             continue;
         }
-        core::scaleBy(values, reach, 1.0f / core::exponentials(values, reach, scale, top));
+        core::scaleBy(values, count, 1.0f / core::exponentials(values, count, scale, top));
     }
 }
 
@@ -173,6 +179,7 @@ HeadView headView(const core::LayerData& data, const LayerPlan& plan, int kvHead
     view.n = data.n;
     view.t = data.t;
     view.headDim = data.headDim;
+    view.rule = data.rule;
     view.kept = plan.kept[static_cast<std::size_t>(kvHead)];
     view.mask = plan.keptDecode.empty() ? nullptr : plan.keptDecode.data() + kvHead * data.t * total;
     view.key = data.key.data() + offset;
@@ -195,6 +202,7 @@ HeadView fullView(const core::LayerData& data, int kvHead, std::span<const std::
     view.n = data.n;
     view.t = data.t;
     view.headDim = data.headDim;
+    view.rule = data.rule;
     view.kept = allPrompt;
     view.key = data.key.data() + offset;
     view.value = data.value.data() + offset;

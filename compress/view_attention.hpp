@@ -13,6 +13,7 @@ namespace kvviz::compress {
 struct HeadView {
     std::int64_t n = 0, t = 0; ///< prompt tokens, decode queries; T = n + t
     int headDim = 0;
+    core::ScoreRule rule;
     std::span<const std::int32_t> kept;     ///< visible prompt positions when there is no mask
     const std::uint8_t* mask = nullptr;     // [t, T] or null: kept and every generated key up to the query
     const float* key = nullptr;             // [T, d] captured form, after RoPE
@@ -37,7 +38,7 @@ struct ViewAttention {
     std::vector<float> output;         // [rows, d]; empty if not wanted
 };
 
-/// softmax(q k^T / sqrt d) v of query rows [R * t, d], row r * t + s being decode step s of the group's query head r.
+/// softmax(logit(q k^T)) v, logits by the rule of the layer, of query rows [R * t, d], row r * t + s being decode step s of the group's query head r.
 /// A row that sees no key has probabilities and output 0.
 [[nodiscard]] ViewAttention attendView(const HeadView& view, std::span<const float> queries,
                                        bool wantOutput = true);

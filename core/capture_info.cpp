@@ -29,6 +29,11 @@ std::optional<Tier> tierFromName(std::string_view name) { return fromName<Tier>(
 std::string_view storageTypeName(StorageType type) { return kTypes.at(static_cast<std::size_t>(type)); }
 std::optional<StorageType> storageTypeFromName(std::string_view name) { return fromName<StorageType>(kTypes, name); }
 
+int ModelInfo::widestWindow() const
+{
+    return slidingWindows.empty() ? 0 : *std::max_element(slidingWindows.begin(), slidingWindows.end());
+}
+
 void TokenTable::append(std::int32_t id, std::string_view piece)
 {
     if (offsets.empty())

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/head_map.hpp"
+#include "core/score_rule.hpp"
 #include "core/segments.hpp"
 
 #include <cstdint>
@@ -40,7 +41,28 @@ struct ModelInfo {
     int ropeDim = 0;          ///< channels that are rotated
     std::string ropeScaling = "none";
     std::vector<float> ropeFrequencies; ///< radians a token of each rotated pair, [ropeDim / 2]; empty: from the theta
-    int slidingWindow = 0;    ///< 0: none
+    /// Of layers with a sliding window, where they turn at another speed (Gemma 3); else empty.
+    std::vector<float> localRopeFrequencies;
+    double ropeFactor = 1;    ///< rotated queries and keys are multiplied by it (YaRN's attention factor)
+    std::vector<int> slidingWindows; ///< [L] keys a query sees, itself among them, 0: all; empty: all layers see all
+    double scoreScale = 0;    ///< factor of q.k; 0: 1 / sqrt(d)
+    double scoreCap = 0;      ///< c of c tanh(score / c); 0: none
+
+    /// 0: the layer sees all keys.
+    [[nodiscard]] int slidingWindow(int layer) const
+    {
+        return slidingWindows.empty() ? 0 : slidingWindows.at(static_cast<std::size_t>(layer));
+    }
+    [[nodiscard]] int widestWindow() const; ///< 0: no layer has one
+    [[nodiscard]] ScoreRule scoreRule(int layer) const
+    {
+        return {static_cast<float>(scoreScale), static_cast<float>(scoreCap), slidingWindow(layer)};
+    }
+    /// Of one layer; empty: from the theta.
+    [[nodiscard]] const std::vector<float>& ropeFrequenciesOf(int layer) const
+    {
+        return slidingWindow(layer) > 0 && !localRopeFrequencies.empty() ? localRopeFrequencies : ropeFrequencies;
+    }
 
     friend bool operator==(const ModelInfo&, const ModelInfo&) = default;
 };

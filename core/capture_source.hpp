@@ -52,6 +52,7 @@ struct LayerData {
     std::int64_t t = 0; ///< decode steps; T = n + t
     std::int64_t w = 0; ///< window rows
     int headDim = 0;
+    ScoreRule rule;     ///< how its queries weigh its keys
 
     std::vector<float> received;       // [H, T] attention a key receives, summed over all prompt queries
     std::vector<float> receivedWindow; // [H, T] the same over the last W prompt queries

@@ -79,6 +79,14 @@ void transpose(const float* from, std::int64_t ldf, float* to, std::int64_t ldt,
                     to[c * ldt + r] = from[r * ldf + c];
 }
 
+KVVIZ_MULTIARCH void capScores(float* row, std::int64_t count, float scale, float cap)
+{
+    const float inner = scale / cap;
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i)
+        row[i] = cap * fastTanh(inner * row[i]);
+}
+
 KVVIZ_MULTIARCH float exponentials(float* row, std::int64_t count, float scale, float top)
 {
     float sum = 0;

@@ -14,6 +14,8 @@ void multiply(const float* a, std::int64_t lda, const float* b, std::int64_t ldb
 /// to[columns, rows] = from[rows, columns] transposed; rows of `from` lie ldf floats apart, those of `to` ldt.
 void transpose(const float* from, std::int64_t ldf, float* to, std::int64_t ldt, std::int64_t rows,
                std::int64_t columns);
+/// In place: row = cap tanh(scale row / cap), the soft cap of Gemma 2 (arXiv 2408.00118, section 2).
+void capScores(float* row, std::int64_t count, float scale, float cap);
 /// In place: row = exp(scale * (row - top)); returns the sum.
 float exponentials(float* row, std::int64_t count, float scale, float top);
 [[nodiscard]] float largest(const float* row, std::int64_t count); ///< count > 0

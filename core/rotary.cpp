@@ -24,10 +24,10 @@ std::vector<double> plainFrequencies(double theta, int ropeDim)
 
 Rotary::Rotary(double theta, int ropeDim) : m_frequencies(plainFrequencies(theta, ropeDim)) {}
 
-Rotary::Rotary(const ModelInfo& model)
+Rotary::Rotary(const ModelInfo& model, int layer)
 {
-    if (!model.ropeFrequencies.empty()) {
-        m_frequencies.assign(model.ropeFrequencies.begin(), model.ropeFrequencies.end());
+    if (const std::vector<float>& stored = model.ropeFrequenciesOf(layer); !stored.empty()) {
+        m_frequencies.assign(stored.begin(), stored.end());
         return;
     }
     if (model.ropeScaling != "none" && !model.ropeScaling.empty())

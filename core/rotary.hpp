@@ -14,8 +14,9 @@ namespace kvviz::core {
 class Rotary {
 public:
     /// Frequencies in radians a token: those stored with the capture, else theta^(-2i/ropeDim). Throws Error(badInput)
-    /// when the model scales its rotation and the capture does not hold the frequencies.
-    explicit Rotary(const ModelInfo& model);
+    /// when the model scales its rotation and the capture does not hold the frequencies. The model's ropeFactor is no
+    /// part of it: it stays in a key that is turned.
+    Rotary(const ModelInfo& model, int layer);
     Rotary(double theta, int ropeDim);
 
     [[nodiscard]] int dim() const noexcept { return static_cast<int>(2 * m_frequencies.size()); }

@@ -37,8 +37,12 @@ std::string modelText(const core::ModelInfo& model)
     std::string result = fmt::format("{} ({}), {} layers, {} heads on {} KV heads of {} channels, context {}",
                                      model.name, model.arch, model.nLayers, model.nHeads, model.nKvHeads, model.headDim,
                                      model.contextLength);
-    if (model.slidingWindow > 0)
-        result += fmt::format(", sliding window {}", model.slidingWindow);
+    if (const int widest = model.widestWindow(); widest > 0) {
+        const auto all = std::count(model.slidingWindows.begin(), model.slidingWindows.end(), 0);
+        result += fmt::format(", sliding window {}", widest);
+        if (all > 0)
+            result += fmt::format(" in {} layers", model.nLayers - all);
+    }
     return result;
 }
 
@@ -117,7 +121,11 @@ Json modelJson(const core::ModelInfo& model)
             {"rope_theta", model.ropeTheta},
             {"rope_dim", model.ropeDim},
             {"rope_scaling", model.ropeScaling},
-            {"sliding_window", model.slidingWindow}};
+            {"rope_factor", model.ropeFactor},
+            {"score_scale", model.scoreScale},
+            {"score_cap", model.scoreCap},
+            {"sliding_window", model.widestWindow()},
+            {"sliding_windows", model.slidingWindows}};
 }
 
 Json promptJson(const core::PromptInfo& prompt)

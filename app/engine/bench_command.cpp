@@ -4,6 +4,7 @@
 #include "app/commands.hpp"
 #include "app/commands/method_choice.hpp"
 #include "app/console.hpp"
+#include "app/engine/free_memory.hpp"
 #include "app/engine/loaded_model.hpp"
 #include "app/json_output.hpp"
 #include "core/io/part_file.hpp"
@@ -46,16 +47,6 @@ std::vector<LatencyCase> parseLengths(const std::string& text)
     if (cases.empty())
         throw Error(ErrorCode::usage, "--lengths names no length; expected for example 512/128");
     return cases;
-}
-
-/// Of the machine, in bytes; 0: not known.
-std::uint64_t availableMemory()
-{
-    std::ifstream file("/proc/meminfo");
-    for (std::string line; std::getline(file, line);)
-        if (line.rfind("MemAvailable:", 0) == 0)
-            return std::strtoull(line.c_str() + 13, nullptr, 10) * 1024;
-    return 0;
 }
 
 constexpr const char* kExplanation =
@@ -170,7 +161,7 @@ int runBench(const BenchOptions& options, const CommonOptions& common)
     std::size_t leftOut = 0;
     for (const LatencyCase& length : lengths) {
         const std::uint64_t needs = evaluation::latencyBytes(loaded.model->info, length, options.batch);
-        if (const std::uint64_t free = availableMemory(); free > 0 && needs > free) {
+        if (const std::uint64_t free = freeMemory(); free > 0 && needs > free) {
             note(common, fmt::format("{}/{} left out: it needs about {}, and {} are free", length.input, length.output,
                                      core::humanBytes(needs), core::humanBytes(free)));
             ++leftOut;

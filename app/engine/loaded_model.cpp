@@ -4,7 +4,8 @@
 #include "app/engine/loaded_model.hpp"
 
 #include "app/engine/model_location.hpp"
-#include "capture/gguf.hpp"
+#include "capture/gguf_model.hpp"
+#include "capture/sha256.hpp"
 #include "core/stopwatch.hpp"
 
 namespace kvviz::app {

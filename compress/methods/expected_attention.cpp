@@ -53,18 +53,18 @@ Eigen::VectorXd expectedAttention(const core::LayerData& data, int kvHead, const
     using Keys = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     const Matrix keys = Eigen::Map<const Keys>(first, data.n - options.sinks, d).cast<double>();
     const int group = data.heads.groupSize();
+    const double scale = data.rule.scaleFor(d);
     Eigen::VectorXd attention = Eigen::VectorXd::Zero(keys.rows());
     for (int head = data.heads.firstQueryHead(kvHead); head < data.heads.firstQueryHead(kvHead) + group; ++head) {
         std::vector<double> mean(data.queryMean.begin() + head * d, data.queryMean.begin() + (head + 1) * d);
         rotation.applyTo(mean);
-        Eigen::VectorXd logits =
-            keys * Eigen::Map<const Eigen::VectorXd>(mean.data(), d) / std::sqrt(static_cast<double>(d));
+        Eigen::VectorXd logits = keys * Eigen::Map<const Eigen::VectorXd>(mean.data(), d) * scale;
         if (options.covariance) {
             std::vector<double> covariance(data.queryCovariance.begin() + head * d * d,
                                            data.queryCovariance.begin() + (head + 1) * d * d);
             rotation.applyToBothSides(covariance);
             const Matrix turned = keys * Eigen::Map<const Matrix>(covariance.data(), d, d);
-            logits += turned.cwiseProduct(keys).rowwise().sum() / (2.0 * static_cast<double>(d));
+            logits += turned.cwiseProduct(keys).rowwise().sum() * (scale * scale / 2.0);
         }
         addSoftmax(logits, group, attention);
     }
@@ -108,7 +108,7 @@ public:
     [[nodiscard]] std::string obstacle(const core::CaptureInfo& info, const core::ModelTables*) const override
     {
         try {
-            (void)MeanRotation(core::Rotary(info.model), info.model.headDim, 0, 1);
+            (void)MeanRotation(core::Rotary(info.model, 0), info.model.headDim, 0, 1, 1.0);
             return {};
         } catch (const core::Error& error) {
             return error.what();
@@ -139,7 +139,9 @@ private:
             throw core::Error(core::ErrorCode::badInput,
                               "expected_attention: needs the model's rotary embedding, and no model is described");
         const auto rotation = memoised(input, fmt::format("mean_rotation/{}", m_options.future), [&] {
-            return MeanRotation(core::Rotary(input.info->model), input.data.headDim, input.data.n, m_options.future);
+            const core::ModelInfo& model = input.info->model;
+            return MeanRotation(core::Rotary(model, input.data.layer), input.data.headDim, input.data.n,
+                                m_options.future, model.ropeFactor);
         });
         const std::string key =
             fmt::format("expected_attention/{}/{}/{}/{}/{}/{}", kvHead, m_options.future, m_options.sinks,

@@ -32,7 +32,7 @@ std::string whyNot(const core::CaptureInfo& info, const core::ModelTables* table
                            model.nKvHeads, scorer.layer, info.kvHeads().size());
     try {
         checkScorer(scorer);
-        (void)core::Rotary(model);
+        (void)core::Rotary(model, 0);
         return {};
     } catch (const core::Error& error) {
         return error.what();
@@ -61,7 +61,7 @@ public:
             return;
         const std::int64_t n = input.data.n;
         std::vector<double> scores =
-            scorerOutput(scorer, core::tokenFeatures(input.data, core::Rotary(input.info->model), n));
+            scorerOutput(scorer, core::tokenFeatures(input.data, core::Rotary(input.info->model, input.data.layer), n));
         constexpr double kKept = std::numeric_limits<double>::infinity();
         std::fill_n(scores.begin(), std::min(n, m_options.sinks), kKept);
         std::fill_n(scores.rbegin(), std::min(n, m_options.window), kKept);

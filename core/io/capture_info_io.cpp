@@ -39,7 +39,15 @@ void writeModel(hid_t root, const core::ModelInfo& model)
     writeAttribute(root, "rope_scaling", model.ropeScaling);
     if (!model.ropeFrequencies.empty())
         writeAttribute(root, "rope_frequencies", std::span<const float>(model.ropeFrequencies));
-    integer("sliding_window", model.slidingWindow);
+    if (!model.localRopeFrequencies.empty())
+        writeAttribute(root, "rope_frequencies_local", std::span<const float>(model.localRopeFrequencies));
+    writeAttribute(root, "rope_factor", model.ropeFactor);
+    writeAttribute(root, "score_scale", model.scoreScale);
+    writeAttribute(root, "score_cap", model.scoreCap);
+    // The widest, for readers that know of one window only (format 1.2 and before).
+    integer("sliding_window", model.widestWindow());
+    if (!model.slidingWindows.empty())
+        writeAttribute(root, "sliding_windows", std::span<const std::int32_t>(model.slidingWindows));
 }
 
 void writePrompt(hid_t root, const core::PromptInfo& prompt)
@@ -88,17 +96,44 @@ void writeSegments(hid_t root, const std::vector<core::Segment>& segments)
     writeDataset(root, "segments/label", labels);
 }
 
-std::vector<float> readFrequencies(hid_t root, int ropeDim, const std::string& where)
+/// Empty where the attribute is not there.
+std::vector<float> readFrequencies(hid_t root, const char* name, int ropeDim, const std::string& where)
 {
-    std::vector<float> frequencies = readReals(root, "rope_frequencies", where);
+    if (!hasAttribute(root, name))
+        return {};
+    std::vector<float> frequencies = readReals(root, name, where);
     if (std::ssize(frequencies) != ropeDim / 2)
-        throw Error(ErrorCode::badInput, fmt::format("{}: the attribute 'rope_frequencies' has {} values, expected {}",
-                                                     where, frequencies.size(), ropeDim / 2));
+        throw Error(ErrorCode::badInput, fmt::format("{}: the attribute '{}' has {} values, expected {}", where, name,
+                                                     frequencies.size(), ropeDim / 2));
     for (const float frequency : frequencies)
         if (!std::isfinite(frequency))
-            throw Error(ErrorCode::badInput,
-                        fmt::format("{}: the attribute 'rope_frequencies' holds {}", where, frequency));
+            throw Error(ErrorCode::badInput, fmt::format("{}: the attribute '{}' holds {}", where, name, frequency));
     return frequencies;
+}
+
+/// A number that came with format 1.3; files before it hold `otherwise` in effect.
+double readLaterReal(hid_t root, const char* name, double otherwise, const std::string& where)
+{
+    const double value = hasAttribute(root, name) ? readReal(root, name, where) : otherwise;
+    if (!std::isfinite(value) || value < 0)
+        throw Error(ErrorCode::badInput, fmt::format("{}: the attribute '{}' is {}", where, name, value));
+    return value;
+}
+
+/// Of every layer; empty when all see all keys. Format 1.2 knew one window for all.
+std::vector<int> readWindows(hid_t root, int layers, int widest, const std::string& where)
+{
+    if (!hasAttribute(root, "sliding_windows"))
+        return widest > 0 ? std::vector<int>(static_cast<std::size_t>(layers), widest) : std::vector<int>();
+    std::vector<std::int32_t> windows = readIntegers(root, "sliding_windows", where);
+    if (std::ssize(windows) != layers)
+        throw Error(ErrorCode::badInput, fmt::format("{}: the attribute 'sliding_windows' has {} values, expected {}",
+                                                     where, windows.size(), layers));
+    for (const std::int32_t window : windows)
+        if (window < 0)
+            throw Error(ErrorCode::badInput,
+                        fmt::format("{}: the attribute 'sliding_windows' holds {}", where, window));
+    return windows;
 }
 
 core::ModelInfo readModel(hid_t root, const TextCopy& texts, const std::string& where)
@@ -123,9 +158,12 @@ core::ModelInfo readModel(hid_t root, const TextCopy& texts, const std::string& 
     model.ropeTheta = readReal(root, "rope_theta", where);
     model.ropeDim = integer("rope_dim", 0);
     model.ropeScaling = texts.read("", "rope_scaling");
-    if (hasAttribute(root, "rope_frequencies"))
-        model.ropeFrequencies = readFrequencies(root, model.ropeDim, where);
-    model.slidingWindow = integer("sliding_window", 0);
+    model.ropeFrequencies = readFrequencies(root, "rope_frequencies", model.ropeDim, where);
+    model.localRopeFrequencies = readFrequencies(root, "rope_frequencies_local", model.ropeDim, where);
+    model.ropeFactor = readLaterReal(root, "rope_factor", 1.0, where);
+    model.scoreScale = readLaterReal(root, "score_scale", 0.0, where);
+    model.scoreCap = readLaterReal(root, "score_cap", 0.0, where);
+    model.slidingWindows = readWindows(root, model.nLayers, integer("sliding_window", 0), where);
     return model;
 }
 

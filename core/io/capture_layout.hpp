@@ -15,7 +15,7 @@ inline constexpr const char* kCaptureFormat = "kvviz-capture";
 inline constexpr const char* kPackFormat = "kvviz-pack";
 inline constexpr const char* kResultsFormat = "kvviz-results";
 inline constexpr const char* kTableFormat = "kvviz-table";
-inline constexpr const char* kFormatVersion = "1.2";
+inline constexpr const char* kFormatVersion = "1.3";
 inline constexpr int kFormatMajor = 1;
 
 /// Every extent of a capture.

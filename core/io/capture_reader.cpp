@@ -49,6 +49,7 @@ core::LayerData CaptureReader::loadLayer(std::int64_t slot, Need needs) const
     layer.t = capture.sizes.t;
     layer.w = capture.sizes.window;
     layer.headDim = capture.info.model.headDim;
+    layer.rule = capture.info.model.scoreRule(layer.layer);
     read(Need::stats, path::received, layer.received);
     read(Need::stats, path::receivedWindow, layer.receivedWindow);
     read(Need::stats, path::receivedSq, layer.receivedSq);

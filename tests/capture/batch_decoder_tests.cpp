@@ -4,7 +4,7 @@
 // written out in double that cannot see what was dropped.
 #include "capture/batch_decoder.hpp"
 #include "capture/decoder.hpp"
-#include "capture/gguf.hpp"
+#include "capture/gguf_model.hpp"
 #include "capture/recorders.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"

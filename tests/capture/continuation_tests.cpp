@@ -3,7 +3,7 @@
 // A continuation run over a cache against the decoder's own steps and against a transformer written out in double.
 #include "capture/continuation.hpp"
 #include "capture/decoder.hpp"
-#include "capture/gguf.hpp"
+#include "capture/gguf_model.hpp"
 #include "tests/support/bad_input.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/gguf_builder.hpp"

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // The decoder against transformers in float32 on the same GGUF (tests/data/kvpress-smollm2.h5).
 #include "capture/decoder.hpp"
-#include "capture/gguf.hpp"
+#include "capture/gguf_model.hpp"
 #include "capture/recorders.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/h5_fixture.hpp"

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // A capture in memory against the capture file of the same prompt, and against the decoder.
 #include "capture/decoder.hpp"
-#include "capture/gguf.hpp"
+#include "capture/gguf_model.hpp"
 #include "capture/live_capture.hpp"
 #include "core/io/capture_reader.hpp"
 #include "tests/support/catch.hpp"

@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 
 #include "capture/gguf.hpp"
+#include "capture/sha256.hpp"
 #include "capture/mapped_file.hpp"
 #include "core/error.hpp"
 #include "tests/support/bad_input.hpp"

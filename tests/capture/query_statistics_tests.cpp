@@ -3,7 +3,7 @@
 // Squares of far queries against the full map, and query statistics against the queries that the attention used.
 #include "capture/cpu_kernels.hpp"
 #include "capture/decoder.hpp"
-#include "capture/gguf.hpp"
+#include "capture/gguf_model.hpp"
 #include "capture/session.hpp"
 #include "core/io/capture_reader.hpp"
 #include "core/rotary.hpp"
@@ -121,7 +121,7 @@ TEST_CASE("query statistics are those of the captured queries with the rotation 
         for (std::int64_t head = 0; head < 4; ++head) {
             const float* const captured = layer.query.data() + head * (layer.w + layer.t) * d;
             std::vector<float> queries(captured, captured + n * d);
-            core::Rotary(info.model).rotateRows(queries.data(), n, d, 0, -1);
+            core::Rotary(info.model, 0).rotateRows(queries.data(), n, d, 0, -1);
             const auto [mean, covariance] = momentsByPairs(queries, d, sinks);
             const double scale = *std::max_element(covariance.begin(), covariance.end());
             REQUIRE(scale > 0);

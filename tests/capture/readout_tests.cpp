@@ -163,7 +163,7 @@ TEST_CASE("what heads write is measured against the residual stream", "[capture]
         for (std::size_t head = 0; head < static_cast<std::size_t>(info.nHeads); ++head) {
             double squares = 0;
             for (std::int64_t r = 0; r < info.hiddenSize; ++r) {
-                model->layers[0].attentionOutput.copyRow(r, row.data());
+                model->layers[0]->attentionOutput.copyRow(r, row.data());
                 double wrote = 0;
                 for (std::size_t c = 0; c < d; ++c)
                     wrote += static_cast<double>(row[head * d + c]) * output[head * d + c];

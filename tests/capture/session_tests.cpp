@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // Whole captures of a tiny model: every tier verifies, selections hold what they say, nothing is left after a failure.
-#include "capture/gguf.hpp"
+#include "capture/gguf_model.hpp"
 #include "capture/session.hpp"
 #include "core/io/capture_reader.hpp"
 #include "tests/support/catch.hpp"

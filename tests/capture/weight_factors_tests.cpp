@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // Low-rank bases against an independent decomposition (one-sided Jacobi) and against the papers' own two-factor form.
 #include "capture/decoder.hpp"
-#include "capture/gguf.hpp"
+#include "capture/gguf_model.hpp"
 #include "capture/weight_factors.hpp"
 #include "tests/support/bad_input.hpp"
 #include "tests/support/catch.hpp"
@@ -40,11 +40,10 @@ struct InputKeeper final : StreamHook {
             double square = 0;
             for (std::int64_t c = 0; c < hidden; ++c)
                 square += static_cast<double>(stream[i * hidden + c]) * stream[i * hidden + c];
-            const double scale = 1 / std::sqrt(square / static_cast<double>(hidden) + model.normEps);
+            const double scale = 1 / std::sqrt(square / static_cast<double>(hidden) + model.arch.normEps);
             for (std::int64_t c = 0; c < hidden; ++c)
                 kept.push_back(static_cast<float>(stream[i * hidden + c] * scale
-                                                  * model.layers[static_cast<std::size_t>(layer)]
-                                                        .attentionNorm[static_cast<std::size_t>(c)]));
+                                                  * model.layers[static_cast<std::size_t>(layer)]->attentionNorm[static_cast<std::size_t>(c)]));
         }
     }
     const Model& model;
@@ -164,7 +163,7 @@ double worstDifference(const Model& model, int layer, bool keys, const core::Wei
                        const std::vector<double>& scale, const std::vector<float>& stream,
                        const std::vector<int>& ranks, std::size_t everyToken)
 {
-    const Linear& qkv = model.layers[static_cast<std::size_t>(layer)].qkv;
+    const Linear& qkv = model.layers[static_cast<std::size_t>(layer)]->qkv;
     const int width = factors.kvWidth;
     const std::int64_t first = model.info.nHeads * model.info.headDim + (keys ? 0 : width);
     const Columns plain = scaledWeights(qkv, first, width, std::vector<double>(scale.size(), 1.0));
@@ -227,7 +226,7 @@ TEST_CASE("the bases of a model's projections are orthonormal, and each rank lea
                 }
             CHECK(std::is_sorted(singular, singular + width, std::greater<>()));
             const std::int64_t first = heads * shape.headDim + (keys ? 0 : width);
-            const Columns weights = scaledWeights(model->layers[static_cast<std::size_t>(layer)].qkv, first, width,
+            const Columns weights = scaledWeights(model->layers[static_cast<std::size_t>(layer)]->qkv, first, width,
                                                   std::vector<double>(static_cast<std::size_t>(shape.hidden), 1.0));
             for (const int rank : {1, width / 2, width}) {
                 // Frobenius norm of W - P_r W, one input channel at a time, against Eckart and Young.

@@ -212,7 +212,7 @@ TEST_CASE("rows of tokens turn back into heads", "[unit]")
 {
     const test::SyntheticCapture capture({.layers = 1, .heads = 6, .kvHeads = 3, .n = 300, .t = 4, .headDim = 6});
     const core::LayerData& data = capture.layer(0);
-    const core::Rotary rotary(capture.info().model);
+    const core::Rotary rotary(capture.info().model, 0);
     const std::vector<float> rows = rowsOfHeads(data, data.key, &rotary);
     CHECK(squaredDistance(headsOfRows(data, rows, &rotary), data.key) < 1e-8);
     const auto expected = tokenRow(data, data.key, 217, -1);
@@ -246,7 +246,7 @@ TEST_CASE("LoRC reproduces keys that weights of its rank made", "[unit]")
 {
     test::SyntheticCapture capture({.layers = 1, .heads = 2, .kvHeads = 2, .n = 40, .t = 3, .headDim = 6});
     core::LayerData& data = capture.mutableLayer(0);
-    const core::Rotary rotary(capture.info().model);
+    const core::Rotary rotary(capture.info().model, 0);
     const std::vector<float> weights = normals(12 * 5, 4); // five inputs, so K~ has rank 5
     std::vector<float> rows(static_cast<std::size_t>(data.total() * 12), 0.0f);
     const std::vector<float> hidden = normals(static_cast<std::size_t>(data.total() * 5), 9);

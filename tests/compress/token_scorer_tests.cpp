@@ -84,7 +84,7 @@ double scoreOf(const core::TokenScorer& scorer, const core::LayerData& data, std
 TEST_CASE("token features are keys before RoPE and values, head by head", "[unit]")
 {
     const core::LayerData& data = capture().layer(1);
-    const core::Rotary rotary(capture().info().model);
+    const core::Rotary rotary(capture().info().model, 0);
     const std::vector<float> features = core::tokenFeatures(data, rotary, data.n);
     REQUIRE(features.size() == 60 * 24);
     for (const std::int64_t token : {0, 1, 59})
@@ -113,7 +113,7 @@ TEST_CASE("the scorer's output is that of its two layers", "[unit]")
     const core::LayerData& data = capture().layer(0);
     const core::TokenScorer scorer = *tablesFor(0).scorer;
     const std::vector<double> scores =
-        scorerOutput(scorer, core::tokenFeatures(data, core::Rotary(capture().info().model), data.n));
+        scorerOutput(scorer, core::tokenFeatures(data, core::Rotary(capture().info().model, 0), data.n));
     REQUIRE(scores.size() == 60);
     for (const std::int64_t token : {0, 7, 31, 59})
         CHECK(scores[static_cast<std::size_t>(token)] == Approx(scoreOf(scorer, data, token)).epsilon(1e-5));

@@ -98,7 +98,7 @@ TEST_CASE("scaled rotations need the captured frequencies", "[unit]")
     model.name = "long";
     model.ropeDim = 4;
     model.ropeScaling = "yarn";
-    CHECK_THROWS_AS(Rotary(model), Error);
+    CHECK_THROWS_AS(Rotary(model, 0), Error);
     model.ropeFrequencies = {0.5f, 0.25f};
-    CHECK(Rotary(model).frequencies() == std::vector<double>{0.5, 0.25});
+    CHECK(Rotary(model, 0).frequencies() == std::vector<double>{0.5, 0.25});
 }

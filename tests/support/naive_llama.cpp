@@ -3,6 +3,7 @@
 // Everything as plain loops over double vectors.
 #include "tests/support/naive_llama.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace kvviz::test {
@@ -39,16 +40,35 @@ void add(Vector& x, const Vector& y)
         x[c] += y[c];
 }
 
-/// Channels c and c + d/2 as a complex number, turned by position times frequency c.
-void turn(double* head, const capture::Model& model, std::size_t position)
+void addBias(Vector& x, const std::vector<float>& bias)
 {
-    const std::size_t half = model.inverseFrequency.size();
+    for (std::size_t c = 0; c < bias.size(); ++c)
+        x[c] += bias[c];
+}
+
+double capped(double x, double cap) { return cap > 0 ? cap * std::tanh(x / cap) : x; }
+
+/// Channels c and c + r/2 as a complex number, turned by position times frequency c and stretched.
+void turn(double* head, const capture::RopeSpec& rope, const std::vector<float>& frequencies, std::size_t position)
+{
+    const std::size_t half = frequencies.size();
     for (std::size_t c = 0; c < half; ++c) {
-        const double angle = static_cast<double>(position) * model.inverseFrequency[c];
+        const double angle = static_cast<double>(position) * frequencies[c];
         const double real = head[c] * std::cos(angle) - head[c + half] * std::sin(angle);
-        head[c + half] = head[c] * std::sin(angle) + head[c + half] * std::cos(angle);
-        head[c] = real;
+        head[c + half] = rope.attentionFactor * (head[c] * std::sin(angle) + head[c + half] * std::cos(angle));
+        head[c] = rope.attentionFactor * real;
     }
+}
+
+double activated(capture::Activation kind, double x)
+{
+    switch (kind) {
+    case capture::Activation::silu: return x / (1 + std::exp(-x));
+    case capture::Activation::gelu: return x * (1 + std::erf(x / std::sqrt(2.0))) / 2;
+    case capture::Activation::geluTanh:
+        return x / 2 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * std::pow(x, 3))));
+    }
+    return 0;
 }
 
 struct Layer {
@@ -65,7 +85,12 @@ Vector attend(const Layer& layer, const double* head, std::size_t g, std::size_t
 {
     Vector out(layer.d);
     double total = 0;
+    const auto window = static_cast<std::size_t>(layer.model.info.slidingWindow(layer.index));
+    const double scale = layer.model.info.scoreScale > 0 ? layer.model.info.scoreScale
+                                                         : 1 / std::sqrt(static_cast<double>(layer.d));
     for (std::size_t j = 0; j <= query; ++j) {
+        if (window > 0 && query - j >= window)
+            continue;
         if (layer.visible
             && !layer.visible(layer.index, static_cast<int>(g), static_cast<std::int64_t>(query),
                               static_cast<std::int64_t>(j)))
@@ -73,7 +98,7 @@ Vector attend(const Layer& layer, const double* head, std::size_t g, std::size_t
         double score = 0;
         for (std::size_t c = 0; c < layer.d; ++c)
             score += head[c] * key[(j * layer.kvHeads + g) * layer.d + c];
-        const double weight = std::exp(score / std::sqrt(static_cast<double>(layer.d)));
+        const double weight = std::exp(capped(score * scale, layer.model.info.scoreCap));
         total += weight;
         for (std::size_t c = 0; c < layer.d; ++c)
             out[c] += weight * value[(j * layer.kvHeads + g) * layer.d + c];
@@ -83,14 +108,25 @@ Vector attend(const Layer& layer, const double* head, std::size_t g, std::size_t
     return out;
 }
 
+/// x += what a part writes, with its bias and norm.
+void write(const Layer& layer, Vector& x, const capture::Linear& matrix, const std::vector<float>& bias,
+           const std::vector<float>& norm, const Vector& input)
+{
+    Vector written = times(matrix, input);
+    addBias(written, bias);
+    add(x, norm.empty() ? written : normed(written, norm, layer.model.arch.normEps));
+}
+
 void feedForward(const Layer& layer, Vector& x)
 {
-    const auto ffn = static_cast<std::size_t>(layer.model.ffnSize);
-    const Vector both = times(layer.weights.gateUp, normed(x, layer.weights.ffnNorm, layer.model.normEps));
+    const auto ffn = static_cast<std::size_t>(layer.model.arch.ffnSize);
+    const capture::LayerWeights& w = layer.weights;
+    Vector both = times(w.gateUp, normed(x, w.ffnNorm, layer.model.arch.normEps));
+    addBias(both, w.gateUpBias);
     Vector inner(ffn);
     for (std::size_t c = 0; c < ffn; ++c)
-        inner[c] = both[c] / (1 + std::exp(-both[c])) * both[ffn + c];
-    add(x, times(layer.weights.down, inner));
+        inner[c] = activated(layer.model.arch.activation, both[c]) * both[ffn + c];
+    write(layer, x, w.down, w.downBias, w.ffnOutputNorm, inner);
 }
 
 /// Fills query [n][H d], key and value [n, G, d] of one layer.
@@ -99,10 +135,21 @@ void project(const Layer& layer, const std::vector<Vector>& stream, std::vector<
 {
     const std::size_t queryWidth = layer.queryHeads * layer.d;
     const std::size_t keyWidth = layer.kvHeads * layer.d;
+    const capture::LayerWeights& w = layer.weights;
+    const capture::RopeSpec& rope = layer.model.ropeOf(layer.index);
+    const std::vector<float> frequencies = capture::ropeFrequencies(rope, static_cast<std::int64_t>(stream.size()));
     for (std::size_t i = 0; i < stream.size(); ++i) {
-        Vector qkv = times(layer.weights.qkv, normed(stream[i], layer.weights.attentionNorm, layer.model.normEps));
-        for (std::size_t head = 0; head < layer.queryHeads + layer.kvHeads; ++head)
-            turn(qkv.data() + head * layer.d, layer.model, i);
+        Vector qkv = times(w.qkv, normed(stream[i], w.attentionNorm, layer.model.arch.normEps));
+        addBias(qkv, w.qkvBias);
+        for (std::size_t head = 0; head < layer.queryHeads + layer.kvHeads; ++head) {
+            double* const first = qkv.data() + head * layer.d;
+            if (!w.queryNorm.empty()) {
+                const Vector made = normed(Vector(first, first + layer.d), head < layer.queryHeads ? w.queryNorm : w.keyNorm,
+                                           layer.model.arch.normEps);
+                std::copy(made.begin(), made.end(), first);
+            }
+            turn(first, rope, frequencies, i);
+        }
         const auto part = [&](std::size_t begin, std::size_t size) {
             return Vector(qkv.data() + begin, qkv.data() + begin + size);
         };
@@ -125,10 +172,13 @@ NaiveRun naiveRun(const capture::Model& model, std::span<const std::int32_t> ids
         std::vector<float> row(static_cast<std::size_t>(model.info.hiddenSize));
         model.embedding.copyRow(id, row.data());
         stream.emplace_back(row.begin(), row.end());
+        for (double& value : stream.back())
+            value *= model.arch.embeddingScale;
     }
     for (int l = 0; l < model.info.nLayers; ++l) {
+        const std::shared_ptr<const capture::LayerWeights> weights = model.layer(l);
         const Layer layer{model,
-                          model.layers[static_cast<std::size_t>(l)],
+                          *weights,
                           l,
                           visible,
                           static_cast<std::size_t>(model.info.nHeads),
@@ -146,13 +196,16 @@ NaiveRun naiveRun(const capture::Model& model, std::span<const std::int32_t> ids
             }
             if (change)
                 change(l, static_cast<std::int64_t>(i), attended);
-            add(stream[i], times(layer.weights.attentionOutput, attended));
+            write(layer, stream[i], weights->attentionOutput, weights->attentionOutputBias, weights->attentionOutputNorm,
+                  attended);
             feedForward(layer, stream[i]);
         }
     }
     for (const Vector& row : stream) {
-        const Vector last = normed(row, model.outputNorm, model.normEps);
-        const Vector logits = times(model.head(), last);
+        const Vector last = normed(row, model.outputNorm, model.arch.normEps);
+        Vector logits = times(model.head(), last);
+        for (double& logit : logits)
+            logit = capped(logit, model.arch.logitCap);
         run.hidden.insert(run.hidden.end(), last.begin(), last.end());
         run.logits.insert(run.logits.end(), logits.begin(), logits.end());
     }

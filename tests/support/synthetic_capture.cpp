@@ -168,7 +168,7 @@ core::CaptureInfo syntheticInfo(const SyntheticOptions& options)
     info.tier = core::Tier::full;
     info.seed = options.seed;
     info.model = {"synthetic", "llama", std::string(64, 'a'), options.layers, options.heads, options.kvHeads,
-                  options.headDim, options.heads * options.headDim, 1000, 4096, 10000.0, options.headDim, "none", {}, 0};
+                  options.headDim, options.heads * options.headDim, 1000, 4096, 10000.0, options.headDim, "none", {}, {}, 1, {}, 0, 0};
     for (int layer = 0; layer < options.layers; ++layer)
         info.layers.push_back(layer);
     for (int head = 0; head < options.heads; ++head)

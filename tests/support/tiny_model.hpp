@@ -3,7 +3,7 @@
 // Models of tiny random weights, written, loaded and forgotten, and prompts for them.
 #pragma once
 
-#include "capture/gguf.hpp"
+#include "capture/gguf_model.hpp"
 #include "capture/model.hpp"
 #include "tests/support/gguf_builder.hpp"
 #include "tests/support/scratch_folder.hpp"

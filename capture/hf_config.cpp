@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// One row a family: what it does otherwise than Llama, and the defaults of the keys that its files may leave out.
+#include "capture/hf_config.hpp"
+
+#include "capture/hf_rope.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace kvviz::capture {
+namespace {
+
+/// How the layers of a family come by their sliding windows when the file does not list the kinds of its layers.
+enum class Windows : std::uint8_t { none, all, optional, alternating, fiveOfSix };
+
+struct Family {
+    const char* name;
+    std::int64_t context;        ///< max_position_embeddings
+    std::int64_t headDim;        ///< 0: hidden / heads
+    std::int64_t kvHeads;        ///< 0: as many as query heads
+    std::int64_t slidingWindow;  ///< 0: none
+    Windows windows = Windows::none;
+    bool biasKeys = false;       ///< attention_bias and mlp_bias are read
+    bool qkvBias = false;        ///< always there
+    bool headNorms = false, gemma = false, fused = false;
+    double scalar = 0;           ///< query_pre_attn_scalar
+    double scoreCap = 0, logitCap = 0;
+    RopeDefaults rope = {};
+};
+
+const std::array<Family, 8>& families()
+{
+    static const std::array<Family, 8> all{{
+        {.name = "llama", .context = 2048, .headDim = 0, .kvHeads = 0, .slidingWindow = 0, .biasKeys = true},
+        {.name = "mistral", .context = 131072, .headDim = 0, .kvHeads = 8, .slidingWindow = 4096, .windows = Windows::all},
+        {.name = "qwen2", .context = 32768, .headDim = 0, .kvHeads = 32, .slidingWindow = 4096,
+         .windows = Windows::optional, .qkvBias = true},
+        {.name = "qwen3", .context = 32768, .headDim = 128, .kvHeads = 32, .slidingWindow = 4096,
+         .windows = Windows::optional, .biasKeys = true, .headNorms = true},
+        {.name = "gemma2", .context = 8192, .headDim = 256, .kvHeads = 4, .slidingWindow = 4096,
+         .windows = Windows::alternating, .biasKeys = true, .gemma = true, .scalar = 256, .scoreCap = 50, .logitCap = 30},
+        {.name = "gemma3_text", .context = 131072, .headDim = 256, .kvHeads = 4, .slidingWindow = 4096,
+         .windows = Windows::fiveOfSix, .biasKeys = true, .headNorms = true, .gemma = true, .scalar = 256,
+         .rope = {.theta = 1e6, .localTheta = 10000.0}},
+        {.name = "gemma3", .context = 131072, .headDim = 256, .kvHeads = 4, .slidingWindow = 4096,
+         .windows = Windows::fiveOfSix, .biasKeys = true, .headNorms = true, .gemma = true, .scalar = 256,
+         .rope = {.theta = 1e6, .localTheta = 10000.0}},
+        {.name = "phi3", .context = 4096, .headDim = 0, .kvHeads = 0, .slidingWindow = 0, .windows = Windows::all,
+         .fused = true, .rope = {.yarnIsLongrope = true}},
+    }};
+    return all;
+}
+
+const Family& familyOf(const JsonFields& config, const std::string& name)
+{
+    for (const Family& family : families())
+        if (name == family.name)
+            return family;
+    config.refuse(fmt::format("the architecture '{}' (model_type) is not supported; supported: {}",
+                              name.empty() ? "not named" : name, supportedFamilies()));
+}
+
+/// A window for each layer; empty when no layer has one.
+std::vector<int> readWindows(const JsonFields& config, const Family& family, int layers)
+{
+    const bool off = family.windows == Windows::none
+                     || (family.windows == Windows::optional && !config.boolean("use_sliding_window", false));
+    const bool null = config.names("sliding_window") && !config.has("sliding_window");
+    const std::int64_t window = off || null ? 0 : config.integer("sliding_window", family.slidingWindow, 0);
+    if (window == 0)
+        return {};
+    const std::int64_t full = config.integer("max_window_layers", 28, 0), cycle = config.integer("sliding_window_pattern", 6);
+    std::vector<int> windows;
+    for (int layer = 0; layer < layers; ++layer) {
+        const bool slides = family.windows == Windows::all
+                            || (family.windows == Windows::optional && layer >= full)
+                            || (family.windows == Windows::alternating && layer % 2 == 0)
+                            || (family.windows == Windows::fiveOfSix && (layer + 1) % cycle != 0);
+        windows.push_back(slides ? static_cast<int>(window) : 0);
+    }
+    if (!config.has("layer_types") || family.windows == Windows::all)
+        return windows;
+    const nlohmann::json& kinds = config.json().at("layer_types");
+    if (!kinds.is_array() || std::ssize(kinds) != layers)
+        config.refuse(fmt::format("'layer_types' is no list of {} kinds, one for each layer", layers));
+    for (int layer = 0; layer < layers; ++layer) {
+        const nlohmann::json& kind = kinds[static_cast<std::size_t>(layer)];
+        if (kind != "full_attention" && kind != "sliding_attention")
+            config.refuse(fmt::format("'layer_types' holds {}, expected full_attention or sliding_attention", kind.dump()));
+        windows[static_cast<std::size_t>(layer)] = kind == "sliding_attention" ? static_cast<int>(window) : 0;
+    }
+    return windows;
+}
+
+Activation readActivation(const JsonFields& config, const Family& family)
+{
+    const std::string name = family.gemma
+                                 ? config.text("hidden_activation", config.text("hidden_act", "gelu_pytorch_tanh"))
+                                 : config.text("hidden_act", "silu");
+    if (name == "silu" || name == "swish")
+        return Activation::silu;
+    if (name == "gelu_pytorch_tanh" || name == "gelu_new" || name == "gelu_fast")
+        return Activation::geluTanh;
+    if (name == "gelu")
+        return Activation::gelu;
+    config.refuse(fmt::format("the activation '{}' is not supported; supported: silu, gelu, gelu_pytorch_tanh", name));
+}
+
+core::ModelInfo readSizes(const JsonFields& config, const Family& family)
+{
+    const auto number = [&](const char* key, std::optional<std::int64_t> fallback = {}) {
+        return static_cast<int>(config.integer(key, fallback));
+    };
+    core::ModelInfo info;
+    info.arch = family.name;
+    info.nLayers = number("num_hidden_layers");
+    info.nHeads = number("num_attention_heads");
+    info.nKvHeads = number("num_key_value_heads", family.kvHeads > 0 ? family.kvHeads : info.nHeads);
+    info.hiddenSize = number("hidden_size");
+    info.vocabSize = number("vocab_size");
+    const std::int64_t headDim = family.headDim > 0 ? family.headDim : info.hiddenSize / info.nHeads;
+    if (!config.has("head_dim") && headDim * info.nHeads != info.hiddenSize && family.headDim == 0)
+        config.refuse(fmt::format("hidden_size {} is no multiple of num_attention_heads {}, and there is no head_dim",
+                                  info.hiddenSize, info.nHeads));
+    info.headDim = number("head_dim", headDim);
+    if (info.nHeads % info.nKvHeads != 0)
+        config.refuse(fmt::format("{} query heads cannot share {} KV heads", info.nHeads, info.nKvHeads));
+    return info;
+}
+
+/// A cap of the family, unless the file sets or removes it.
+double readCap(const JsonFields& config, const char* key, double usual)
+{
+    return config.names(key) && !config.has(key) ? 0.0 : config.has(key) ? config.positive(key, 0.0) : usual;
+}
+
+void readGemma(const JsonFields& config, const Family& family, HfModelSpec& spec)
+{
+    spec.outputNorms = spec.normsFromOne = true;
+    spec.arch.embeddingScale = std::sqrt(static_cast<float>(spec.info.hiddenSize));
+    spec.info.scoreScale = 1.0 / std::sqrt(config.positive("query_pre_attn_scalar", family.scalar));
+    spec.arch.logitCap = static_cast<float>(readCap(config, "final_logit_softcapping", family.logitCap));
+    // Gemma 3 has the key, but its attention does not use it.
+    if (family.scoreCap > 0)
+        spec.info.scoreCap = readCap(config, "attn_logit_softcapping", family.scoreCap);
+    if (config.boolean("use_bidirectional_attention", false))
+        config.refuse("attention in both directions ('use_bidirectional_attention') is not supported: there is no cache");
+}
+
+} // namespace
+
+std::string supportedFamilies()
+{
+    std::string names;
+    for (const Family& family : families())
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", family.name);
+    return names;
+}
+
+HfModelSpec readHfConfig(const std::filesystem::path& configFile)
+{
+    const JsonFields file = JsonFields::ofFile(configFile);
+    const std::string name = file.text("model_type", "");
+    const Family& family = familyOf(file, name);
+    // Models with a vision part keep the settings of the text part in an object of their own.
+    const JsonFields config = file.has("text_config") ? file.object("text_config") : file;
+    HfModelSpec spec;
+    spec.family = name;
+    spec.info = readSizes(config, family);
+    spec.info.name = std::filesystem::absolute(configFile).parent_path().filename().string();
+    const std::int64_t context = config.integer("max_position_embeddings", family.context);
+    const HfRope rope = readHfRope(config, family.rope, spec.info.headDim, context);
+    if (rope.global.dim != rope.local.dim || rope.global.attentionFactor != rope.local.attentionFactor)
+        config.refuse("layers whose rotations differ in channels or attention factors are not supported");
+    spec.arch.rope = rope.global;
+    spec.arch.localRope = rope.local;
+    spec.arch.ffnSize = config.integer("intermediate_size", std::nullopt);
+    spec.arch.normEps = static_cast<float>(config.positive("rms_norm_eps", family.fused ? 1e-5 : 1e-6));
+    spec.arch.activation = readActivation(config, family);
+    spec.info.contextLength = static_cast<int>(std::min<std::int64_t>(rope.global.reach(), 1 << 30));
+    spec.info.ropeTheta = rope.global.theta;
+    spec.info.ropeDim = rope.global.dim;
+    spec.info.ropeFactor = rope.global.attentionFactor;
+    if (rope.global.kind != RopeSpec::Kind::plain)
+        spec.info.ropeScaling = ropeKindName(rope.global.kind);
+    spec.info.slidingWindows = readWindows(config, family, spec.info.nLayers);
+    const bool bias = family.biasKeys && config.boolean("attention_bias", false);
+    spec.qkvBias = family.qkvBias || bias;
+    spec.outputBias = bias;
+    spec.ffnBias = family.biasKeys && !family.gemma && !family.headNorms && config.boolean("mlp_bias", false);
+    spec.headNorms = family.headNorms;
+    spec.fusedProjections = family.fused;
+    spec.tied = config.boolean("tie_word_embeddings", file.boolean("tie_word_embeddings", family.gemma));
+    if (family.gemma)
+        readGemma(config, family, spec);
+    return spec;
+}
+
+} // namespace kvviz::capture

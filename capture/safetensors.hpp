@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// safetensors: a JSON header with names, types, shapes and byte ranges, then the bytes. Files are memory-mapped; the
+// header is checked whole (sizes, overlaps, holes, duplicate names, types) before any tensor is handed out, so a
+// hostile file gives an Error and nothing else. Opening touches no weights.
+#pragma once
+
+#include "capture/mapped_file.hpp"
+#include "capture/tensor.hpp"
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace kvviz::capture {
+
+class SafetensorsFile {
+public:
+    /// Throws Error(badInput): not a safetensors file, truncated, contradictory (says where).
+    explicit SafetensorsFile(const std::filesystem::path& path);
+
+    [[nodiscard]] const std::string& path() const { return m_path; }
+    /// In the order of their bytes. Tensors of types that cannot be converted are in unsupported() instead.
+    [[nodiscard]] const std::vector<TensorInfo>& tensors() const { return m_tensors; }
+    /// Names with their types: integers and the like, which no weight of a supported model has.
+    [[nodiscard]] const std::map<std::string, std::string, std::less<>>& unsupported() const { return m_unsupported; }
+    void dropPages() const { m_file.dropPages(); }
+
+private:
+    std::string m_path;
+    MappedFile m_file;
+    std::vector<TensorInfo> m_tensors;
+    std::map<std::string, std::string, std::less<>> m_unsupported;
+};
+
+/// The tensors of a model: one file, or the shards that model.safetensors.index.json lists.
+class SafetensorsModel final : public TensorSource {
+public:
+    /// A folder, or one file. Throws Error(badInput): no weights there, a shard missing or damaged, a name in two
+    /// shards, an index that names a tensor its shard does not hold.
+    explicit SafetensorsModel(const std::filesystem::path& path);
+
+    [[nodiscard]] const std::string& path() const override { return m_path; }
+    [[nodiscard]] const TensorInfo* findTensor(std::string_view name) const override;
+    /// 8-bit floats are multiplied by the scales beside them: NAME_scale_inv, blocks of 128 x 128 (DeepSeek), or
+    /// NAME_scale, one number or one a row (compressed-tensors). Throws Error(badInput) where there are none.
+    void read(const TensorInfo& tensor, std::span<float> out) const override;
+    [[nodiscard]] std::size_t tensorCount() const { return m_index.size(); }
+    [[nodiscard]] std::uint64_t bytes() const; ///< of all tensors
+    /// Shard files, in order of their names.
+    [[nodiscard]] std::vector<std::filesystem::path> files() const;
+    void dropPages() const;
+
+private:
+    void add(const std::filesystem::path& file);
+
+    std::string m_path;
+    std::vector<SafetensorsFile> m_files;
+    std::map<std::string, const TensorInfo*, std::less<>> m_index;
+};
+
+} // namespace kvviz::capture
