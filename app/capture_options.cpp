@@ -49,6 +49,9 @@ void addRunOptions(OptionTable& table, CaptureOptions& options)
     table.choice("--continuation", options.continuation, {"greedy", "gold", "none"},
                  "what follows the prompt: the model's own tokens, the reference answer, or nothing");
     table.integer("--generate", options.generate, 0, "most tokens to continue");
+    table.text("--chat", options.chat, "NAME",
+               "put each prompt into the turns of a chat template: auto (the model's own), none, chatml, qwen, llama2, "
+               "llama3, llama3.1, mistral-v1, mistral-v3, mistral-tekken, deepseek, deepseek-r1, gemma, phi3");
     table.choice("--dtype", options.dtype, {"float32", "bfloat16"}, "weights");
     table.text("--device", options.device, "DEVICE", "where the model runs: cpu");
 

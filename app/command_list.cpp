@@ -30,7 +30,7 @@ std::vector<CommandEntry> captureCommands()
          "'full' (every attention row; grows with the square of the length). --dry-run prints the bytes of each.\n\n"
          "An interrupted batch keeps its finished files; the same command with --resume goes on."},
         {"tokenize", Program::engine, "show how a model's tokenizer splits text",
-         {{"kvviz tokenize model.gguf --text 'Hello, world'", "ids and pieces of one text"},
+         {{"kvviz tokenize model/ --text 'Hello, world'", "ids and pieces of one text"},
           {"kvviz tokenize model.gguf < texts.jsonl > ids.jsonl", "many: JSON lines with \"text\" in, \"ids\" out"}},
          "Reads JSON lines {\"text\": ...} from standard input and writes each with its \"ids\", the \"decoded\" text "
          "and the \"offsets\" of the tokens."},

@@ -28,6 +28,7 @@ int main(int argc, char** argv)
         {"train-scorer", [](const Invocation& i) { return runTrainScorer(i.trainScorer, i.common); }},
         {"weight-table", [](const Invocation& i) { return runWeightTable(i.weightTable, i.common); }},
     };
-    table.libraries = {{"LibTorch", kvviz::capture::torchVersion()}, {"PCRE2", KVVIZ_PCRE2_VERSION}};
+    table.libraries = {{"LibTorch", kvviz::capture::torchVersion()}, {"PCRE2", KVVIZ_PCRE2_VERSION},
+                       {"utf8proc", KVVIZ_UTF8PROC_VERSION}, {"sentencepiece", KVVIZ_SENTENCEPIECE_VERSION}};
     return runProgram(argc, argv, table);
 }

@@ -21,6 +21,9 @@ void addEvalOptions(CLI::App& app, EvalOptions& options)
     table.group("How to run");
     table.text("--model", options.model, "PATH", "the model (default: as for capture)");
     table.integer("--generate", options.generate, 0, "most tokens of an answer; 0: what the task needs");
+    table.text("--chat", options.chat, "NAME",
+               "put each prompt into the turns of a chat template: auto (the model's own), none, chatml, qwen, llama2, "
+               "llama3, llama3.1, mistral-v1, mistral-v3, mistral-tekken, deepseek, deepseek-r1, gemma, phi3");
     table.integer("--window", options.window, 1, "last prompt queries whose attention methods may read");
     table.choice("--dtype", options.dtype, {"float32", "bfloat16"}, "weights");
     table.text("--max-cache", options.maxCache, "SIZE", "memory of compressed caches at a time");

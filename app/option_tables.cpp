@@ -59,7 +59,7 @@ void addModelsOptions(CLI::App& app, ModelsOptions& options)
 void addTokenizeOptions(CLI::App& app, TokenizeOptions& options)
 {
     OptionTable table(app);
-    table.text("MODEL", options.model, "FILE", "model file (GGUF)").required();
+    table.text("MODEL", options.model, "PATH", "GGUF file, model folder, tokenizer.json or tokenizer.model").required();
     table.list("--text", options.texts, "TEXT", "text to split, in place of standard input; may be repeated");
 }
 

@@ -70,6 +70,7 @@ struct CaptureOptions : TaskChoice {
     std::string continuation = "greedy";  ///< greedy, gold, none
     std::int64_t generate = 64;           ///< most tokens to continue
     std::string dtype = "float32";        ///< float32 or bfloat16 weights
+    std::string chat = "none";            ///< auto, none or the name of a chat template
     std::string device = "cpu";
 };
 
@@ -107,6 +108,7 @@ struct EvalOptions : TaskChoice, MethodChoice {
     std::int64_t generate = 0;            ///< most tokens of an answer; 0: what the task needs
     std::int64_t window = 32;             ///< W
     std::string dtype = "float32";
+    std::string chat = "none";             ///< auto, none or the name of a chat template
     std::string maxCache = "4GB";         ///< memory of compressed caches at a time
     std::string output, csv;
     bool resume = false, force = false;

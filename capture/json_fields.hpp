@@ -26,14 +26,22 @@ public:
         if (!m_object.is_object())
             refuse("it is no JSON object");
     }
-    /// Throws Error(badInput) for a file that cannot be read or is no JSON object.
+    /// Throws Error(badInput) for a file that cannot be read, is no JSON object, or nests deeper than any such file does
+    /// (copying and printing values go down level by level, on the stack).
     static JsonFields ofFile(const std::filesystem::path& path)
     {
         const std::string place = fmt::format("'{}'", path.string());
         std::ifstream stream(path, std::ios::binary);
         if (!stream)
             throw core::Error(core::ErrorCode::badInput, fmt::format("{} cannot be read", place));
-        return {nlohmann::json::parse(stream, nullptr, false), place};
+        static constexpr int kDeepest = 64;
+        const auto check = [&place](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
+            if (depth > kDeepest)
+                throw core::Error(core::ErrorCode::badInput,
+                                  fmt::format("{} nests deeper than {} levels", place, kDeepest));
+            return true;
+        };
+        return {nlohmann::json::parse(stream, check, false), place};
     }
 
     [[noreturn]] void refuse(const std::string& why) const
@@ -45,6 +53,8 @@ public:
     /// Does the key stand there, null or not?
     [[nodiscard]] bool names(const char* key) const { return m_object.contains(key); }
     [[nodiscard]] const nlohmann::json& json() const { return m_object; }
+    [[nodiscard]] nlohmann::json take() && { return std::move(m_object); }
+    [[nodiscard]] const std::string& place() const { return m_place; }
     [[nodiscard]] JsonFields object(const char* key) const
     {
         return {m_object.at(key), fmt::format("{}: {}", m_place, key)};

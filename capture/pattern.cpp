@@ -5,6 +5,7 @@
 #include "capture/pattern.hpp"
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -32,35 +33,49 @@ std::string messageOf(int code)
     return reinterpret_cast<const char*>(buffer);
 }
 
+core::ErrorCode faultOf(PatternOrigin origin)
+{
+    return origin == PatternOrigin::file ? core::ErrorCode::badInput : core::ErrorCode::failure;
+}
+
+/// As much of an expression as a message can hold.
+std::string shown(const std::string& expression)
+{
+    constexpr std::size_t kMost = 80;
+    return core::displayBytes(expression.substr(0, kMost)) + (expression.size() > kMost ? "..." : "");
+}
+
 /// One search after another in the same text.
 class Search {
 public:
     Search(const pcre2_code* code, std::string_view text)
-        : m_code(code), m_text(text), m_data(pcre2_match_data_create(1, nullptr)),
+        : m_code(code),
+          m_text(text),
+          m_data(pcre2_match_data_create(1, nullptr)),
           m_context(pcre2_match_context_create(nullptr))
     {
         if (!m_data || !m_context)
             throw std::bad_alloc();
-        // The default limit of ten million steps is meant for foreign patterns; ours take a few steps a byte.
+        // The default limit of ten million steps is meant for foreign patterns; good ones take a few steps a byte.
         constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
         const std::uint64_t steps = std::min(kMost, 10'000'000 + 64 * std::uint64_t{text.size()});
         pcre2_set_match_limit(m_context.get(), static_cast<std::uint32_t>(steps));
+        pcre2_set_heap_limit(m_context.get(), 1 << 20); // in KiB
     }
 
-    /// The next match at or after `from`, as a piece of the text.
-    [[nodiscard]] std::optional<std::string_view> next(std::size_t from)
+    /// 1: the next match at or after `from` is in `match`; else PCRE2's error code.
+    [[nodiscard]] int next(std::size_t from, PatternMatch& match)
     {
         int found = run(from, 0);
         if (found == PCRE2_ERROR_JIT_STACKLIMIT || found == PCRE2_ERROR_MATCHLIMIT)
             found = run(from, PCRE2_NO_JIT);
-        if (found == PCRE2_ERROR_NOMATCH)
-            return std::nullopt;
         if (found < 0)
-            throw core::Error(core::ErrorCode::failure,
-                              fmt::format("the text could not be cut into words at byte {}: {}", from,
-                                          messageOf(found)));
+            return found;
         const PCRE2_SIZE* range = pcre2_get_ovector_pointer(m_data.get());
-        return m_text.substr(range[0], range[1] - range[0]);
+        if (range[0] < from || range[1] <= range[0]) // \K in a look-around can do that
+            return PCRE2_ERROR_NOMATCH;
+        match = {range[0], range[1] - range[0]};
+        return 1;
     }
 
 private:
@@ -68,7 +83,7 @@ private:
     {
         // PCRE2_NO_UTF_CHECK: the caller vouches for the text; checking it again for each match would be quadratic.
         return pcre2_match(m_code, reinterpret_cast<PCRE2_SPTR>(m_text.data()), m_text.size(), from,
-                           PCRE2_NO_UTF_CHECK | options, m_data.get(), m_context.get());
+                           PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY | options, m_data.get(), m_context.get());
     }
 
     const pcre2_code* m_code;
@@ -79,42 +94,47 @@ private:
 
 } // namespace
 
-Pattern::Pattern(const std::string& expression)
+Pattern::Pattern(const std::string& expression, PatternOrigin origin) : m_expression(expression), m_origin(origin)
 {
+    constexpr std::size_t kLongest = 65536;
+    if (expression.size() > kLongest)
+        throw core::Error(faultOf(origin),
+                          fmt::format("pattern '{}' is longer than {} bytes", shown(expression), kLongest));
+    // \C would cut characters into bytes; ^ and $ of a file's expression mean lines.
+    const std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK | PCRE2_NEVER_BACKSLASH_C
+                                  | (origin == PatternOrigin::file ? PCRE2_MULTILINE : 0);
     int code = 0;
     PCRE2_SIZE place = 0;
-    m_code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(),
-                               PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &code, &place, nullptr));
+    m_code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(), options, &code,
+                               &place, nullptr));
     if (!m_code)
-        throw core::Error(core::ErrorCode::failure,
-                          fmt::format("pattern '{}', character {}: {}", expression, place, messageOf(code)));
+        throw core::Error(faultOf(origin),
+                          fmt::format("pattern '{}', character {}: {}", shown(expression), place, messageOf(code)));
     // Without JIT support in this PCRE2 the call fails and matching is slower, nothing else.
     (void)pcre2_jit_compile(static_cast<pcre2_code*>(m_code.get()), PCRE2_JIT_COMPLETE);
 }
 
-void Pattern::Freer::operator()(void* code) const
-{
-    pcre2_code_free(static_cast<pcre2_code*>(code));
-}
+void Pattern::Freer::operator()(void* code) const { pcre2_code_free(static_cast<pcre2_code*>(code)); }
 
-void Pattern::split(std::string_view text, std::vector<std::string_view>& pieces) const
+std::vector<PatternMatch> Pattern::matches(std::string_view text) const
 {
+    std::vector<PatternMatch> result;
     if (text.empty())
-        return;
+        return result;
     Search search(static_cast<const pcre2_code*>(m_code.get()), text);
-    std::size_t done = 0;
-    while (done < text.size()) {
-        const std::optional<std::string_view> match = search.next(done);
-        if (!match || match->empty())
+    for (std::size_t done = 0; done < text.size();) {
+        PatternMatch match;
+        const int found = search.next(done, match);
+        if (found == PCRE2_ERROR_NOMATCH)
             break;
-        const auto begin = static_cast<std::size_t>(match->data() - text.data());
-        if (begin > done)
-            pieces.push_back(text.substr(done, begin - done));
-        pieces.push_back(*match);
-        done = begin + match->size();
+        if (found < 0)
+            throw core::Error(faultOf(m_origin), fmt::format("the text could not be cut into words at byte {} with the "
+                                                             "pattern '{}': {}",
+                                                             done, shown(m_expression), messageOf(found)));
+        result.push_back(match);
+        done = match.begin + match.length;
     }
-    if (done < text.size())
-        pieces.push_back(text.substr(done));
+    return result;
 }
 
 } // namespace kvviz::capture

@@ -1,128 +1,144 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The patterns of the supported model families. "White space" is written out as Unicode's White_Space property, because
-// PCRE2's \s also takes U+180E, which the tokenizers these models were trained with do not.
+// Cutting, step by step; what becomes of the matches follows the tokenizers library.
 #include "capture/pre_tokenizer.hpp"
 
 #include "capture/pattern.hpp"
-#include "core/error.hpp"
-#include "core/text.hpp"
 
-#include <fmt/format.h>
-
-#include <array>
+#include <algorithm>
 #include <optional>
 
 namespace kvviz::capture {
-namespace {
 
-#define KVVIZ_SPACE R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})"
-#define KVVIZ_SPACES_END "[" KVVIZ_SPACE "]+(?![^" KVVIZ_SPACE "])|[" KVVIZ_SPACE "]+"
+using Behavior = SplitStep::Behavior;
 
-constexpr const char* kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{L}\p{N})" KVVIZ_SPACE
-                              "]+|" KVVIZ_SPACES_END;
-
-#define KVVIZ_CONTRACTION R"((?i:'s|'t|'re|'ve|'m|'ll|'d))"
-#define KVVIZ_REST R"(| ?[^\p{L}\p{N})" KVVIZ_SPACE R"(]+[\r\n]*|[)" KVVIZ_SPACE R"(]*[\r\n]+|)" KVVIZ_SPACES_END
-
-constexpr const char* kLlama3 = KVVIZ_CONTRACTION R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3})" KVVIZ_REST;
-constexpr const char* kQwen2 = KVVIZ_CONTRACTION R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N})" KVVIZ_REST;
-
-struct Rule {
-    std::string_view name;
-    const char* pattern;
-    bool digitsFirst;   ///< each digit is a piece, before and apart from the pattern
-    bool ignoresMerges;
-    bool addsBos;
+struct PreTokenizer::Step {
+    SplitStep rule;
+    std::optional<Pattern> pattern;
 };
 
-constexpr std::array<Rule, 4> kRules{{
-    {"smollm", kGpt2, true, false, false},
-    {"gpt-2", kGpt2, false, false, false},
-    {"llama-bpe", kLlama3, false, true, true},
-    {"qwen2", kQwen2, false, false, false},
-}};
+namespace {
 
-const Rule& ruleOf(const std::string& name)
+struct Stretch {
+    std::size_t begin, end;
+    bool isMatch;
+};
+
+/// Matches and what lies between them: together the text.
+std::vector<Stretch> stretches(std::string_view text, const std::vector<PatternMatch>& matches, bool invert)
 {
-    std::string_view wanted = name;
-    if (name.empty() || name == "default") // files from before the key existed
-        wanted = "gpt-2";
-    if (name == "llama3" || name == "llama-v3")
-        wanted = "llama-bpe";
-    for (const Rule& rule : kRules)
-        if (rule.name == wanted)
-            return rule;
-    std::string names;
-    for (const Rule& rule : kRules)
-        names += fmt::format("{}{}", names.empty() ? "" : ", ", rule.name);
-    throw core::Error(core::ErrorCode::badInput,
-                      fmt::format("the pre-tokenizer '{}' is not supported, only {}", core::displayBytes(name), names));
+    std::vector<Stretch> result;
+    std::size_t done = 0;
+    for (const PatternMatch& match : matches) {
+        if (match.begin > done)
+            result.push_back({done, match.begin, invert});
+        done = match.begin + match.length;
+        result.push_back({match.begin, done, !invert});
+    }
+    if (done < text.size())
+        result.push_back({done, text.size(), invert});
+    return result;
 }
 
-/// Bytes of the well-formed character at the start of `text`, 0 if there is none.
-std::size_t characterLength(std::string_view text)
+/// Joins neighbours as the behaviour says.
+void join(std::vector<Stretch>& parts, Behavior behavior)
 {
-    const auto lead = static_cast<unsigned char>(text[0]);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    return length <= text.size() && core::isUtf8(text.substr(0, length)) ? length : 0;
+    if (behavior == Behavior::isolated || parts.empty())
+        return;
+    if (behavior == Behavior::removed) {
+        std::erase_if(parts, [](const Stretch& part) { return part.isMatch; });
+        return;
+    }
+    const bool backwards = behavior == Behavior::mergedWithNext;
+    if (backwards)
+        std::reverse(parts.begin(), parts.end());
+    std::vector<Stretch> joined;
+    bool previousMatch = false;
+    for (const Stretch& part : parts) {
+        const bool sticks =
+            behavior == Behavior::contiguous ? part.isMatch == previousMatch : part.isMatch && !previousMatch;
+        if (sticks && !joined.empty()) {
+            joined.back().begin = std::min(joined.back().begin, part.begin);
+            joined.back().end = std::max(joined.back().end, part.end);
+        } else {
+            joined.push_back(part);
+        }
+        previousMatch = part.isMatch;
+    }
+    if (backwards)
+        std::reverse(joined.begin(), joined.end());
+    parts = std::move(joined);
+}
+
+TextPiece withPrefix(const TextPiece& piece, std::string_view prefix, TextArena& arena)
+{
+    TextBuilder built;
+    built.append(prefix, piece.at(0));
+    built.keep(piece, 0, piece.text.size());
+    return arena.add(std::move(built), false);
+}
+
+TextPiece withMetaspace(const TextPiece& piece, const SplitStep& rule, TextArena& arena)
+{
+    TextPiece result = piece;
+    if (piece.text.find(' ') != std::string_view::npos) {
+        TextBuilder built;
+        for (std::size_t i = 0; i < piece.text.size(); ++i) {
+            if (piece.text[i] == ' ')
+                built.append(rule.pattern, piece.at(i));
+            else
+                built.keep(piece, i, 1);
+        }
+        result = arena.add(std::move(built), piece.continues);
+    }
+    const bool wanted =
+        rule.prefix == SplitStep::Prefix::always || (rule.prefix == SplitStep::Prefix::first && result.at(0) == 0);
+    return wanted && !piece.continues && !result.text.starts_with(rule.pattern)
+               ? withPrefix(result, rule.pattern, arena)
+               : result;
 }
 
 } // namespace
 
-struct PreTokenizer::Impl {
-    Rule rule;
-    Pattern pattern;
-    std::optional<Pattern> digits;
-
-    void splitWords(std::string_view text, std::vector<std::string_view>& pieces) const
-    {
-        if (!digits)
-            return pattern.split(text, pieces);
-        std::vector<std::string_view> parts;
-        digits->split(text, parts);
-        for (const std::string_view part : parts)
-            pattern.split(part, pieces);
-    }
-};
-
-PreTokenizer::PreTokenizer(const std::string& name)
+PreTokenizer::PreTokenizer(const std::vector<SplitStep>& steps)
 {
-    const Rule& rule = ruleOf(name);
-    m_impl = std::make_unique<Impl>(Impl{rule, Pattern(rule.pattern), std::nullopt});
-    if (rule.digitsFirst)
-        m_impl->digits.emplace(R"(\p{N})");
+    for (const SplitStep& rule : steps) {
+        Step step{rule, std::nullopt};
+        if (rule.kind == SplitStep::Kind::split)
+            step.pattern.emplace(rule.pattern, rule.foreign ? PatternOrigin::file : PatternOrigin::program);
+        m_steps.push_back(std::move(step));
+    }
 }
 
 PreTokenizer::~PreTokenizer() = default;
 PreTokenizer::PreTokenizer(PreTokenizer&&) noexcept = default;
 PreTokenizer& PreTokenizer::operator=(PreTokenizer&&) noexcept = default;
 
-void PreTokenizer::split(std::string_view text, std::vector<std::string_view>& pieces) const
+void PreTokenizer::cut(const TextPiece& text, TextArena& arena, std::vector<TextPiece>& pieces) const
 {
-    if (core::isUtf8(text))
-        return m_impl->splitWords(text, pieces);
-    std::size_t goodBegin = 0;
-    for (std::size_t i = 0; i < text.size();) {
-        const std::size_t length = characterLength(text.substr(i));
-        if (length == 0) {
-            m_impl->splitWords(text.substr(goodBegin, i - goodBegin), pieces);
-            pieces.push_back(text.substr(i, 1));
-            goodBegin = i + 1;
+    if (text.text.empty())
+        return;
+    std::vector<TextPiece> now{text}, next;
+    for (const Step& step : m_steps) {
+        next.clear();
+        for (const TextPiece& piece : now) {
+            switch (step.rule.kind) {
+            case SplitStep::Kind::prefixSpace:
+                next.push_back(piece.continues || piece.text.starts_with(' ') ? piece : withPrefix(piece, " ", arena));
+                break;
+            case SplitStep::Kind::metaspace:
+                next.push_back(withMetaspace(piece, step.rule, arena));
+                break;
+            case SplitStep::Kind::split:
+                std::vector<Stretch> parts = stretches(piece.text, step.pattern->matches(piece.text), step.rule.invert);
+                join(parts, step.rule.behavior);
+                for (const Stretch& part : parts)
+                    next.push_back(piece.part(part.begin, part.end - part.begin));
+            }
         }
-        i += length == 0 ? 1 : length;
+        std::swap(now, next);
     }
-    m_impl->splitWords(text.substr(goodBegin), pieces);
-}
-
-bool PreTokenizer::ignoresMerges() const
-{
-    return m_impl->rule.ignoresMerges;
-}
-
-bool PreTokenizer::addsBosByDefault() const
-{
-    return m_impl->rule.addsBos;
+    pieces.insert(pieces.end(), now.begin(), now.end());
 }
 
 } // namespace kvviz::capture

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Cuts a text into the pieces that byte-pair encoding may not merge across: words, numbers, punctuation, spaces.
+// Cuts a text into the pieces that the model may not merge across: words, numbers, punctuation, spaces.
 #pragma once
 
+#include "capture/text_piece.hpp"
+#include "capture/tokenizer_description.hpp"
+
 #include <memory>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,23 +14,18 @@ namespace kvviz::capture {
 
 class PreTokenizer {
 public:
-    /// A name of "tokenizer.ggml.pre". Throws Error(badInput) for another name (lists those supported).
-    explicit PreTokenizer(const std::string& name);
+    /// Throws Error(badInput) for an expression of a file that cannot be used.
+    explicit PreTokenizer(const std::vector<SplitStep>& steps);
     ~PreTokenizer();
     PreTokenizer(PreTokenizer&&) noexcept;
     PreTokenizer& operator=(PreTokenizer&&) noexcept;
 
-    /// Appends the pieces of `text` to `pieces`; put together they are the text. Bytes that are not UTF-8 become
-    /// pieces of one byte.
-    void split(std::string_view text, std::vector<std::string_view>& pieces) const;
-    /// A piece that is a token as a whole is taken as it is (Llama 3).
-    [[nodiscard]] bool ignoresMerges() const;
-    /// What the model family does when the file does not say.
-    [[nodiscard]] bool addsBosByDefault() const;
+    /// Appends the pieces of well-formed text to `pieces`, in order, none empty.
+    void cut(const TextPiece& text, TextArena& arena, std::vector<TextPiece>& pieces) const;
 
 private:
-    struct Impl;
-    std::unique_ptr<Impl> m_impl;
+    struct Step;
+    std::vector<Step> m_steps;
 };
 
 } // namespace kvviz::capture

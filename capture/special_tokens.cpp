@@ -1,51 +1,75 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The trie of special tokens.
+// The search for added tokens, and the rules of the tokenizers library for what stands beside them.
 #include "capture/special_tokens.hpp"
+
+#include "capture/foreign_pattern.hpp"
+#include "capture/pattern.hpp"
+#include "capture/utf8.hpp"
 
 namespace kvviz::capture {
 namespace {
 
-std::uint64_t edge(std::uint32_t node, char byte)
+bool isWordCharacter(std::string_view character)
 {
-    return std::uint64_t{node} << 8 | static_cast<unsigned char>(byte);
+    static const Pattern word(wordPattern());
+    return !word.matches(character).empty();
 }
+
+bool isSpace(std::string_view character) { return !character.empty() && isWhiteSpace(codePointOf(character)); }
+
+/// Length of the character at the start if it is well-formed, else an empty view.
+std::string_view firstCharacter(std::string_view text) { return text.substr(0, characterLength(text)); }
 
 } // namespace
 
-void SpecialTokens::add(std::string_view text, std::int32_t id)
+void SpecialTokens::add(std::string_view text, const AddedToken& token)
 {
     if (text.empty())
         return;
     m_starts[static_cast<unsigned char>(text[0])] = true;
-    std::uint32_t node = 0;
-    for (const char byte : text) {
-        const auto [next, isNew] = m_edges.try_emplace(edge(node, byte), m_nodes);
-        m_nodes += isNew ? 1 : 0;
-        node = next->second;
-    }
-    m_ends.try_emplace(node, id);
+    m_texts.add(text, static_cast<std::int32_t>(m_tokens.size()));
+    m_tokens.push_back({token.id, token.singleWord, token.leftStrip, token.rightStrip});
 }
 
-std::optional<SpecialTokens::Match> SpecialTokens::find(std::string_view text, std::size_t from) const
+std::optional<SpecialTokens::Match> SpecialTokens::findPlain(std::string_view text, std::size_t from) const
 {
     for (std::size_t begin = from; begin < text.size(); ++begin) {
         if (!m_starts[static_cast<unsigned char>(text[begin])])
             continue;
         std::optional<Match> longest;
-        std::uint32_t node = 0;
-        for (std::size_t i = begin; i < text.size(); ++i) {
-            const auto next = m_edges.find(edge(node, text[i]));
-            if (next == m_edges.end())
-                break;
-            node = next->second;
-            if (const auto end = m_ends.find(node); end != m_ends.end())
-                longest = Match{begin, i + 1 - begin, end->second};
-        }
+        m_texts.forEachPrefix(text.substr(begin), [&](std::size_t length, std::int32_t token) {
+            longest = Match{begin, length, token};
+        });
         if (longest)
             return longest;
     }
     return std::nullopt;
+}
+
+std::optional<SpecialTokens::Match> SpecialTokens::find(std::string_view text, std::size_t from) const
+{
+    for (std::size_t at = from;;) {
+        std::optional<Match> match = findPlain(text, at);
+        if (!match)
+            return std::nullopt;
+        const Rule& rule = m_tokens[static_cast<std::size_t>(match->id)];
+        std::size_t begin = match->begin, end = match->begin + match->length;
+        at = end;
+        if (rule.singleWord
+            && (isWordCharacter(lastCharacter(text.substr(0, begin)))
+                || isWordCharacter(firstCharacter(text.substr(end)))))
+            continue;
+        if (rule.leftStrip)
+            for (std::string_view last = lastCharacter(text.substr(from, begin - from)); isSpace(last);
+                 last = lastCharacter(text.substr(from, begin - from)))
+                begin -= last.size();
+        if (rule.rightStrip)
+            for (std::string_view first = firstCharacter(text.substr(end)); isSpace(first);
+                 first = firstCharacter(text.substr(end)))
+                end += first.size();
+        return Match{begin, end - begin, rule.id};
+    }
 }
 
 } // namespace kvviz::capture

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Finds special tokens (<|im_start|>, ...) written out in a text: the earliest place, and there the longest token.
+// Finds added tokens (<|im_start|>, ...) written out in a text: the earliest place, and there the longest token.
 #pragma once
+
+#include "capture/byte_trie.hpp"
+#include "capture/tokenizer_description.hpp"
 
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 namespace kvviz::capture {
 
@@ -18,16 +21,22 @@ public:
         std::int32_t id = 0;
     };
 
-    /// An empty text is ignored; the first of equal texts wins.
-    void add(std::string_view text, std::int32_t id);
-    /// The first match at or after `from`.
+    /// Looks for `text`, which is that of the token or its normalised form. An empty text is ignored; the first of
+    /// equal texts wins.
+    void add(std::string_view text, const AddedToken& token);
+    [[nodiscard]] bool empty() const { return m_tokens.empty(); }
+    /// The first match at or after `from`, with the white space that its token takes along; never before `from`.
     [[nodiscard]] std::optional<Match> find(std::string_view text, std::size_t from) const;
 
 private:
-    /// Trie: (node, byte) -> node, node 0 is the root. One lookup a byte, however many tokens share a beginning.
-    std::unordered_map<std::uint64_t, std::uint32_t> m_edges;
-    std::unordered_map<std::uint32_t, std::int32_t> m_ends;
-    std::uint32_t m_nodes = 1;
+    struct Rule {
+        std::int32_t id;
+        bool singleWord, leftStrip, rightStrip;
+    };
+    [[nodiscard]] std::optional<Match> findPlain(std::string_view text, std::size_t from) const; ///< `id`: of m_tokens
+
+    ByteTrie m_texts;
+    std::vector<Rule> m_tokens;
     std::array<bool, 256> m_starts{};
 };
 

@@ -1,189 +1,122 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// The tokenizer: reads the vocabulary out of GGUF metadata, then special tokens, pre-tokenizer and byte-pair encoder
-// one after the other.
+// The stages of a tokenizer, put together.
 #include "capture/tokenizer.hpp"
 
 #include "capture/bpe.hpp"
-#include "capture/byte_level.hpp"
-#include "capture/gguf.hpp"
+#include "capture/gguf_tokenizer.hpp"
 #include "capture/pre_tokenizer.hpp"
+#include "capture/sentencepiece_model.hpp"
 #include "capture/special_tokens.hpp"
+#include "capture/text_normalizer.hpp"
+#include "capture/unigram.hpp"
+#include "capture/utf8.hpp"
 #include "core/error.hpp"
-#include "core/text.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <limits>
 
 namespace kvviz::capture {
 namespace {
 
-// tokenizer.ggml.token_type
-constexpr std::int64_t kNormal = 1;
-constexpr std::int64_t kControl = 3;
-constexpr std::int64_t kUserDefined = 4;
-
-/// Control tokens that end a turn or a document in the supported families; files often name only one of them.
-constexpr std::array<std::string_view, 5> kEndTexts{"<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>",
-                                                    "<|end_of_text|>"};
-
-[[noreturn]] void fail(const GgufFile& file, const std::string& what)
+std::unique_ptr<TokenModel> makeModel(const TokenizerDescription& description)
 {
-    throw core::Error(core::ErrorCode::badInput, fmt::format("'{}': {}", file.path(), what));
-}
-
-std::string preTokenizerName(const GgufFile& file)
-{
-    const std::string& model = file.string("tokenizer.ggml.model");
-    if (model != "gpt2")
-        fail(file, fmt::format("the tokenizer model '{}' is not supported, only 'gpt2' (byte-level BPE)",
-                               core::displayBytes(model)));
-    return file.string("tokenizer.ggml.pre", "default");
-}
-
-PreTokenizer makePreTokenizer(const GgufFile& file)
-{
-    const std::string name = preTokenizerName(file);
-    try {
-        return PreTokenizer(name);
-    } catch (const core::Error& error) {
-        fail(file, error.what());
-    }
-}
-
-std::vector<std::int64_t> tokenTypes(const GgufFile& file, std::size_t tokens)
-{
-    if (!file.has("tokenizer.ggml.token_type"))
-        return std::vector<std::int64_t>(tokens, kNormal);
-    std::vector<std::int64_t> types = file.integers("tokenizer.ggml.token_type");
-    if (types.size() != tokens)
-        fail(file, fmt::format("metadata key 'tokenizer.ggml.token_type' has {} entries for {} tokens", types.size(),
-                               tokens));
-    return types;
-}
-
-/// The token id under a metadata key, inside the vocabulary.
-std::optional<std::int32_t> tokenId(const GgufFile& file, const std::string& key, std::size_t tokens)
-{
-    if (!file.has(key))
-        return std::nullopt;
-    const std::int64_t id = file.integer(key);
-    if (id < 0 || id >= static_cast<std::int64_t>(tokens))
-        fail(file, fmt::format("metadata key '{}' is {}, but the vocabulary has {} tokens", key, id, tokens));
-    return static_cast<std::int32_t>(id);
+    if (description.kind == TokenModelKind::sentencePiece)
+        return makeSentencePieceModel(description);
+    if (description.kind == TokenModelKind::unigram)
+        return std::make_unique<UnigramEncoder>(description);
+    return std::make_unique<BytePairEncoder>(description);
 }
 
 } // namespace
 
 struct Tokenizer::Impl {
+    TokenizerDescription description;
+    TextNormalizer normalizer;
     PreTokenizer preTokenizer;
-    std::vector<std::string> bytes; ///< of each token
-    BytePairEncoder encoder;
-    SpecialTokens specials;
-    std::optional<std::int32_t> bos;
-    bool addsBos = false;
-    std::vector<std::int32_t> ends;
+    SpecialTokens rawAdded, normalizedAdded; ///< looked for before and after the normalizer
+    std::unique_ptr<TokenModel> model;       ///< looks into `description`
 
-    explicit Impl(const GgufFile& file) : preTokenizer(makePreTokenizer(file)) {}
-    // The encoder looks into `bytes`.
+    /// What one call of encode() works with.
+    struct Work {
+        TextArena arena;
+        EncodeWorkspace workspace;
+        std::vector<TextPiece> pieces;
+        std::vector<Token> tokens;
+    };
+
+    explicit Impl(TokenizerDescription&& given)
+        : description(std::move(given)),
+          normalizer(description.normalizer),
+          preTokenizer(description.splits),
+          model(makeModel(description))
+    {
+        TextArena arena;
+        for (const AddedToken& token : description.added) {
+            if (token.normalized && !normalizer.empty())
+                normalizedAdded.add(normalizer.apply({token.text}, arena).text, token);
+            else
+                rawAdded.add(token.text, token);
+        }
+    }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
-    void readVocabulary(const GgufFile& file);
-    void readMerges(const GgufFile& file);
-    void readMarkers(const GgufFile& file);
-    void encodeText(std::string_view text, std::int64_t offset, BytePairEncoder::Workspace& workspace,
-                    std::vector<Token>& tokens) const;
+    void encodeWords(const TextPiece& text, Work& work) const;
+    void encodeRun(const TextPiece& text, Work& work) const;
+    void encodeText(std::string_view text, std::int64_t offset, Work& work) const;
 };
 
-void Tokenizer::Impl::readVocabulary(const GgufFile& file)
+/// Normalised text without added tokens.
+void Tokenizer::Impl::encodeWords(const TextPiece& text, Work& work) const
 {
-    const std::vector<std::string>& texts = file.strings("tokenizer.ggml.tokens");
-    if (texts.empty() || texts.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
-        fail(file, fmt::format("the vocabulary (tokenizer.ggml.tokens) has {} tokens", texts.size()));
-    const std::vector<std::int64_t> types = tokenTypes(file, texts.size());
-    const auto isSpecial = [&types](std::size_t i) { return types[i] == kControl || types[i] == kUserDefined; };
+    work.pieces.clear();
+    preTokenizer.cut(text, work.arena, work.pieces);
+    for (const TextPiece& piece : work.pieces)
+        model->encode(piece, work.workspace, work.tokens);
+}
 
-    bytes.reserve(texts.size()); // no reallocation: the encoder keeps views
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-        const auto id = static_cast<std::int32_t>(i);
-        std::optional<std::string> decoded = bytesOfByteLevel(texts[i]);
-        const bool inAlphabet = decoded.has_value();
-        bytes.push_back(isSpecial(i) || !inAlphabet ? texts[i] : std::move(*decoded));
-        if (isSpecial(i)) {
-            specials.add(bytes.back(), id);
-            if (types[i] == kControl && std::find(kEndTexts.begin(), kEndTexts.end(), texts[i]) != kEndTexts.end())
-                ends.push_back(id);
-        } else if (inAlphabet && !bytes.back().empty()) {
-            encoder.addToken(bytes.back(), id);
+/// Well-formed text as given, between added tokens and stray bytes.
+void Tokenizer::Impl::encodeRun(const TextPiece& text, Work& work) const
+{
+    const TextPiece normal = normalizer.apply(text, work.arena);
+    std::size_t done = 0;
+    while (done < normal.text.size()) {
+        const auto added = normalizedAdded.empty() ? std::nullopt : normalizedAdded.find(normal.text, done);
+        const std::size_t end = added ? added->begin : normal.text.size();
+        encodeWords(normal.part(done, end - done), work);
+        done = end;
+        if (added) {
+            work.tokens.push_back({added->id, normal.at(done), 0});
+            done += added->length;
         }
     }
 }
 
-void Tokenizer::Impl::readMerges(const GgufFile& file)
+void Tokenizer::Impl::encodeText(std::string_view text, std::int64_t offset, Work& work) const
 {
-    const std::vector<std::string>& merges = file.strings("tokenizer.ggml.merges");
-    for (std::size_t i = 0; i < merges.size(); ++i) {
-        const std::string& merge = merges[i];
-        const auto failMerge = [&](const std::string& what) {
-            fail(file, fmt::format("merge {} ('{}') of tokenizer.ggml.merges {}", i, core::displayBytes(merge), what));
-        };
-        const std::size_t space = merge.find(' ');
-        if (space == std::string::npos || space == 0 || space + 1 == merge.size())
-            failMerge("is not two tokens with a space between them");
-        const auto idOf = [&](const std::string& text) {
-            const std::optional<std::string> word = bytesOfByteLevel(text);
-            const std::int32_t id = word ? encoder.find(*word) : -1;
-            if (id < 0)
-                failMerge(fmt::format("needs the token '{}', which the vocabulary does not have",
-                                      core::displayBytes(text)));
-            return id;
-        };
-        const std::string left = merge.substr(0, space);
-        const std::string right = merge.substr(space + 1);
-        const std::int32_t leftId = idOf(left);
-        const std::int32_t rightId = idOf(right);
-        encoder.addMerge(leftId, rightId, idOf(left + right));
+    work.arena.clear();
+    const auto piece = [&](std::size_t begin, std::size_t end) {
+        return TextPiece{text.substr(begin, end - begin), nullptr, offset + static_cast<std::int64_t>(begin),
+                         begin > 0};
+    };
+    std::size_t runBegin = 0;
+    for (std::size_t i = 0; i < text.size();) {
+        const std::size_t length = characterLength(text.substr(i));
+        if (length == 0) {
+            encodeRun(piece(runBegin, i), work);
+            model->encode(piece(i, i + 1), work.workspace, work.tokens);
+            runBegin = i + 1;
+        }
+        i += std::max<std::size_t>(length, 1);
     }
+    encodeRun(piece(runBegin, text.size()), work);
 }
 
-void Tokenizer::Impl::readMarkers(const GgufFile& file)
-{
-    bos = tokenId(file, "tokenizer.ggml.bos_token_id", bytes.size());
-    addsBos = file.boolean("tokenizer.ggml.add_bos_token", bos && preTokenizer.addsBosByDefault());
-    if (addsBos && !bos)
-        fail(file, "'tokenizer.ggml.add_bos_token' asks for a BOS token but 'tokenizer.ggml.bos_token_id' is missing");
-    for (const char* name : {"eos", "eot", "eom"})
-        if (const auto id = tokenId(file, fmt::format("tokenizer.ggml.{}_token_id", name), bytes.size()))
-            ends.push_back(*id);
-    std::sort(ends.begin(), ends.end());
-    ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
-}
+Tokenizer::Tokenizer(TokenizerDescription description) : m_impl(std::make_unique<Impl>(std::move(description))) {}
 
-void Tokenizer::Impl::encodeText(std::string_view text, std::int64_t offset, BytePairEncoder::Workspace& workspace,
-                                 std::vector<Token>& tokens) const
-{
-    std::vector<std::string_view> pieces;
-    preTokenizer.split(text, pieces);
-    for (const std::string_view piece : pieces) {
-        const std::int64_t begin = offset + (piece.data() - text.data());
-        const std::int32_t whole = preTokenizer.ignoresMerges() ? encoder.find(piece) : -1;
-        if (whole >= 0)
-            tokens.push_back({whole, begin, 0});
-        else
-            encoder.encode(piece, begin, workspace, tokens);
-    }
-}
-
-Tokenizer::Tokenizer(const GgufFile& file) : m_impl(std::make_unique<Impl>(file))
-{
-    m_impl->readVocabulary(file);
-    m_impl->readMerges(file);
-    m_impl->readMarkers(file);
-}
+Tokenizer::Tokenizer(const GgufFile& file) : Tokenizer(describeGguf(file)) {}
 
 Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
@@ -191,25 +124,27 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 std::vector<Token> Tokenizer::encode(std::string_view text) const
 {
-    std::vector<Token> tokens;
-    BytePairEncoder::Workspace workspace;
+    Impl::Work work;
     std::size_t done = 0;
     while (done < text.size()) {
-        const auto special = m_impl->specials.find(text, done);
-        const std::size_t end = special ? special->begin : text.size();
-        m_impl->encodeText(text.substr(done, end - done), static_cast<std::int64_t>(done), workspace, tokens);
+        const auto added = m_impl->rawAdded.find(text, done);
+        const std::size_t end = added ? added->begin : text.size();
+        m_impl->encodeText(text.substr(done, end - done), static_cast<std::int64_t>(done), work);
         done = end;
-        if (special) {
-            tokens.push_back({special->id, static_cast<std::int64_t>(done), 0});
-            done += special->length;
+        if (added) {
+            work.tokens.push_back({added->id, static_cast<std::int64_t>(done), 0});
+            done += added->length;
         }
     }
+    std::vector<Token> tokens = std::move(work.tokens);
     if (tokens.empty())
         return tokens;
     // Each token reaches to the next, so the ranges cover the text even where a byte has no token.
     tokens.front().begin = 0;
-    for (std::size_t i = 0; i + 1 < tokens.size(); ++i)
+    for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+        tokens[i + 1].begin = std::max(tokens[i + 1].begin, tokens[i].begin);
         tokens[i].end = tokens[i + 1].begin;
+    }
     tokens.back().end = static_cast<std::int64_t>(text.size());
     return tokens;
 }
@@ -219,35 +154,43 @@ std::string_view Tokenizer::bytesOf(std::int32_t id) const
     if (id < 0 || id >= vocabSize())
         throw core::Error(core::ErrorCode::badInput,
                           fmt::format("token id {} is outside the vocabulary (0 to {})", id, vocabSize() - 1));
-    return m_impl->bytes[static_cast<std::size_t>(id)];
+    return m_impl->description.bytes[static_cast<std::size_t>(id)];
 }
 
 std::string Tokenizer::decode(const std::vector<std::int32_t>& ids) const
 {
     std::string text;
-    for (const std::int32_t id : ids)
-        text += bytesOf(id);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        std::string_view bytes = bytesOf(ids[i]);
+        if (i == 0 && m_impl->description.trim == DecodeTrim::spacesOfFirstToken)
+            bytes.remove_prefix(std::min(bytes.find_first_not_of(' '), bytes.size()));
+        text += bytes;
+    }
+    if (m_impl->description.trim == DecodeTrim::oneSpace && text.starts_with(' '))
+        text.erase(0, 1);
     return text;
 }
 
-std::int32_t Tokenizer::vocabSize() const
-{
-    return static_cast<std::int32_t>(m_impl->bytes.size());
-}
+std::int32_t Tokenizer::vocabSize() const { return static_cast<std::int32_t>(m_impl->description.bytes.size()); }
 
-std::optional<std::int32_t> Tokenizer::bos() const
-{
-    return m_impl->bos;
-}
+std::optional<std::int32_t> Tokenizer::bos() const { return m_impl->description.bos; }
 
-bool Tokenizer::addsBos() const
-{
-    return m_impl->addsBos;
-}
+bool Tokenizer::addsBos() const { return m_impl->description.addsBos; }
 
-const std::vector<std::int32_t>& Tokenizer::endTokens() const
+const std::vector<std::int32_t>& Tokenizer::endTokens() const { return m_impl->description.ends; }
+
+const std::string& Tokenizer::chatTemplate() const { return m_impl->description.chatTemplate; }
+
+bool Tokenizer::isLossless() const
 {
-    return m_impl->ends;
+    const TokenizerDescription& description = m_impl->description;
+    const auto changes = [](const SplitStep& step) {
+        return step.kind != SplitStep::Kind::split || step.behavior == SplitStep::Behavior::removed;
+    };
+    return description.byteLevel && description.normalizer.empty()
+           && std::none_of(description.splits.begin(), description.splits.end(), changes)
+           && std::none_of(description.added.begin(), description.added.end(),
+                           [](const AddedToken& token) { return token.leftStrip || token.rightStrip; });
 }
 
 } // namespace kvviz::capture

@@ -155,7 +155,7 @@ int runBench(const BenchOptions& options, const CommonOptions& common)
                                    .tables = readTables(options)});
     const LoadedModel loaded = loadModelFile(
         options.model, options.dtype == "float32" ? capture::WeightType::float32 : capture::WeightType::bfloat16,
-        common.threads);
+        common);
     const core::Progress progress = consoleProgress(common);
     std::vector<Row> rows;
     std::size_t leftOut = 0;

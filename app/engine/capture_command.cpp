@@ -6,6 +6,7 @@
 #include "app/engine/capture_jobs.hpp"
 #include "app/engine/loaded_model.hpp"
 #include "app/json_output.hpp"
+#include "capture/chat_template.hpp"
 #include "core/io/part_file.hpp"
 #include "core/text.hpp"
 
@@ -30,7 +31,7 @@ LoadedModel load(const CaptureOptions& options, const CommonOptions& common)
         throw Error(ErrorCode::usage, fmt::format("--dtype {}: expected float32 or bfloat16", options.dtype));
     return loadModelFile(options.model,
                          options.dtype == "float32" ? capture::WeightType::float32 : capture::WeightType::bfloat16,
-                         common.threads);
+                         common);
 }
 
 /// Sums of the estimates, for --dry-run and --max-bytes.
@@ -125,7 +126,8 @@ void writeManifest(const CaptureOptions& options, const core::ModelInfo& model)
                         {"model", {{"name", model.name}, {"sha256", model.sha256}}}, {"tasks", options.tasks},
                         {"shots", options.shots}, {"seed", options.seed}, {"begin", options.begin},
                         {"limit", options.limit.value_or(1)}, {"tier", options.tier}, {"dtype", options.dtype},
-                        {"continuation", options.continuation}, {"generate", options.generate}};
+                        {"continuation", options.continuation}, {"generate", options.generate},
+                        {"chat", options.chat}};
     io::PartFile file(path, true, shard);
     file.write(manifest.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
     file.publish();
@@ -250,7 +252,10 @@ private:
 
 int runCapture(const CaptureOptions& options, const CommonOptions& common)
 {
-    const std::vector<CaptureJob> jobs = makeCaptureJobs(options);
+    std::vector<CaptureJob> jobs = makeCaptureJobs(options);
+    capture::checkChatChoice(options.chat);
+    if (options.chat != "none" && !options.tokenIds.empty())
+        throw Error(ErrorCode::usage, "--chat puts text into turns; --token-ids gives none");
     if (options.output.empty() && !options.dryRun)
         throw Error(ErrorCode::usage, "no output given; add -o FILE.kvh5, or -o FOLDER for several prompts");
     if (!options.dryRun && !options.force && !options.resume)
@@ -261,6 +266,9 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
                                         job.output.string()));
 
     const LoadedModel loaded = load(options, common);
+    if (const auto chat = capture::chosenChatTemplate(options.chat, *loaded.tokenizer))
+        for (CaptureJob& job : jobs)
+            job.source = capture::inChat(std::move(job.source), *chat, *loaded.tokenizer);
     capture::CaptureSettings settings = makeCaptureSettings(options, common, loaded.model->info);
     settings.created = utcNow();
     const capture::Session session(loaded.model, loaded.tokenizer, settings);

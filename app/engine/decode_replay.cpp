@@ -183,7 +183,7 @@ private:
 
 class ModelDecodeDepth final : public DecodeDepth {
 public:
-    ModelDecodeDepth(std::string model, int threads) : m_path(std::move(model)), m_threads(threads) {}
+    ModelDecodeDepth(std::string model, const CommonOptions& common) : m_path(std::move(model)), m_common(common) {}
 
     std::unique_ptr<compress::PlanObserver> observe(const io::CaptureReader& capture) override
     {
@@ -191,7 +191,7 @@ public:
         if (!m_loaded || m_dtype != info.dtype) {
             const bool half = info.dtype == "bfloat16";
             m_loaded = loadModelFile(m_path, half ? capture::WeightType::bfloat16 : capture::WeightType::float32,
-                                     m_threads);
+                                     m_common);
             m_dtype = info.dtype;
         }
         check(capture);
@@ -219,7 +219,7 @@ private:
     }
 
     std::string m_path;
-    int m_threads;
+    CommonOptions m_common;
     std::string m_dtype;
     std::optional<LoadedModel> m_loaded;
     double m_deviation = std::numeric_limits<double>::quiet_NaN();
@@ -231,7 +231,7 @@ int runDecodeReplay(const ReplayOptions& options, const CommonOptions& common)
 {
     if (options.depth != "decode")
         return runReplay(options, common);
-    ModelDecodeDepth depth(options.model, common.threads);
+    ModelDecodeDepth depth(options.model, common);
     return runReplay(options, common, &depth);
 }
 

@@ -9,6 +9,7 @@
 #include "app/engine/loaded_model.hpp"
 #include "app/engine/prompt_source.hpp"
 #include "app/task_options.hpp"
+#include "capture/chat_template.hpp"
 #include "core/io/journal.hpp"
 #include "core/io/part_file.hpp"
 #include "evaluation/outcome_json.hpp"
@@ -58,7 +59,7 @@ std::vector<EvalTask> openTasks(const EvalOptions& options)
 }
 
 /// What the user asked of a task beyond its defaults.
-std::string settingText(const TaskChoice& choice)
+std::string settingText(const EvalOptions& choice)
 {
     std::string text;
     const auto add = [&](const char* name, const auto& value) {
@@ -74,6 +75,8 @@ std::string settingText(const TaskChoice& choice)
         add("depth", choice.depth);
     if (choice.questions > 0)
         add("questions", choice.questions);
+    if (choice.chat != "none")
+        add("chat", choice.chat);
     return text;
 }
 
@@ -92,7 +95,8 @@ public:
         m_loaded = loadModelFile(m_options.model,
                                  m_options.dtype == "float32" ? capture::WeightType::float32
                                                               : capture::WeightType::bfloat16,
-                                 m_common.threads);
+                                 m_common);
+        m_chat = capture::chosenChatTemplate(m_options.chat, *m_loaded->tokenizer);
         const io::JournalStart start = m_options.resume ? io::JournalStart::resume
             : m_options.force                           ? io::JournalStart::overwrite
                                                         : io::JournalStart::fresh;
@@ -205,8 +209,11 @@ private:
         try {
             core::Progress quiet;
             quiet.stop = m_progress.stop;
+            capture::PromptSource source = toSource(prompt);
+            if (m_chat)
+                source = capture::inChat(std::move(source), *m_chat, *m_loaded->tokenizer);
             outcome = runner.run(
-                toSource(prompt), [&](const std::string& text) { return task.task->score(prompt, text); }, quiet);
+                source, [&](const std::string& text) { return task.task->score(prompt, text); }, quiet);
         } catch (const Error& error) {
             if (error.code() == ErrorCode::cancelled)
                 throw Error(ErrorCode::cancelled,
@@ -229,6 +236,7 @@ private:
     std::uint64_t m_cacheBytes;
     core::Progress m_progress;
     std::optional<LoadedModel> m_loaded;
+    std::optional<capture::ChatTemplate> m_chat;
     std::map<std::pair<std::string, std::int64_t>, PromptOutcome> m_outcomes; // task and number of the prompt
 };
 
@@ -255,6 +263,7 @@ void requireFree(const EvalOptions& options)
 int runEval(const EvalOptions& options, const CommonOptions& common)
 {
     requireFree(options);
+    capture::checkChatChoice(options.chat);
     std::vector<EvalTask> tasks = openTasks(options);
     compress::LivePlanner planner(liveRequest(options, common.threads));
     std::optional<io::PartFile> csv; // refuses a name that cannot be written before the work is done

@@ -1,26 +1,96 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// File, tokenizer, weights, identity.
+// Tokenizer, weights, identity; a GGUF file or a Hugging Face folder.
 #include "app/engine/loaded_model.hpp"
 
+#include "app/console.hpp"
+#include "app/engine/free_memory.hpp"
 #include "app/engine/model_location.hpp"
 #include "capture/gguf_model.hpp"
+#include "capture/hf_model.hpp"
 #include "capture/sha256.hpp"
+#include "capture/size_estimate.hpp"
+#include "capture/tokenizer_description.hpp"
+#include "capture/tokenizer_files.hpp"
 #include "core/stopwatch.hpp"
+#include "core/text.hpp"
+
+#include <fmt/format.h>
 
 namespace kvviz::app {
+namespace {
 
-LoadedModel loadModelFile(const std::string& given, capture::WeightType type, int threads)
+namespace fs = std::filesystem;
+constexpr double kMostOfMemory = 0.9; ///< that weights may take: the run needs some, too
+
+bool hasTokenizer(const fs::path& folder)
 {
-    const core::Stopwatch watch;
-    capture::setThreads(threads);
-    const std::filesystem::path path = findModel(given);
+    return fs::exists(folder / "tokenizer.json") || fs::exists(folder / "tokenizer.model")
+           || fs::exists(folder / "vocab.json");
+}
+
+/// Tokens that are only numbers: "<17>". No text can be read with it, but ids can.
+capture::Tokenizer numberedTokens(int vocabSize)
+{
+    capture::TokenizerDescription description;
+    for (int id = 0; id < vocabSize; ++id)
+        description.bytes.push_back(fmt::format("<{}>", id));
+    description.pieces.resize(description.bytes.size());
+    return capture::Tokenizer(std::move(description));
+}
+
+/// Must the layers be read from the files each time they are used?
+bool mustStream(const capture::HfModelSpec& spec, capture::WeightType type)
+{
+    const std::uint64_t bytes = capture::weightCount(spec.info, spec.arch.ffnSize, spec.tied)
+                                * (type == capture::WeightType::float32 ? 4 : 2);
+    const std::uint64_t free = freeMemory();
+    return free > 0 && static_cast<double>(bytes) > kMostOfMemory * static_cast<double>(free);
+}
+
+LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const CommonOptions& common)
+{
+    const capture::HfFolder folder(path);
+    LoadedModel loaded;
+    if (hasTokenizer(path)) {
+        loaded.tokenizer = std::make_shared<capture::Tokenizer>(capture::loadTokenizer(path));
+    } else {
+        loaded.tokenizer = std::make_shared<capture::Tokenizer>(numberedTokens(folder.spec().info.vocabSize));
+        note(common, fmt::format("'{}' holds no tokenizer (tokenizer.json or tokenizer.model): it can be given "
+                                           "token ids (--token-ids), but no text", path.string()));
+    }
+    const bool streamed = mustStream(folder.spec(), type);
+    if (streamed)
+        note(common, fmt::format("the weights do not fit into the {} of memory that are free: each layer is read "
+                                           "from the files each time it is used, which is slow",
+                                           core::humanBytes(freeMemory())));
+    const std::shared_ptr<capture::Model> model = folder.load(type, streamed);
+    model->info.sha256 = folder.sha256();
+    loaded.model = model;
+    return loaded;
+}
+
+LoadedModel loadFile(const fs::path& path, capture::WeightType type)
+{
     const capture::GgufFile file(path);
     LoadedModel loaded;
     loaded.tokenizer = std::make_shared<capture::Tokenizer>(file);
     const std::shared_ptr<capture::Model> model = capture::loadModel(file, type);
     model->info.sha256 = capture::sha256OfFile(path);
     loaded.model = model;
+    return loaded;
+}
+
+} // namespace
+
+LoadedModel loadModelFile(const std::string& given, capture::WeightType type, const CommonOptions& common)
+{
+    const core::Stopwatch watch;
+    capture::setThreads(common.threads);
+    fs::path path = findModel(given);
+    if (path.filename() == "config.json" || path.extension() == ".safetensors") // a file of the folder
+        path = fs::absolute(path).parent_path();
+    LoadedModel loaded = fs::is_directory(path) ? loadFolder(path, type, common) : loadFile(path, type);
     loaded.seconds = watch.seconds();
     return loaded;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// A model file read for a command that runs it.
+// A model read for a command that runs it.
 #pragma once
 
+#include "app/options.hpp"
 #include "capture/model.hpp"
 #include "capture/tokenizer.hpp"
 
@@ -17,7 +18,9 @@ struct LoadedModel {
     double seconds = 0; ///< that reading took
 };
 
-/// The model of findModel(given), for so many threads (0: all cores). Throws Error(badInput).
-[[nodiscard]] LoadedModel loadModelFile(const std::string& given, capture::WeightType type, int threads);
+/// The model of findModel(given), a GGUF file or a Hugging Face folder, with the threads that the user wants. The
+/// layers of a folder whose weights do not fit into the free memory are read each time they are used; that is noted on
+/// standard error. Throws Error(badInput).
+[[nodiscard]] LoadedModel loadModelFile(const std::string& given, capture::WeightType type, const CommonOptions& common);
 
 } // namespace kvviz::app

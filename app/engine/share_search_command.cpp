@@ -94,7 +94,7 @@ int runShareSearch(const ShareSearchOptions& options, const CommonOptions& commo
     requireWritable(options.output, options.force);
     const std::string text = options.text.empty() ? "" : readTextFile(options.text);
     const core::Progress progress = consoleProgress(common);
-    const LoadedModel loaded = loadModelFile(options.model, capture::WeightType::float32, common.threads);
+    const LoadedModel loaded = loadModelFile(options.model, capture::WeightType::float32, common);
     const int wanted = layersToShare(options, loaded.model->info);
     core::ModelTables tables = newTables(loaded.model->info, common);
     tables.sharing = capture::searchSharing(loaded.model, sentencesFor(options, text, loaded), wanted,

@@ -5,8 +5,7 @@
 #include "app/commands.hpp"
 #include "app/console.hpp"
 #include "app/output.hpp"
-#include "capture/gguf.hpp"
-#include "capture/tokenizer.hpp"
+#include "capture/tokenizer_files.hpp"
 #include "core/error.hpp"
 
 #include <fmt/format.h>
@@ -67,26 +66,26 @@ void forEachText(const TokenizeOptions& options, const std::function<bool(const 
 
 Json tokenized(const capture::Tokenizer& tokenizer, const std::string& text, const CommonOptions& common)
 {
-    Json ids = Json::array();
     Json offsets = Json::array();
-    std::string decoded;
+    std::vector<std::int32_t> tokens;
     for (const capture::Token& token : tokenizer.encode(text)) {
-        ids.push_back(token.id);
+        tokens.push_back(token.id);
         offsets.push_back({token.begin, token.end});
-        decoded += tokenizer.bytesOf(token.id);
     }
-    if (decoded.size() != text.size())
+    const std::string decoded = tokenizer.decode(tokens);
+    if (decoded != text && tokenizer.isLossless())
         note(common, fmt::format("{} of {} bytes have no token in this vocabulary and are left out",
                                  text.size() - decoded.size(), text.size()));
-    return {{"text", text}, {"ids", std::move(ids)}, {"decoded", decoded}, {"offsets", std::move(offsets)}};
+    else if (decoded != text)
+        note(common, "this tokenizer changes the text before it splits it: what it decodes to differs");
+    return {{"text", text}, {"ids", std::move(tokens)}, {"decoded", decoded}, {"offsets", std::move(offsets)}};
 }
 
 } // namespace
 
 int runTokenize(const TokenizeOptions& options, const CommonOptions& common)
 {
-    const capture::GgufFile file(options.model);
-    const capture::Tokenizer tokenizer(file);
+    const capture::Tokenizer tokenizer = capture::loadTokenizer(options.model);
     if (!common.json) {
         forEachText(options, [&](const std::string& text) { return writeLine(tokenized(tokenizer, text, common)); });
         return 0;

@@ -107,7 +107,7 @@ int runWeightTable(const WeightTableOptions& options, const CommonOptions& commo
     requireWritable(options.output, options.force);
     const std::string text = options.calibration.empty() ? "" : readTextFile(options.calibration);
     const core::Progress progress = consoleProgress(common);
-    const LoadedModel loaded = loadModelFile(options.model, capture::WeightType::float32, common.threads);
+    const LoadedModel loaded = loadModelFile(options.model, capture::WeightType::float32, common);
     core::ModelTables tables = newTables(loaded.model->info, common);
     capture::InputMagnitudes inputs;
     if (!options.calibration.empty()) {

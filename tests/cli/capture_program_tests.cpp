@@ -178,6 +178,37 @@ TEST_CASE("token ids run as they are given", "[cli][engine]")
     CHECK(folder.verify("run/mine.kvh5").status == 0);
 }
 
+TEST_CASE("a prompt can be put into the turns of a chat template, and resumed so", "[cli][engine]")
+{
+    const EngineFolder folder;
+    const std::string text = folder.write("mine.txt", "@@ shot\nab\n\n@@ question\ncd");
+    const std::vector<std::string> arguments{"--text-file", text, "-o", folder.path("run"), "--chat", "chatml",
+                                             "--continuation", "none"};
+    requireGood(folder.capture(arguments));
+    const core::CaptureInfo info = infoOf(folder, "run/mine.kvh5");
+    const std::string whole = "<|im_start|>user\nab\n\ncd<|im_end|>\n<|im_start|>assistant\n";
+    CHECK(info.prompt.promptText == whole);
+    const auto tokenText = [&](const core::Segment& segment) {
+        std::string bytes;
+        for (std::int64_t token = segment.span.begin; token < segment.span.end; ++token)
+            bytes += info.tokens.bytesOf(token);
+        return bytes;
+    };
+    REQUIRE(info.segments.size() == 2);
+    CHECK(tokenText(info.segments[0]) == "ab\n\n");
+    CHECK(tokenText(info.segments[1]) == "cd");
+    std::vector<std::string> again = arguments;
+    again.emplace_back("--resume");
+    requireGood(folder.capture(again));
+    again[5] = "none";
+    const Outcome other = folder.capture(again);
+    CHECK(other.status != 0);
+    CHECK_THAT(other.err, Contains("another prompt"));
+    const std::string ids = folder.write("ids.json", "[1]");
+    checkRefused(folder.capture({"--token-ids", ids, "--chat", "chatml", "-o", folder.path("x.kvh5")}), 2,
+                 {"--chat", "--token-ids"});
+}
+
 TEST_CASE("the number of threads does not change a bit of the numbers", "[cli][engine]")
 {
     const EngineFolder folder;

@@ -197,6 +197,8 @@ TEST_CASE("wrong options are named, with the nearest or the allowed values", "[c
     refused({"--window", "0"}, 2, {"--window"});
     refused({"--generate", "-1"}, 2, {"--generate"});
     refused({"--dtype", "float16"}, 2, {"--dtype", "bfloat16"});
+    refused({"--chat", "vicuna"}, 2, {"'vicuna'", "auto, none, chatml"});
+    refused({"--chat", "auto"}, 2, {"--chat auto", "no chat template", "--chat none"});
     refused({"--device", "cuda"}, 4, {"--device cuda", "cpu"});
     refused({"--continuation", "gold"}, 2, {"no reference continuation", "greedy"});
     for (const char* shard : {"2/2", "1", "a/2", "0/0", "-1/2", "0/2/3"})

@@ -168,6 +168,7 @@ TEST_CASE("what an evaluation cannot run is refused with one sentence", "[engine
     refused({"--task", "addition", "--methods", "snapvk"}, 2, "did you mean");
     refused({"--task", "addition", "--ratios", "1.2"}, 2, "1.2");
     refused({"--task", "adition"}, 2, "addition");
+    refused({"--task", "addition", "--chat", "vicuna"}, 2, "vicuna");
     refused({"--task", "addition", "--task", "addition"}, 2, "twice");
     if (std::filesystem::exists(KVVIZ_SHARED_DATA "/humaneval"))
         refused({"--task", "humaneval", "--data-dir", KVVIZ_SHARED_DATA}, 2, "--allow-code-execution");

@@ -105,3 +105,24 @@ TEST_CASE("tokenize says what is wrong with its model, its input and its output"
     CHECK(left.err.empty());
     CHECK(test::bytesOfFile(folder.path("status")) == "0\n");
 }
+
+TEST_CASE("folders and files of a tokenizer are read as a GGUF file is", "[cli][engine]")
+{
+    const EngineFolder folder;
+    const std::string fixture = std::string(KVVIZ_TEST_DATA) + "/tokenizers/llama2.json";
+    const auto idsOf = [&](const std::string& model) {
+        const Outcome outcome = test::runProgram("kvviz", {"tokenize", model, "--text", "Paris, France"});
+        INFO(outcome.err);
+        REQUIRE(outcome.status == 0);
+        const json line = linesOf(outcome).at(0);
+        CHECK(line.at("decoded") == "Paris, France");
+        return line.at("ids");
+    };
+    const json ids = idsOf(fixture);
+    (void)folder.write("model/tokenizer.json", test::bytesOfFile(fixture));
+    CHECK(idsOf(folder.path("model")) == ids);
+    CHECK(idsOf(std::string(KVVIZ_TEST_DATA) + "/tokenizers/sentencepiece.model") == ids);
+    CHECK(idsOf(std::string(KVVIZ_TEST_DATA) + "/tokenizers/sentencepiece.gguf") == ids);
+    std::filesystem::create_directory(folder.path("empty"));
+    checkRefused(test::runProgram("kvviz", {"tokenize", folder.path("empty")}), 3, {"empty", "tokenizer.json"});
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// The expressions of a tokenizer.json are Oniguruma's; this says the same to PCRE2.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace kvviz::capture {
+
+/// The PCRE2 expression of the same meaning. Throws Error(badInput) for what has none: classes within classes, && in a
+/// class, \W and \H in a class.
+[[nodiscard]] std::string fromOniguruma(std::string_view expression);
+/// A letter, mark, decimal digit, connector or joiner: \w where the tokenizers library does not use Oniguruma.
+[[nodiscard]] std::string wordPattern();
+/// An expression that matches exactly this text.
+[[nodiscard]] std::string quotedPattern(std::string_view text);
+
+} // namespace kvviz::capture
