@@ -18,7 +18,9 @@ void addPromptOptions(OptionTable& table, CaptureOptions& options)
     addTaskChoice(table, options);
     table.integer("--begin", options.begin, 0, "first prompt of each task");
     table.integer("--limit", options.limit, 1, "prompts of each task (default: 1)");
-    table.text("--shard", options.shard, "I/N", "every N-th prompt from the I-th on, 0 <= I < N, for many machines");
+    table.text("--shard", options.shard, "I/N",
+               "every N-th prompt from the I-th on, 0 <= I < N, for many machines; auto: the place in the Slurm array "
+               "that runs this, everything outside of one");
 }
 
 void addKeepOptions(OptionTable& table, CaptureOptions& options)

@@ -28,6 +28,8 @@ void addCommand(CLI::App& app, const std::string& name, Invocation& invocation)
         {"info", [](CLI::App& a, Invocation& i) { addInfoOptions(a, i.info); }},
         {"verify", [](CLI::App& a, Invocation& i) { addVerifyOptions(a, i.verify); }},
         {"pack", [](CLI::App& a, Invocation& i) { addPackOptions(a, i.pack); }},
+        {"status", [](CLI::App& a, Invocation& i) { addStatusOptions(a, i.status); }},
+        {"import", [](CLI::App& a, Invocation& i) { addImportOptions(a, i.importing); }},
         {"replay", [](CLI::App& a, Invocation& i) { addReplayOptions(a, i.replay); }},
         {"eval", [](CLI::App& a, Invocation& i) { addEvalOptions(a, i.eval); }},
         {"bench", [](CLI::App& a, Invocation& i) { addBenchOptions(a, i.bench); }},

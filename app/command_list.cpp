@@ -28,7 +28,9 @@ std::vector<CommandEntry> captureCommands()
          "Tiers, each with all of the one before: 'stats' (what each key received), 'cache' (keys, values, queries, "
          "the exact rows of the last prompt queries and of every decode step), 'map' (pooled maps of everything), "
          "'full' (every attention row; grows with the square of the length). --dry-run prints the bytes of each.\n\n"
-         "An interrupted batch keeps its finished files; the same command with --resume goes on."},
+         "An interrupted batch keeps its finished files; the same command with --resume goes on. Several machines share a "
+         "batch and its folder with --shard; 'kvviz status' says how far they are. The folder resources/slurm of the "
+         "sources has job scripts."},
         {"tokenize", Program::engine, "show how a model's tokenizer splits text",
          {{"kvviz tokenize model/ --text 'Hello, world'", "ids and pieces of one text"},
           {"kvviz tokenize model.gguf < texts.jsonl > ids.jsonl", "many: JSON lines with \"text\" in, \"ids\" out"}},
@@ -58,8 +60,30 @@ std::vector<CommandEntry> fileCommands()
          "Reads every array: shapes, types, finite values in range, attention rows that sum to 1."},
         {"pack", Program::kvviz, "join captures into one file",
          {{"kvviz pack run/ -o run.kvh5", "a folder as one file"},
-          {"kvviz pack a.kvh5 b.kvh5 -o both.kvh5", "chosen files"}},
-         "Every command that reads captures takes a pack in place of a folder. The captures are left as they are."},
+          {"kvviz pack a.kvh5 b.kvh5 -o both.kvh5", "chosen files"},
+          {"kvviz pack --virtual run/ -o run.kvh5", "one file that links to those of the folder, at once"}},
+         "Every command that reads captures takes a pack in place of a folder. The captures are left as they are. A "
+         "virtual pack is moved together with its captures; 'kvviz verify' says which are missing."},
+        {"status", Program::kvviz, "say how far a batch or an evaluation on many machines is",
+         {{"kvviz status run/", "done, running, failed, rate and time left"},
+          {"watch -n 30 kvviz status run/", "again and again"},
+          {"kvviz status --json run/", "for programs"}},
+         "Reads the files of the folder and nothing else: capture.json says which prompts there are, a capture that one is "
+         "done, a part that one is in work, ID.failed.json that one was refused and why. A part that nobody touched for "
+         "two minutes, or whose process on this machine is gone, was left by a dead task: its prompt waits for the next "
+         "run with --resume. A task that loads its model is not seen yet. Journals of evaluations are counted."},
+        {"import", Program::kvviz, "make a capture of attention, keys and values saved by Python",
+         {{"kvviz import outputs.npz -o outputs.kvh5", "arrays saved by numpy"},
+          {"kvviz import outputs.safetensors --metadata about.json -o outputs.kvh5",
+           "names of the model and the prompt from a file"},
+          {"kvviz import *.npz -o imported/", "many, each to a file of its name"}},
+         "For models that kvviz does not run. The arrays: 'input_ids' [T]; 'attention' [L, H, T, T], or one array a layer, "
+         "attention.0 [H, T, T] and so on; 'key' and 'value' [L, G, T, d], optional; 'query' [L, H, T, d] after rotation "
+         "or 'query_raw' before it, optional; 'tokens' (texts), optional. 'metadata' is JSON text: n_prompt (the tokens after it are the "
+         "continuation), segments, names. The manual (docs/import.md) has all names and a script for transformers.\n\n"
+         "Rows must sum to 1 and look at no later token. What the arrays allow is filled in, up to --tier; what stays out "
+         "is said. The most complete tier whose arrays are all there is written into the file; methods that need more say "
+         "what they lack."},
         {"replay", Program::kvviz, "predict what each compression method would drop and lose",
          {{"kvviz replay run/", "every method at nine ratios, table and results file"},
           {"kvviz replay --methods 'snapkv;shotkv' --ratios 0.5,0.2 addition.kvh5", "two methods, two ratios"},
@@ -98,7 +122,8 @@ std::vector<CommandEntry> fileCommands()
          "log-probability of the whole reference answer, in nats. As methods act at the end of the prefill, the first "
          "token of an answer is always that of the full cache.\n\n"
          "FILE.journal beside the results holds every finished prompt: a run that was stopped, in whatever way, goes on "
-         "with --resume and ends with the same results."},
+         "with --resume and ends with the same results. With --shard, each machine writes a journal of its own; the same "
+         "command with --resume and without --shard joins them and writes the results."},
         {"bench", Program::engine, "measure how long answers take with compressed caches",
          {{"kvviz bench", "four methods at ratio 0.1, two lengths"},
           {"kvviz bench --lengths 4096/512 --batch 8 --methods 'snapkv;shotkv' --ratios 0.5,0.1", "many streams"}},

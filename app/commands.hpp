@@ -10,6 +10,8 @@ namespace kvviz::app {
 
 int runInfo(const InfoOptions& options, const CommonOptions& common);
 int runVerify(const VerifyOptions& options, const CommonOptions& common);
+int runStatus(const StatusOptions& options, const CommonOptions& common);
+int runImport(const ImportOptions& options, const CommonOptions& common);
 int runPack(const PackOptions& options, const CommonOptions& common);
 /// Depths mass and output in kvviz; kvviz-engine also has depth decode and hands in what runs the model.
 class DecodeDepth;

@@ -14,6 +14,9 @@ void addEvalOptions(CLI::App& app, EvalOptions& options)
     addTaskChoice(table, options);
     table.integer("--begin", options.begin, 0, "first prompt of each task");
     table.integer("--limit", options.limit, 1, "prompts of each task");
+    table.text("--shard", options.shard, "I/N",
+               "every N-th prompt into a journal of its own; the command without it joins the journals; auto: the place "
+               "in the Slurm array that runs this, everything outside of one");
 
     table.group("What to keep of the cache");
     addMethodChoice(table, options);

@@ -13,6 +13,8 @@ int main(int argc, char** argv)
         {"info", [](const Invocation& i) { return runInfo(i.info, i.common); }},
         {"verify", [](const Invocation& i) { return runVerify(i.verify, i.common); }},
         {"pack", [](const Invocation& i) { return runPack(i.pack, i.common); }},
+        {"status", [](const Invocation& i) { return runStatus(i.status, i.common); }},
+        {"import", [](const Invocation& i) { return runImport(i.importing, i.common); }},
         {"replay", [](const Invocation& i) { return runReplay(i.replay, i.common); }},
         {"head-table", [](const Invocation& i) { return runHeadTable(i.headTable, i.common); }},
         {"calibrate", [](const Invocation& i) { return runCalibrate(i.calibrate, i.common); }},

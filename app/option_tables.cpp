@@ -80,7 +80,33 @@ void addPackOptions(CLI::App& app, PackOptions& options)
     OptionTable table(app);
     table.list(kCapturePositional, options.inputs, "FILE", kCaptureHelp).required();
     table.text("-o,--output", options.output, "FILE", "the file to write (.kvh5)").required();
+    table.flag("--virtual", options.linked, "link to the captures in place of copying them, by paths relative to FILE");
     table.flag("--force", options.force, "overwrite the output");
+}
+
+void addStatusOptions(CLI::App& app, StatusOptions& options)
+{
+    OptionTable(app).list("FOLDER", options.folders, "FOLDER", "folder of a batch or of evaluations").required();
+}
+
+void addImportOptions(CLI::App& app, ImportOptions& options)
+{
+    const std::vector<std::string> types{"float16", "float32"};
+    OptionTable table(app);
+    table.list("FILE", options.files, "FILE", "arrays saved by Python (.npz, .safetensors)").required();
+    table.group("What it is");
+    table.text("--metadata", options.metadata, "FILE",
+               "JSON with the names and sizes that the arrays do not say, in place of the file's own");
+    table.group("What to keep");
+    table.choice("--tier", options.tier, {"stats", "cache", "map", "full"}, "how much, as far as the arrays go");
+    table.integer("--window", options.window, 1, "exact rows of so many last prompt queries");
+    table.integer("--map-cap", options.mapCap, 8, "cells a side of the finest pooled map");
+    table.choice("--rows-dtype", options.rowsDtype, types, "storage of exact attention rows");
+    table.choice("--cache-dtype", options.cacheDtype, types, "storage of keys, values and queries");
+    table.choice("--map-dtype", options.mapDtype, types, "storage of maps");
+    table.group("Output");
+    table.text("-o,--output", options.output, "PATH", "FILE.kvh5, or a folder for several files").required();
+    table.flag("--force", options.force, "overwrite existing files");
 }
 
 void addMethodChoice(OptionTable& table, MethodChoice& options)

@@ -23,6 +23,8 @@ void addTokenizeOptions(CLI::App& app, TokenizeOptions& options);
 void addInfoOptions(CLI::App& app, InfoOptions& options);
 void addVerifyOptions(CLI::App& app, VerifyOptions& options);
 void addPackOptions(CLI::App& app, PackOptions& options);
+void addStatusOptions(CLI::App& app, StatusOptions& options);
+void addImportOptions(CLI::App& app, ImportOptions& options);
 void addReplayOptions(CLI::App& app, ReplayOptions& options);
 void addEvalOptions(CLI::App& app, EvalOptions& options);
 void addBenchOptions(CLI::App& app, BenchOptions& options);

@@ -53,7 +53,7 @@ struct CaptureOptions : TaskChoice {
     // Which of a task's prompts:
     std::int64_t begin = 0;               ///< --begin: first prompt of each task
     std::optional<std::int64_t> limit;    ///< --limit N prompts a task (default 1)
-    std::string shard;                    ///< --shard i/n, 0 <= i < n
+    std::string shard;                    ///< --shard i/n, 0 <= i < n, or auto
     bool resume = false, force = false, dryRun = false;
     std::string maxBytes;                 ///< --max-bytes 2GB: refuse a run whose estimate is larger
     // What to keep:
@@ -87,7 +87,17 @@ struct ModelsOptions {
 
 struct InfoOptions { std::vector<std::string> files; bool layers = false; };
 struct VerifyOptions { std::vector<std::string> files; };
-struct PackOptions { std::vector<std::string> inputs; std::string output; bool force = false; };
+struct PackOptions { std::vector<std::string> inputs; std::string output; bool force = false, linked = false; };
+struct StatusOptions { std::vector<std::string> folders; };
+struct ImportOptions {
+    std::vector<std::string> files;       ///< .npz, .safetensors
+    std::string output;                   ///< FILE.kvh5, or a folder
+    std::string metadata;                 ///< --metadata FILE.json, for what the arrays do not say
+    std::string tier = "map";             ///< the most to keep
+    std::int64_t window = 32, mapCap = 512;
+    std::string rowsDtype = "float16", cacheDtype = "float16", mapDtype = "float16";
+    bool force = false;
+};
 
 struct ReplayOptions : MethodChoice {
     std::vector<std::string> captures;
@@ -105,6 +115,7 @@ struct EvalOptions : TaskChoice, MethodChoice {
     std::string model;                    ///< as for capture
     std::vector<std::string> tasks;       ///< --task NAME (repeatable)
     std::int64_t begin = 0, limit = 20;   ///< prompts of each task
+    std::string shard;                    ///< as for capture
     std::int64_t generate = 0;            ///< most tokens of an answer; 0: what the task needs
     std::int64_t window = 32;             ///< W
     std::string dtype = "float32";
@@ -237,6 +248,8 @@ struct Invocation {
     InfoOptions info;
     VerifyOptions verify;
     PackOptions pack;
+    StatusOptions status;
+    ImportOptions importing;
     ReplayOptions replay;
     EvalOptions eval;
     BenchOptions bench;

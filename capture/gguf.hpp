@@ -4,7 +4,7 @@
 // length is checked against the file size before use, so a hostile file gives an Error and nothing else.
 #pragma once
 
-#include "capture/mapped_file.hpp"
+#include "core/io/mapped_file.hpp"
 #include "capture/tensor.hpp"
 
 #include <cstdint>
@@ -45,7 +45,7 @@ public:
 
 private:
     std::string m_path;
-    MappedFile m_file;
+    io::MappedFile m_file;
     std::uint32_t m_version = 0;
     std::map<std::string, Value> m_metadata;
     std::vector<TensorInfo> m_tensors;

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// safetensors: a JSON header with names, types, shapes and byte ranges, then the bytes. Files are memory-mapped; the
-// header is checked whole (sizes, overlaps, holes, duplicate names, types) before any tensor is handed out, so a
-// hostile file gives an Error and nothing else. Opening touches no weights.
+// Weights in safetensors files: one, or the shards of a model. Opening touches no weights.
 #pragma once
 
-#include "capture/mapped_file.hpp"
 #include "capture/tensor.hpp"
+#include "core/io/safetensors_file.hpp"
 
 #include <filesystem>
 #include <map>
@@ -20,7 +18,7 @@ public:
     /// Throws Error(badInput): not a safetensors file, truncated, contradictory (says where).
     explicit SafetensorsFile(const std::filesystem::path& path);
 
-    [[nodiscard]] const std::string& path() const { return m_path; }
+    [[nodiscard]] const std::string& path() const { return m_file.path(); }
     /// In the order of their bytes. Tensors of types that cannot be converted are in unsupported() instead.
     [[nodiscard]] const std::vector<TensorInfo>& tensors() const { return m_tensors; }
     /// Names with their types: integers and the like, which no weight of a supported model has.
@@ -28,8 +26,7 @@ public:
     void dropPages() const { m_file.dropPages(); }
 
 private:
-    std::string m_path;
-    MappedFile m_file;
+    io::SafetensorsFile m_file;
     std::vector<TensorInfo> m_tensors;
     std::map<std::string, std::string, std::less<>> m_unsupported;
 };

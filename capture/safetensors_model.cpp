@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Shards, and the scales of 8-bit floats.
+// Types that weights can have, shards, and the scales of 8-bit floats.
 #include "capture/safetensors.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <set>
 
 namespace kvviz::capture {
@@ -62,6 +63,18 @@ fs::path onlyFile(const fs::path& folder)
     return found.front();
 }
 
+/// None: known, but not a type of weights here.
+std::optional<TensorType> weightType(io::ElementType type)
+{
+    switch (type) {
+    case io::ElementType::f32: return TensorType::f32;
+    case io::ElementType::f16: return TensorType::f16;
+    case io::ElementType::bf16: return TensorType::bf16;
+    case io::ElementType::f8_e4m3: return TensorType::f8_e4m3;
+    default: return std::nullopt;
+    }
+}
+
 std::int64_t blocks(std::int64_t size) { return (size + kBlock - 1) / kBlock; }
 
 std::vector<float> valuesOf(const TensorInfo& tensor)
@@ -72,6 +85,16 @@ std::vector<float> valuesOf(const TensorInfo& tensor)
 }
 
 } // namespace
+
+SafetensorsFile::SafetensorsFile(const fs::path& path) : m_file(path)
+{
+    for (const io::SafetensorsEntry& entry : m_file.entries()) {
+        if (const std::optional<TensorType> type = weightType(entry.type))
+            m_tensors.push_back({entry.name, *type, entry.shape, entry.data});
+        else
+            m_unsupported.emplace(entry.name, io::elementTypeName(entry.type));
+    }
+}
 
 SafetensorsModel::SafetensorsModel(const fs::path& path) : m_path(path.string())
 {

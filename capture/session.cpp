@@ -142,6 +142,7 @@ io::WriterOptions Session::writerOptions(std::int64_t n) const
     options.cacheType = m_settings.cacheType;
     options.mapType = m_settings.mapType;
     options.force = m_settings.force;
+    options.partWriter = m_settings.partWriter;
     if (m_settings.tier >= core::Tier::map) {
         options.mapLevels = core::MapPyramid::levelCount(n, m_settings.mapCap);
         options.mapCells = core::MapPyramid::levelCells(n, m_settings.mapCap, 0);

@@ -37,6 +37,7 @@ struct CaptureSettings {
     std::uint64_t seed = 0;
     std::string creator, commandLine, created;
     bool force = false;
+    std::string partWriter; ///< as in io::WriterOptions
 };
 
 struct CaptureSummary {

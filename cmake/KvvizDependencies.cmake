@@ -8,6 +8,7 @@ find_package(CLI11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(HDF5 REQUIRED COMPONENTS C HL)
 pkg_check_modules(LIBDEFLATE REQUIRED IMPORTED_TARGET libdeflate)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 
 add_library(kvviz_hdf5 INTERFACE)
 target_include_directories(kvviz_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})

@@ -1,5 +1,5 @@
 # `cmake --install`: the programs that were built, beside each other (kvviz looks for its helpers in its own folder),
-# their man pages and completions (component "pages"), and what a desktop needs to know of them (component "desktop").
+# their man pages and completions (component "pages"), job scripts (component "slurm"), and what a desktop needs to know of them (component "desktop").
 include(GNUInstallDirs)
 foreach(program kvviz kvviz-engine kvviz-gui)
   if(TARGET ${program})
@@ -15,6 +15,10 @@ install(CODE "
   set(datadir \"${CMAKE_INSTALL_DATADIR}\")
   include(\"${CMAKE_SOURCE_DIR}/cmake/InstallPages.cmake\")
 " COMPONENT pages)
+
+if(KVVIZ_ENGINE)
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/resources/slurm DESTINATION ${CMAKE_INSTALL_DATADIR}/kvviz COMPONENT slurm)
+endif()
 
 if(KVVIZ_GUI)
   set(id io.github.kvviz.Kvviz) # one name for window, desktop file, metainfo, MIME types and icons

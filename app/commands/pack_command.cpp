@@ -20,16 +20,19 @@ int runPack(const PackOptions& options, const CommonOptions& common)
     });
     if (captures.empty())
         throw core::Error(core::ErrorCode::badInput, "nothing to pack: the only input is the output itself");
-    const int members = io::packCaptures(captures, options.output, options.force);
+    const int members = io::packCaptures(captures, options.output, options.force,
+                                         options.linked ? io::PackKind::linked : io::PackKind::copied);
     const std::uint64_t bytes = std::filesystem::file_size(options.output, ignored);
     if (common.json) {
         Json report = jsonReport("pack");
         report["output"] = options.output;
         report["members"] = members;
         report["bytes"] = bytes;
+        report["virtual"] = options.linked;
         printJson(report);
     } else {
-        printOut(fmt::format("{}: {} captures, {}\n", options.output, members, core::humanBytes(bytes)));
+        printOut(fmt::format("{}: {} captures{}, {}\n", options.output, members,
+                             options.linked ? " as links; keep them where they are" : "", core::humanBytes(bytes)));
     }
     return 0;
 }

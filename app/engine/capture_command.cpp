@@ -3,11 +3,12 @@
 // `kvviz capture`: one prompt to a file, or many to a folder that can be resumed and shared by shards.
 #include "app/commands.hpp"
 #include "app/console.hpp"
-#include "app/engine/capture_jobs.hpp"
+#include "app/engine/batch_folder.hpp"
 #include "app/engine/loaded_model.hpp"
 #include "app/json_output.hpp"
+#include "app/shard.hpp"
 #include "capture/chat_template.hpp"
-#include "core/io/part_file.hpp"
+#include "core/io/run_folder.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
@@ -117,31 +118,6 @@ void checkLimit(const Total& total, const CaptureOptions& options)
                                 options.tier, core::humanBytes(total.bytes[tier]), options.maxBytes));
 }
 
-/// The parameters of a batch run beside its captures. Every shard writes the same text, so their order does not matter.
-void writeManifest(const CaptureOptions& options, const core::ModelInfo& model)
-{
-    const std::filesystem::path path = std::filesystem::path(options.output) / "capture.json";
-    const std::string shard = options.shard.empty() ? "0" : options.shard.substr(0, options.shard.find('/'));
-    const Json manifest{{"format", "kvviz-run"}, {"format_version", "1.0"}, {"creator", creatorName()},
-                        {"model", {{"name", model.name}, {"sha256", model.sha256}}}, {"tasks", options.tasks},
-                        {"shots", options.shots}, {"seed", options.seed}, {"begin", options.begin},
-                        {"limit", options.limit.value_or(1)}, {"tier", options.tier}, {"dtype", options.dtype},
-                        {"continuation", options.continuation}, {"generate", options.generate},
-                        {"chat", options.chat}};
-    io::PartFile file(path, true, shard);
-    file.write(manifest.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
-    file.publish();
-}
-
-void prepareFolder(const CaptureOptions& options)
-{
-    std::error_code error;
-    std::filesystem::create_directories(options.output, error);
-    if (error || !std::filesystem::is_directory(options.output))
-        throw Error(ErrorCode::failure, fmt::format("{}: the folder cannot be made ({})", options.output,
-                                                    error ? error.message() : "a file of that name is in the way"));
-}
-
 /// Runs the jobs of a command one after the other and keeps count.
 class Runner {
 public:
@@ -178,17 +154,27 @@ private:
         try {
             if (m_options.resume && std::filesystem::exists(job.output)) {
                 requireResumable(job);
+                clearFailure(job);
                 ++m_skipped;
                 return;
             }
             keep(job, m_session.run(job.source, job.output, m_progress), place);
+            clearFailure(job);
         } catch (const Error& error) {
             finishProgress();
             if (endsBatch(error, count))
                 throw;
             m_failures.push_back({{"file", job.output.string()}, {"id", job.source.id}, {"error", error.what()}});
+            if (isBatch(m_options))
+                io::writeFailure(m_options.output, job.source.id, error.what(), utcNow());
             printProblem(place + error.what());
         }
+    }
+
+    void clearFailure(const CaptureJob& job) const
+    {
+        if (isBatch(m_options))
+            io::clearFailure(m_options.output, job.source.id);
     }
 
     void requireResumable(const CaptureJob& job) const
@@ -223,7 +209,7 @@ private:
     int finish(std::size_t count)
     {
         if (count == 0)
-            note(m_common, fmt::format("--shard {} has no prompt to run", m_options.shard));
+            note(m_common, fmt::format("--shard {} has no prompt to run", resolveShard(m_options.shard).text()));
         if (m_common.json) {
             Json report = jsonReport("capture");
             report.update({{"load_s", m_loadSeconds}, {"captures", m_files}, {"skipped", m_skipped},
@@ -252,7 +238,10 @@ private:
 
 int runCapture(const CaptureOptions& options, const CommonOptions& common)
 {
-    std::vector<CaptureJob> jobs = makeCaptureJobs(options);
+    const std::vector<CaptureJob> all = makeCaptureJobs(options);
+    std::vector<CaptureJob> jobs = jobsOf(resolveShard(options.shard), all);
+    if (const std::string warning = shardWarning(options.shard); !warning.empty())
+        note(common, warning);
     capture::checkChatChoice(options.chat);
     if (options.chat != "none" && !options.tokenIds.empty())
         throw Error(ErrorCode::usage, "--chat puts text into turns; --token-ids gives none");
@@ -271,6 +260,8 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
             job.source = capture::inChat(std::move(job.source), *chat, *loaded.tokenizer);
     capture::CaptureSettings settings = makeCaptureSettings(options, common, loaded.model->info);
     settings.created = utcNow();
+    if (isBatch(options))
+        settings.partWriter = io::partWriterName();
     const capture::Session session(loaded.model, loaded.tokenizer, settings);
     if (options.dryRun || !options.maxBytes.empty()) {
         const Total total = estimateAll(session, jobs);
@@ -278,12 +269,13 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
             return printEstimate(total, options, common);
         checkLimit(total, options);
     }
-    if (isBatch(options)) {
-        prepareFolder(options);
-        writeManifest(options, loaded.model->info);
-    }
+    if (isBatch(options))
+        prepareFolder(options, all, loaded.model->info);
     const auto fault = [&](const CaptureJob& job) { return resumeFault(job, settings, options, loaded.model->info); };
-    return Runner(session, options, common, loaded.seconds, fault).run(jobs);
+    const int status = Runner(session, options, common, loaded.seconds, fault).run(jobs);
+    if (isBatch(options))
+        tidyFolder(options, jobs);
+    return status;
 }
 
 } // namespace kvviz::app

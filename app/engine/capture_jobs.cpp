@@ -80,25 +80,6 @@ std::vector<capture::PromptSource> collectSources(const CaptureOptions& options)
     return sources;
 }
 
-/// "i/n": the prompts whose number is i modulo n.
-struct Shard {
-    std::size_t index = 0, count = 1;
-};
-
-Shard parseShard(const std::string& text)
-{
-    if (text.empty())
-        return {};
-    Shard shard;
-    const char* const end = text.data() + text.size();
-    const auto first = std::from_chars(text.data(), end, shard.index);
-    const bool slash = first.ec == std::errc() && first.ptr != end && *first.ptr == '/';
-    const auto second = slash ? std::from_chars(first.ptr + 1, end, shard.count) : first;
-    if (!slash || second.ec != std::errc() || second.ptr != end || shard.count == 0 || shard.index >= shard.count)
-        throw Error(ErrorCode::usage, fmt::format("--shard '{}': expected i/n with 0 <= i < n, for example 0/4", text));
-    return shard;
-}
-
 core::StorageType storageType(const std::string& name, const char* option)
 {
     const auto type = core::storageTypeFromName(name);
@@ -162,7 +143,6 @@ std::vector<CaptureJob> makeCaptureJobs(const CaptureOptions& options)
     if (ending == ".h5" || ending == ".hdf5")
         throw Error(ErrorCode::usage, fmt::format("-o {}: captures end in .kvh5; a folder needs a name without {}",
                                                   options.output, ending));
-    const Shard shard = parseShard(options.shard);
     const std::vector<capture::PromptSource> sources = collectSources(options);
     const bool batch = isBatch(options);
     if (!batch && sources.size() > 1)
@@ -170,10 +150,18 @@ std::vector<CaptureJob> makeCaptureJobs(const CaptureOptions& options)
                                                   sources.size()));
     requireDistinct(sources);
     std::vector<CaptureJob> jobs;
-    for (std::size_t i = shard.index; i < sources.size(); i += shard.count) {
+    for (const capture::PromptSource& source : sources) {
         const std::filesystem::path output(options.output);
-        jobs.push_back({sources[i], batch ? output / (sources[i].id + ".kvh5") : output});
+        jobs.push_back({source, batch ? output / (source.id + ".kvh5") : output});
     }
+    return jobs;
+}
+
+std::vector<CaptureJob> jobsOf(const Shard& shard, const std::vector<CaptureJob>& all)
+{
+    std::vector<CaptureJob> jobs;
+    for (std::size_t i = shard.index; i < all.size(); i += shard.count)
+        jobs.push_back(all[i]);
     return jobs;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "app/options.hpp"
+#include "app/shard.hpp"
 #include "capture/session.hpp"
 
 #include <filesystem>
@@ -16,9 +17,11 @@ struct CaptureJob {
     std::filesystem::path output;
 };
 
-/// All prompts of the command line, those of this shard only, in order. Throws Error(usage) when none or more than one
+/// All prompts of the command line, in order. Throws Error(usage) when none or more than one
 /// kind of prompt is given or two prompts would get the same file, Error(badInput) for unreadable files.
 [[nodiscard]] std::vector<CaptureJob> makeCaptureJobs(const CaptureOptions& options);
+/// Those of one shard.
+[[nodiscard]] std::vector<CaptureJob> jobsOf(const Shard& shard, const std::vector<CaptureJob>& all);
 
 /// Why the file of a job is not the capture that this run would write there: no whole capture, another prompt, model or
 /// choice of what to keep. Empty: it is, and --resume may skip it.

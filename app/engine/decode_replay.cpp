@@ -107,8 +107,7 @@ private:
 class DecodeObserver final : public compress::PlanObserver {
 public:
     DecodeObserver(std::shared_ptr<const capture::Model> model, const io::CaptureReader& capture, double& deviation)
-        : m_model(std::move(model)), m_info(capture.info()), m_logprob(capture.logprob()), m_rotary(m_info.model),
-          m_deviation(deviation)
+        : m_model(std::move(model)), m_info(capture.info()), m_logprob(capture.logprob()), m_deviation(deviation)
     {
     }
 
@@ -121,11 +120,12 @@ public:
 
     void onLayer(const core::LayerData& data, std::span<const compress::LayerPlan* const> plans) override
     {
+        const core::Rotary rotary(m_info.model, data.layer);
         std::vector<PlanAttention> attentions;
         attentions.reserve(plans.size() + 1);
-        attentions.emplace_back(data, nullptr, m_rotary);
+        attentions.emplace_back(data, nullptr, rotary);
         for (const compress::LayerPlan* plan : plans)
-            attentions.emplace_back(data, plan, m_rotary);
+            attentions.emplace_back(data, plan, rotary);
         for (std::size_t first = 0; first < attentions.size(); first += kBatch) {
             std::vector<const capture::ContinuationAttention*> batch;
             for (std::size_t i = first; i < std::min(first + kBatch, attentions.size()); ++i)
@@ -173,7 +173,6 @@ private:
     std::shared_ptr<const capture::Model> m_model;
     const core::CaptureInfo& m_info;
     std::vector<float> m_logprob;
-    core::Rotary m_rotary;
     double& m_deviation;
     std::span<const std::int32_t> m_ids;
     std::unique_ptr<capture::Continuation> m_run;

@@ -6,6 +6,7 @@
 #include "app/commands/eval_table.hpp"
 #include "app/commands/method_choice.hpp"
 #include "app/console.hpp"
+#include "app/engine/eval_journals.hpp"
 #include "app/engine/loaded_model.hpp"
 #include "app/engine/prompt_source.hpp"
 #include "app/task_options.hpp"
@@ -85,11 +86,22 @@ public:
     Evaluation(const EvalOptions& options, const CommonOptions& common, std::vector<EvalTask> tasks,
                compress::LivePlanner& planner)
         : m_options(options), m_common(common), m_tasks(std::move(tasks)), m_planner(planner),
-          m_cacheBytes(parseByteSize(options.maxCache)), m_progress(consoleProgress(common))
+          m_cacheBytes(parseByteSize(options.maxCache)), m_shard(resolveShard(options.shard)),
+          m_progress(consoleProgress(common))
     {
     }
 
-    /// Runs what the journal does not hold yet. Throws Error(cancelled) when stopped.
+    [[nodiscard]] const Shard& shard() const { return m_shard; }
+    [[nodiscard]] std::size_t done() const { return m_outcomes.size(); } ///< also by other shards
+    [[nodiscard]] std::int64_t total() const
+    {
+        std::int64_t total = 0;
+        for (const EvalTask& task : m_tasks)
+            total += task.end - m_options.begin;
+        return total;
+    }
+
+    /// Runs those of the shard's prompts that no journal holds yet. Throws Error(cancelled) when stopped.
     void run()
     {
         m_loaded = loadModelFile(m_options.model,
@@ -100,27 +112,22 @@ public:
         const io::JournalStart start = m_options.resume ? io::JournalStart::resume
             : m_options.force                           ? io::JournalStart::overwrite
                                                         : io::JournalStart::fresh;
-        const std::filesystem::path path = m_options.output + ".journal";
-        io::Journal journal(path, settings(), start);
-        readEarlier(journal, path.string());
-        std::int64_t total = 0, done = 0;
+        refuseShards(m_options.output, m_shard, start);
+        const std::string settings = settingsText();
+        io::Journal journal(journalPath(m_options.output, m_shard), settings, start);
+        readEarlierLines(journal, m_options.output, m_shard, settings, start,
+                         [this](const std::string& line, const std::string& place) { takeEarlier(line, place); });
+        if (!m_outcomes.empty())
+            note(m_common, fmt::format("{} prompts are done already", m_outcomes.size()));
+        if (!m_shard.isWhole())
+            writeEvalTotal(m_options.output, total());
+        std::size_t number = 0;
+        std::int64_t done = 0;
         for (const EvalTask& task : m_tasks)
-            total += task.end - m_options.begin;
-        for (const EvalTask& task : m_tasks)
-            for (std::int64_t i = m_options.begin; i < task.end; ++i, ++done) {
-                const std::string& name = task.task->info().name;
-                if (m_outcomes.count({name, i}) > 0)
-                    continue;
-                if (m_progress.stop.stop_requested())
-                    throw Error(ErrorCode::cancelled,
-                                fmt::format("stopped after {} of {} prompts; the same command with --resume goes on",
-                                            done, total));
-                m_progress("eval " + name, done, total);
-                PromptOutcome outcome = runPrompt(task, i);
-                journal.append(evaluation::toJsonLine(outcome));
-                m_outcomes.emplace(std::pair(name, i), std::move(outcome));
-            }
-        m_progress("eval", total, total);
+            for (std::int64_t i = m_options.begin; i < task.end; ++i)
+                if (m_shard.has(number++))
+                    runUnlessDone(task, i, done++, journal);
+        m_progress("eval", done, done);
         finishProgress();
     }
 
@@ -164,8 +171,26 @@ public:
     }
 
 private:
+    /// The shard's prompt number `done`.
+    void runUnlessDone(const EvalTask& task, std::int64_t index, std::int64_t done, io::Journal& journal)
+    {
+        const std::string& name = task.task->info().name;
+        if (m_outcomes.count({name, index}) > 0)
+            return;
+        const auto count = static_cast<std::int64_t>(m_shard.count), first = static_cast<std::int64_t>(m_shard.index);
+        const std::int64_t share = (total() - first + count - 1) / count;
+        if (m_progress.stop.stop_requested())
+            throw Error(ErrorCode::cancelled,
+                        fmt::format("stopped after {} of {} prompts; the same command with --resume goes on", done,
+                                    share));
+        m_progress("eval " + name, done, share);
+        PromptOutcome outcome = runPrompt(task, index);
+        journal.append(evaluation::toJsonLine(outcome));
+        m_outcomes.emplace(std::pair(name, index), std::move(outcome));
+    }
+
     /// All that an outcome depends on; prompts and their number are in its key.
-    [[nodiscard]] std::string settings() const
+    [[nodiscard]] std::string settingsText() const
     {
         Json generate = Json::object();
         for (const EvalTask& task : m_tasks)
@@ -183,18 +208,13 @@ private:
             .dump();
     }
 
-    void readEarlier(const io::Journal& journal, const std::string& where)
+    void takeEarlier(const std::string& line, const std::string& place)
     {
-        for (std::size_t i = 0; i < journal.earlier().size(); ++i) {
-            const std::string place = fmt::format("{}, line {}", where, i + 2);
-            PromptOutcome outcome = evaluation::fromJsonLine(journal.earlier()[i], place);
-            if (outcome.refused.empty() && outcome.pairs.size() != m_planner.pairs().size())
-                throw Error(ErrorCode::badInput, fmt::format("{}: {} methods and budgets where {} were expected", place,
-                                                             outcome.pairs.size(), m_planner.pairs().size()));
-            m_outcomes.emplace(std::pair(outcome.task, outcome.index), std::move(outcome));
-        }
-        if (!m_outcomes.empty())
-            note(m_common, fmt::format("{} prompts are done already", m_outcomes.size()));
+        PromptOutcome outcome = evaluation::fromJsonLine(line, place);
+        if (outcome.refused.empty() && outcome.pairs.size() != m_planner.pairs().size())
+            throw Error(ErrorCode::badInput, fmt::format("{}: {} methods and budgets where {} were expected", place,
+                                                         outcome.pairs.size(), m_planner.pairs().size()));
+        m_outcomes.emplace(std::pair(outcome.task, outcome.index), std::move(outcome));
     }
 
     [[nodiscard]] PromptOutcome runPrompt(const EvalTask& task, std::int64_t index)
@@ -234,6 +254,7 @@ private:
     std::vector<EvalTask> m_tasks;
     compress::LivePlanner& m_planner;
     std::uint64_t m_cacheBytes;
+    Shard m_shard;
     core::Progress m_progress;
     std::optional<LoadedModel> m_loaded;
     std::optional<capture::ChatTemplate> m_chat;
@@ -258,6 +279,24 @@ void requireFree(const EvalOptions& options)
                     fmt::format("'{}' exists; go on with --resume, or overwrite it with --force", options.output));
 }
 
+/// A shard writes no results: intervals and tests need all prompts.
+int reportShard(const Evaluation& evaluation, const EvalOptions& options, const CommonOptions& common)
+{
+    if (common.json) {
+        Json report = jsonReport("eval");
+        report.update({{"shard", evaluation.shard().text()},
+                       {"journal", journalPath(options.output, evaluation.shard()).string()},
+                       {"prompts_done", evaluation.done()},
+                       {"prompts", evaluation.total()}});
+        printJson(report);
+        return 0;
+    }
+    note(common, fmt::format("shard {} is done, {} of {} prompts are; when all shards are, the same command with --resume "
+                             "and without --shard writes {}",
+                             evaluation.shard().text(), evaluation.done(), evaluation.total(), options.output));
+    return 0;
+}
+
 } // namespace
 
 int runEval(const EvalOptions& options, const CommonOptions& common)
@@ -270,8 +309,12 @@ int runEval(const EvalOptions& options, const CommonOptions& common)
     if (!options.csv.empty() && options.csv != "-")
         csv.emplace(options.csv, options.force || options.resume);
     Evaluation evaluation(options, common, std::move(tasks), planner);
+    if (const std::string warning = shardWarning(options.shard); !warning.empty())
+        note(common, warning);
     evaluation.run();
     evaluation.reportLeftOut();
+    if (!evaluation.shard().isWhole())
+        return reportShard(evaluation, options, common);
     const std::vector<io::EvalRecord> records = evaluation.records();
     io::ResultsWriter writer(options.output, creatorName(), common.commandLine, true);
     for (const io::EvalRecord& record : records)

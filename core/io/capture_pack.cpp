@@ -5,6 +5,7 @@
 #include "core/io/capture_reader.hpp"
 #include "core/io/dimension_scales.hpp"
 #include "core/io/h5_values.hpp"
+#include "core/io/linked_member.hpp"
 #include "core/io/open_capture.hpp"
 #include "core/io/output_file.hpp"
 #include "core/io/part_file.hpp"
@@ -13,7 +14,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <tuple>
 
 namespace kvviz::io {
 
@@ -24,25 +27,54 @@ namespace {
 
 constexpr const char* kMembers = "/captures";
 
+/// A capture, and where it really is when it is a link in a virtual pack.
+struct Found {
+    CaptureRef ref;
+    std::optional<CaptureRef> target;
+};
+
 /// The members of a pack; the file itself for anything else, also for what cannot be opened: the reader will say why.
-std::vector<CaptureRef> capturesIn(const std::filesystem::path& file)
+std::vector<Found> capturesIn(const std::filesystem::path& file)
 {
     const H5Lock lock;
-    std::vector<CaptureRef> refs;
+    std::vector<Found> found;
     try {
         const Handle opened = openFileForReading(file.string());
         const Handle root = openGroup(opened.get(), "/", file.string());
         const TextCopy texts(root.get(), file.string());
         if (texts.has("", "format") && texts.read("", "format") == kPackFormat) {
             const Handle members = openGroup(root.get(), kMembers, file.string());
-            for (const std::string& name : childNames(members.get(), file.string()))
-                refs.push_back({file, fmt::format("{}/{}", kMembers, name)});
-            return refs;
+            for (const std::string& name : childNames(members.get(), file.string())) {
+                const std::string group = fmt::format("{}/{}", kMembers, name);
+                found.push_back({{file, group}, linkedMember(opened.get(), group, file)});
+            }
+            return found;
         }
     } catch (const Error&) {
-        refs.clear();
+        found.clear();
     }
-    refs.push_back({file, "/"});
+    found.push_back({{file, "/"}, std::nullopt});
+    return found;
+}
+
+/// In order, each once: also what is there itself and as a link in a pack beside it.
+std::vector<CaptureRef> distinct(std::vector<Found> found)
+{
+    const auto key = [](const CaptureRef& ref) {
+        std::error_code ignored;
+        return std::pair(std::filesystem::weakly_canonical(ref.file, ignored), ref.group);
+    };
+    std::set<std::pair<std::filesystem::path, std::string>> there;
+    for (const Found& capture : found)
+        if (!capture.target)
+            there.insert(key(capture.ref));
+    std::vector<CaptureRef> refs;
+    for (Found& capture : found)
+        if (!capture.target || !there.contains(key(*capture.target)))
+            refs.push_back(std::move(capture.ref));
+    const auto place = [](const CaptureRef& ref) { return std::tie(ref.file, ref.group); };
+    std::sort(refs.begin(), refs.end(), [&](const CaptureRef& a, const CaptureRef& b) { return place(a) < place(b); });
+    refs.erase(std::unique(refs.begin(), refs.end()), refs.end());
     return refs;
 }
 
@@ -72,10 +104,13 @@ std::string memberName(const CaptureRef& ref, std::set<std::string>& taken)
     return name;
 }
 
-void addMember(hid_t pack, const CaptureRef& ref, const std::string& name)
+void addMember(hid_t pack, const CaptureRef& ref, const std::string& name, PackKind kind,
+               const std::filesystem::path& folder)
 {
     const OpenCapture source(ref); // refuses what is not a whole capture
     const std::string path = fmt::format("{}/{}", kMembers, name);
+    if (kind == PackKind::linked)
+        return linkMember(pack, path, linkedMember(source.file.get(), ref.group, ref.file).value_or(ref), folder);
     check(H5Ocopy(source.file.get(), ref.group.c_str(), pack, path.c_str(), H5P_DEFAULT, linkCreation().get()),
           ErrorCode::failure, fmt::format("cannot copy {} into the pack", source.where));
     const Handle copy = openGroup(pack, path, "");
@@ -86,7 +121,7 @@ void addMember(hid_t pack, const CaptureRef& ref, const std::string& name)
 
 std::vector<CaptureRef> findCaptures(const std::vector<std::filesystem::path>& paths)
 {
-    std::vector<CaptureRef> refs;
+    std::vector<Found> found;
     for (const std::filesystem::path& path : paths) {
         std::error_code ignored;
         std::vector<std::filesystem::path> files;
@@ -106,16 +141,14 @@ std::vector<CaptureRef> findCaptures(const std::vector<std::filesystem::path>& p
             files.push_back(path);
         }
         for (const std::filesystem::path& file : files)
-            for (CaptureRef& ref : capturesIn(file))
-                refs.push_back(std::move(ref));
+            for (Found& capture : capturesIn(file))
+                found.push_back(std::move(capture));
     }
-    const auto key = [](const CaptureRef& ref) { return std::pair(ref.file, ref.group); };
-    std::sort(refs.begin(), refs.end(), [&](const CaptureRef& a, const CaptureRef& b) { return key(a) < key(b); });
-    refs.erase(std::unique(refs.begin(), refs.end()), refs.end());
-    return refs;
+    return distinct(std::move(found));
 }
 
-int packCaptures(const std::vector<CaptureRef>& captures, const std::filesystem::path& output, bool force)
+int packCaptures(const std::vector<CaptureRef>& captures, const std::filesystem::path& output, bool force,
+                 PackKind kind)
 {
     if (captures.empty())
         throw Error(ErrorCode::usage, "there are no captures to pack");
@@ -125,7 +158,7 @@ int packCaptures(const std::vector<CaptureRef>& captures, const std::filesystem:
         OutputFile file(part.partPath().string());
         std::set<std::string> taken;
         for (const CaptureRef& ref : captures)
-            addMember(file.get(), ref, memberName(ref, taken));
+            addMember(file.get(), ref, memberName(ref, taken), kind, output.parent_path());
         writeAttribute(file.get(), "format", kPackFormat);
         writeAttribute(file.get(), "format_version", kFormatVersion);
         writeTextCopy(file.get(), {""});

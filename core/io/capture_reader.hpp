@@ -77,7 +77,12 @@ private:
 /// and in range, rows sum to 1. Returns the problems found, one sentence each; empty means sound.
 [[nodiscard]] std::vector<std::string> verifyCapture(const CaptureRef& ref);
 
+enum class PackKind : std::uint8_t {
+    copied, ///< the pack holds everything
+    linked  ///< the pack holds links to the captures, which stay where they are: small, and made at once
+};
 /// Joins captures into one file (`.part` + rename). Returns the number of members.
-int packCaptures(const std::vector<CaptureRef>& captures, const std::filesystem::path& output, bool force);
+int packCaptures(const std::vector<CaptureRef>& captures, const std::filesystem::path& output, bool force,
+                 PackKind kind = PackKind::copied);
 
 } // namespace kvviz::io

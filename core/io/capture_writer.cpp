@@ -10,6 +10,7 @@
 #include "core/io/h5_values.hpp"
 #include "core/io/output_file.hpp"
 #include "core/io/part_file.hpp"
+#include "core/io/part_state.hpp"
 #include "core/pooling.hpp"
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <set>
 
 namespace kvviz::io {
@@ -52,6 +54,7 @@ struct CaptureWriter::Impl {
     core::CaptureInfo info; ///< as given to the constructor
     std::string name;       ///< "'x.kvh5'", for messages
     PartFile part;
+    std::optional<Heartbeat> heartbeat; ///< of the part
     IoThread thread{kQueueBytes};
     OutputFile file; ///< used on the thread only
     std::map<std::string, std::unique_ptr<ChunkedArray>> arrays;
@@ -77,7 +80,7 @@ struct CaptureWriter::Impl {
 CaptureWriter::Impl::Impl(const std::filesystem::path& path, const core::CaptureInfo& givenInfo,
                           const WriterOptions& givenOptions)
     : options(givenOptions), sizes(sizesOf(givenInfo)), info(givenInfo), name(fmt::format("'{}'", path.string())),
-      part(path, givenOptions.force)
+      part(path, givenOptions.force, givenOptions.partWriter)
 {
     requireConsistent(info, ErrorCode::failure, name);
     sizes.fullQueries = options.fullQueries;
@@ -93,6 +96,8 @@ CaptureWriter::Impl::Impl(const std::filesystem::path& path, const core::Capture
     for (int level = 0; level < options.mapLevels; ++level)
         sizes.levelCells.push_back(core::MapPyramid::levelCells(sizes.n, options.mapCells, level));
     part.claim();
+    if (!options.partWriter.empty())
+        heartbeat.emplace(part.partPath());
     thread.call([this] {
         file = OutputFile(part.partPath().string());
     });

@@ -19,6 +19,7 @@ struct WriterOptions {
     core::StorageType cacheType = core::StorageType::float16;
     core::StorageType mapType = core::StorageType::float16;
     bool force = false; ///< overwrite an existing file
+    std::string partWriter; ///< partWriterName() where several machines may write the folder: a part of its own, with heartbeat
     int mapLevels = 0;  ///< number of pyramid levels (map tier)
     std::int64_t mapCells = 0; ///< cells a side of level 0
     std::vector<std::int64_t> fullQueries; ///< prompt queries kept by the full tier, ascending; empty = all

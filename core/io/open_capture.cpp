@@ -7,6 +7,7 @@
 #include "core/half.hpp"
 #include "core/io/capture_info_io.hpp"
 #include "core/io/h5_values.hpp"
+#include "core/io/linked_member.hpp"
 #include "core/io/text_copy.hpp"
 
 #include <algorithm>
@@ -30,8 +31,10 @@ OpenCapture::OpenCapture(const CaptureRef& captureRef)
     if (ref.group == "/" && texts.has("", "format") && texts.read("", "format") == kPackFormat)
         throw Error(ErrorCode::badInput,
                     fmt::format("'{}' is a pack of captures; name one of them", ref.file.string()));
-    if (ref.group != "/")
+    if (ref.group != "/") {
         requireFormat(top.get(), kPackFormat, fmt::format("'{}'", ref.file.string()));
+        requireLinkedFile(file.get(), ref);
+    }
     root = openGroup(file.get(), ref.group, fmt::format("'{}': ", ref.file.string()));
     minorVersion = requireFormat(root.get(), kCaptureFormat, where);
     info = readCaptureInfo(root.get(), where);
@@ -80,8 +83,9 @@ void OpenCapture::findArrays()
         if (elements == 0 || hasDataset(root.get(), path))
             available = available | need;
     };
-    // Arrays without elements are not in the file, and cannot be missed unless the tier leaves them out.
-    const bool cache = info.tier != core::Tier::stats;
+    // Arrays without elements are not in the file, and cannot be missed unless the tier leaves them out; an import may
+    // have the rows without the keys that the next tier asks for.
+    const bool cache = info.tier != core::Tier::stats || hasDataset(root.get(), path::windowRows);
     offer(Need::stats, path::received, 1);
     offer(Need::windowRows, path::windowRows, cache ? sizes.window : 1);
     offer(Need::decodeRows, path::decodeRows, cache ? sizes.t : 1);

@@ -5,7 +5,7 @@
 
 #include "capture/gguf.hpp"
 #include "capture/sha256.hpp"
-#include "capture/mapped_file.hpp"
+#include "core/io/mapped_file.hpp"
 #include "core/error.hpp"
 #include "tests/support/bad_input.hpp"
 #include "tests/support/scratch_folder.hpp"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <utility>
 
-using kvviz::capture::MappedFile;
+using kvviz::io::MappedFile;
 using kvviz::test::ScratchFolder;
 
 namespace {

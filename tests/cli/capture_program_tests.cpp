@@ -3,10 +3,9 @@
 // `kvviz capture` as a program: batches, shards, kills and interrupts, selections, and the same numbers whatever the
 // number of threads.
 #include "core/io/capture_reader.hpp"
+#include "tests/cli/capture_difference.hpp"
 #include "tests/cli/engine_runs.hpp"
 #include "tests/support/scratch_folder.hpp"
-
-#include <cstring>
 
 using namespace kvviz;
 using Catch::Contains;
@@ -14,46 +13,10 @@ using nlohmann::json;
 using test::EngineFolder;
 using test::Outcome;
 using test::checkRefused;
+using test::firstDifference;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Bits, not values: NaN equals NaN, and 0 is not -0.
-bool sameBits(const std::vector<float>& a, const std::vector<float>& b)
-{
-    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
-/// Compares all numbers of two captures; names the first array that differs.
-std::string firstDifference(const std::string& a, const std::string& b)
-{
-    const io::CaptureReader left{fs::path(a)}, right{fs::path(b)};
-    if (left.info().tokens != right.info().tokens || left.info().segments != right.info().segments
-        || left.info().layers != right.info().layers || left.info().heads != right.info().heads)
-        return "description";
-    if (left.available() != right.available())
-        return "arrays there";
-    if (!sameBits(left.logprob(), right.logprob()) || !sameBits(left.topLogprobs(), right.topLogprobs())
-        || left.topIds() != right.topIds())
-        return "logits";
-    for (std::int64_t slot = 0; slot < std::ssize(left.info().layers); ++slot) {
-        const core::LayerData x = left.loadLayer(slot, left.available()), y = right.loadLayer(slot, left.available());
-        for (const auto member : {&core::LayerData::received, &core::LayerData::receivedWindow,
-                                  &core::LayerData::receivedSq, &core::LayerData::receivedSqFar,
-                                  &core::LayerData::entropy, &core::LayerData::sinkMass, &core::LayerData::queryMean,
-                                  &core::LayerData::queryCovariance, &core::LayerData::windowRows,
-                                  &core::LayerData::decodeRows, &core::LayerData::key, &core::LayerData::value,
-                                  &core::LayerData::query})
-            if (!sameBits(x.*member, y.*member))
-                return fmt::format("an array of slot {}", slot);
-        for (std::int64_t head = 0; head < std::ssize(left.info().heads); ++head)
-            for (int level = 0; level < left.mapLevels(); ++level)
-                if (!sameBits(left.mapLevel(slot, head, level, io::Pooling::max).values,
-                              right.mapLevel(slot, head, level, io::Pooling::max).values))
-                    return fmt::format("level {} of slot {}", level, slot);
-    }
-    return {};
-}
 
 core::CaptureInfo infoOf(const EngineFolder& folder, const std::string& name)
 {
@@ -350,7 +313,17 @@ TEST_CASE("one unfit prompt in a batch exits with 5 and the others are captured"
         CHECK(report.at("failed") == 1);
         CHECK(report.at("failures").at(0).at("id") == "addition-0000");
         CHECK(wholeCaptures(folder) == std::set<std::string>{"opposites-0000.kvh5", "sentiment-0000.kvh5"});
+        const json state = test::jsonObject(test::runProgram("kvviz", {"status", "--json", folder.path("run")})).at("runs").at(0);
+        CHECK(state.at("done") == 2);
+        CHECK(state.at("waiting") == 0);
+        REQUIRE(state.at("failed").size() == 1);
+        CHECK(state.at("failed").at(0).at("id") == "addition-0000");
+        CHECK_THAT(state.at("failed").at(0).at("error").get<std::string>(), Contains("context of 1350"));
     }
+    // The record goes with the failure.
+    CHECK(folder.has("run/addition-0000.failed.json"));
+    CHECK(folder.capture({"--task", "addition", "--shots", "1", "-o", folder.path("run")}).status == 0);
+    CHECK_FALSE(folder.has("run/addition-0000.failed.json"));
     const Outcome dry = run({"--dry-run", "--json"});
     CHECK(dry.status == 5);
     CHECK(test::jsonObject(dry).at("prompts") == 2);

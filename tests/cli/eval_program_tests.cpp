@@ -152,6 +152,41 @@ TEST_CASE("a run killed again and again ends with the results of one that was no
     CHECK(io::readEvalResults(folder.path("whole.kvres.h5"), false).front().n == 7);
 }
 
+TEST_CASE("shards write journals, and the run without a shard joins them to the results of one run", "[engine]")
+{
+    const test::EngineFolder folder;
+    const auto run = [&](const std::string& output, const std::vector<std::string>& more) {
+        std::vector<std::string> arguments{"--task", "addition", "--task", "opposites", "--limit", "5", "--methods",
+                                           "snapkv;h2o_online", "--ratios", "0.6,0.3", "--generate", "4", "-o",
+                                           folder.path(output)};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return eval(folder.model(), arguments);
+    };
+    REQUIRE(run("whole.kvres.h5", {}).status == 0);
+    const Outcome first = run("e.kvres.h5", {"--shard", "0/3", "--resume"});
+    CHECK(first.status == 0);
+    CHECK_THAT(first.err, Contains("shard 0/3 is done, 4 of 10 prompts are") && Contains("without --shard"));
+    CHECK_FALSE(folder.has("e.kvres.h5"));
+    CHECK(folder.has("e.kvres.h5.0-of-3.journal"));
+    // A run that is not a shard does not overlook the journal.
+    test::checkRefused(run("e.kvres.h5", {}), 2, {"e.kvres.h5.0-of-3.journal", "--resume", "--force"});
+    CHECK_FALSE(folder.has("e.kvres.h5.journal"));
+    const nlohmann::json second = test::jsonObject(run("e.kvres.h5", {"--shard", "1/3", "--json"}));
+    CHECK(second.at("shard") == "1/3");
+    CHECK(second.at("prompts") == 10);
+    const nlohmann::json state = test::jsonObject(runProgram("kvviz", {"status", "--json", folder.path("")}));
+    REQUIRE(state.at("runs").at(0).at("evals").size() == 2);
+    CHECK(state.at("runs").at(0).at("evals").at(0).at("prompts") == 7);
+    CHECK(state.at("runs").at(0).at("evals").at(0).at("total") == 10);
+    // The third shard is left to the joining run; --shard auto outside of an array is that.
+    const Outcome joined = run("e.kvres.h5", {"--shard", "auto", "--resume"});
+    CHECK(joined.status == 0);
+    CHECK_THAT(joined.err, Contains("7 prompts are done already"));
+    requireSame(io::readEvalResults(folder.path("whole.kvres.h5"), true), io::readEvalResults(folder.path("e.kvres.h5"), true));
+    // Another number of shards finds nothing left to do.
+    CHECK_THAT(run("e.kvres.h5", {"--shard", "1/2", "--resume"}).err, Contains("10 prompts are done already"));
+}
+
 TEST_CASE("what an evaluation cannot run is refused with one sentence", "[engine]")
 {
     const test::EngineFolder folder(300);

@@ -107,3 +107,89 @@ TEST_CASE("a pack of something that is no capture leaves no file", "[io]")
     CHECK_FALSE(std::filesystem::exists(folder / "p.kvh5.part"));
     CHECK_THROWS_AS(io::packCaptures({}, folder / "p.kvh5", false), core::Error);
 }
+
+TEST_CASE("a virtual pack links to its captures, by relative paths, and reads as they do", "[io]")
+{
+    const ScratchFolder folder;
+    for (const char* name : {"run/sub", "moved"})
+        std::filesystem::create_directories(folder / name);
+    const SyntheticCapture one({.seed = 1}), two({.n = 90, .seed = 2});
+    test::writeSynthetic(one, folder / "run/a.kvh5");
+    test::writeSynthetic(two, folder / "run/sub/b.kvh5");
+    const auto captures = io::findCaptures({folder / "run"});
+    CHECK(io::packCaptures(captures, folder / "p.kvh5", false, io::PackKind::linked) == 2);
+    CHECK(std::filesystem::file_size(folder / "p.kvh5") < 20'000);
+    const auto members = io::findCaptures({folder / "p.kvh5"});
+    REQUIRE(members.size() == 2);
+    CHECK(members[1].group == "/captures/b");
+    for (const io::CaptureRef& member : members)
+        CHECK(io::verifyCapture(member).empty());
+    {
+        const io::CaptureReader reader(members[1]);
+        CHECK(reader.info().prompt == two.info().prompt);
+        CHECK(reader.loadLayer(1, core::Need::stats).received == two.layer(1).received);
+        CHECK(reader.storedBytes().size() > 3);
+    }
+    // Beside its captures, each is found once.
+    CHECK(io::packCaptures(captures, folder / "run/all.kvh5", false, io::PackKind::linked) == 2);
+    CHECK(io::findCaptures({folder / "run"}) == captures);
+    CHECK(io::findCaptures({folder / "run/all.kvh5"}).size() == 2);
+    // A pack of its members is a pack of what they link to, copied or linked.
+    CHECK(io::packCaptures(members, folder / "copy.kvh5", false) == 2);
+    CHECK(io::packCaptures(members, folder / "moved/link.kvh5", false, io::PackKind::linked) == 2);
+    // Moved together, they stay together.
+    std::filesystem::rename(folder / "run", folder / "moved/run");
+    std::filesystem::rename(folder / "p.kvh5", folder / "moved/p.kvh5");
+    for (const io::CaptureRef& member : io::findCaptures({folder / "moved/p.kvh5"}))
+        CHECK(io::verifyCapture(member).empty());
+    for (const io::CaptureRef& member : io::findCaptures({folder / "copy.kvh5"}))
+        CHECK(io::verifyCapture(member).empty());
+    for (const io::CaptureRef& member : io::findCaptures({folder / "moved/link.kvh5"})) // it was not told
+        CHECK_THAT(io::verifyCapture(member).at(0), Catch::Contains("does not exist") && Catch::Contains("kvh5'"));
+}
+
+TEST_CASE("a virtual pack of members of a pack links to that pack", "[io]")
+{
+    const ScratchFolder folder;
+    std::filesystem::create_directory(folder / "links");
+    test::writeSynthetic(SyntheticCapture(), folder / "a.kvh5");
+    CHECK(io::packCaptures({{folder / "a.kvh5", "/"}}, folder / "p.kvh5", false) == 1);
+    std::filesystem::remove(folder / "a.kvh5");
+    CHECK(io::packCaptures(io::findCaptures({folder / "p.kvh5"}), folder / "links/v.kvh5", false, io::PackKind::linked) == 1);
+    const auto members = io::findCaptures({folder / "links/v.kvh5"});
+    REQUIRE(members.size() == 1);
+    CHECK(io::verifyCapture(members[0]).empty());
+}
+
+TEST_CASE("a member that is missing from a virtual pack, or is another file now, is named", "[io]")
+{
+    const ScratchFolder folder;
+    for (const char* name : {"a.kvh5", "b.kvh5", "c.kvh5"})
+        test::writeSynthetic(SyntheticCapture(), folder / name);
+    CHECK(io::packCaptures(io::findCaptures({folder.path()}), folder / "p.kvh5", false, io::PackKind::linked) == 3);
+    std::filesystem::remove(folder / "b.kvh5");
+    std::ofstream(folder / "c.kvh5", std::ios::trunc) << "no capture";
+    const auto members = io::findCaptures({folder / "p.kvh5"});
+    REQUIRE(members.size() == 3);
+    CHECK(io::verifyCapture(members[0]).empty());
+    const auto missing = io::verifyCapture(members[1]);
+    REQUIRE(missing.size() == 1);
+    CHECK_THAT(missing[0], Catch::Contains("/captures/b") && Catch::Contains("b.kvh5', which does not exist"));
+    CHECK(io::verifyCapture(members[2]).size() == 1);
+    CHECK_THROWS_WITH(io::packCaptures(members, folder / "q.kvh5", false), Catch::Contains("b.kvh5"));
+}
+
+TEST_CASE("h5py alone reads a member of a virtual pack", "[io]")
+{
+    if (!hasH5py()) {
+        WARN("skipped: /usr/bin/python3 has no h5py");
+        return;
+    }
+    const ScratchFolder folder;
+    std::filesystem::create_directory(folder / "run");
+    SyntheticCapture capture({.n = 300, .t = 5});
+    capture.mutableInfo().model.ropeFrequencies = {1.0f, 0.1f, 0.01f, 0.001f};
+    test::writeSynthetic(capture, folder / "run/a.kvh5");
+    io::packCaptures({{folder / "run/a.kvh5", "/"}}, folder / "pack.kvh5", false, io::PackKind::linked);
+    CHECK(pythonReads(folder / "pack.kvh5", "/captures/a"));
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // A read-only memory-mapped file (POSIX mmap).
-#include "capture/mapped_file.hpp"
+#include "core/io/mapped_file.hpp"
 
 #include "core/error.hpp"
 
@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace kvviz::capture {
+namespace kvviz::io {
 namespace {
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& reason)
@@ -86,4 +86,4 @@ void MappedFile::dropPages() const noexcept
         ::madvise(const_cast<std::byte*>(m_data), m_size, MADV_DONTNEED);
 }
 
-} // namespace kvviz::capture
+} // namespace kvviz::io

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // The rules are those of the reference reader: ranges follow each other without holes and end where the file ends.
-#include "capture/safetensors.hpp"
+#include "core/io/safetensors_file.hpp"
 
-#include "capture/dequantise.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -11,16 +10,14 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <limits>
 #include <set>
 
-namespace kvviz::capture {
+namespace kvviz::io {
 namespace {
 
 using Json = nlohmann::json;
-static_assert(std::endian::native == std::endian::little, "safetensors files are read in place, as little endian");
 
 constexpr std::uint64_t kMostHeader = 100'000'000; ///< bytes, as in the reference reader
 constexpr std::size_t kMostDimensions = 8;
@@ -29,18 +26,6 @@ constexpr std::size_t kMostDimensions = 8;
 {
     throw core::Error(core::ErrorCode::badInput, fmt::format("'{}': {}", path, what));
 }
-
-struct ElementType {
-    const char* name;
-    std::uint64_t bytes;
-    std::optional<TensorType> type; ///< none: known, but not a type of weights here
-};
-constexpr ElementType kTypes[] = {
-    {"F32", 4, TensorType::f32}, {"F16", 2, TensorType::f16},   {"BF16", 2, TensorType::bf16},
-    {"F8_E4M3", 1, TensorType::f8_e4m3}, {"F8_E5M2", 1, std::nullopt}, {"F64", 8, std::nullopt},
-    {"I64", 8, std::nullopt},    {"I32", 4, std::nullopt},      {"I16", 2, std::nullopt},
-    {"I8", 1, std::nullopt},     {"U64", 8, std::nullopt},      {"U32", 4, std::nullopt},
-    {"U16", 2, std::nullopt},    {"U8", 1, std::nullopt},       {"BOOL", 1, std::nullopt}};
 
 /// The header as JSON, refusing a name that stands there twice (JSON libraries keep one of the two silently).
 Json parseHeader(const std::string& path, std::string_view text)
@@ -67,8 +52,7 @@ Json parseHeader(const std::string& path, std::string_view text)
 
 /// A tensor as the header describes it.
 struct Entry {
-    TensorInfo info;
-    const ElementType* type = nullptr;
+    SafetensorsEntry info;
     std::uint64_t begin = 0, end = 0;
 };
 
@@ -90,15 +74,14 @@ Entry readEntry(const std::string& path, const std::string& name, const Json& gi
         return given.at(key);
     };
     const Json& type = part("dtype");
-    for (const ElementType& known : kTypes)
-        if (type.is_string() && type.get<std::string>() == known.name)
-            entry.type = &known;
-    if (entry.type == nullptr)
+    const auto known = type.is_string() ? elementTypeFromName(type.get<std::string>()) : std::nullopt;
+    if (!known)
         fail(path, fmt::format("{}: the type {} is not known", place, type.dump()));
+    entry.info.type = *known;
     const Json &shape = part("shape"), &offsets = part("data_offsets");
     if (!shape.is_array() || shape.size() > kMostDimensions)
         fail(path, fmt::format("{}: its shape is no list of up to {} sizes", place, kMostDimensions));
-    std::uint64_t bytes = entry.type->bytes;
+    std::uint64_t bytes = elementBytes(*known);
     for (const Json& size : shape) {
         const std::uint64_t value = unsignedNumber(path, place, size);
         if (value > std::numeric_limits<std::int64_t>::max() || __builtin_mul_overflow(bytes, value, &bytes))
@@ -111,7 +94,7 @@ Entry readEntry(const std::string& path, const std::string& name, const Json& gi
     entry.end = unsignedNumber(path, place, offsets[1]);
     if (entry.end < entry.begin || entry.end - entry.begin != bytes)
         fail(path, fmt::format("{}: bytes {} to {} cannot be {} values {} ({} bytes)", place, entry.begin, entry.end,
-                               entry.type->name, shape.dump(), bytes));
+                               elementTypeName(*known), shape.dump(), bytes));
     return entry;
 }
 
@@ -151,21 +134,21 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : m_path(pat
     const std::span<const std::byte> data = bytes.subspan(sizeof length + length);
     std::vector<Entry> entries;
     const Json header = parseHeader(m_path, text);
-    for (const auto& [name, value] : header.items())
+    for (const auto& [name, value] : header.items()) {
         if (name != "__metadata__")
             entries.push_back(readEntry(m_path, name, value));
+        else if (value.is_object())
+            for (const auto& [key, entry] : value.items())
+                if (entry.is_string())
+                    m_metadata.emplace(key, entry.get<std::string>());
+    }
     std::sort(entries.begin(), entries.end(),
               [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
     checkRanges(m_path, entries, data.size());
     for (Entry& entry : entries) {
-        if (!entry.type->type) {
-            m_unsupported.emplace(entry.info.name, entry.type->name);
-            continue;
-        }
-        entry.info.type = *entry.type->type;
         entry.info.data = data.subspan(entry.begin, entry.end - entry.begin);
-        m_tensors.push_back(std::move(entry.info));
+        m_entries.push_back(std::move(entry.info));
     }
 }
 
-} // namespace kvviz::capture
+} // namespace kvviz::io

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <span>
 
-namespace kvviz::capture {
+namespace kvviz::io {
 
 class MappedFile {
 public:
@@ -27,4 +27,4 @@ private:
     std::size_t m_size = 0;
 };
 
-} // namespace kvviz::capture
+} // namespace kvviz::io

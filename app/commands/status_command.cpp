@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// kvviz status: one paragraph a folder.
+#include "app/commands.hpp"
+#include "app/json_output.hpp"
+#include "core/io/run_folder.hpp"
+#include "core/text.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace kvviz::app {
+namespace {
+
+std::string duration(double seconds)
+{
+    const auto whole = static_cast<long long>(std::llround(seconds));
+    if (whole < 120)
+        return fmt::format("{} s", whole);
+    if (whole < 7200)
+        return fmt::format("{} min", whole / 60);
+    return whole < 172800 ? fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60)
+                          : fmt::format("{} days {} h", whole / 86400, whole / 3600 % 24);
+}
+
+std::string rateText(double perSecond)
+{
+    return perSecond >= 1      ? fmt::format("{:.1f} prompts a second", perSecond)
+        : perSecond * 60 >= 1 ? fmt::format("{:.1f} prompts a minute", perSecond * 60)
+                              : fmt::format("{:.1f} prompts an hour", perSecond * 3600);
+}
+
+std::string writerText(const io::PartState& part)
+{
+    return part.host.empty() ? "an unnamed task" : fmt::format("{}, process {}", part.host, part.pid);
+}
+
+std::string idOf(const io::PartState& part) { return part.target.stem().string(); }
+
+std::string headline(const std::string& folder, const io::RunState& run)
+{
+    std::string text = run.total ? fmt::format("{}: {} of {} prompts done", folder, run.done, *run.total)
+                                 : fmt::format("{}: {} captures", folder, run.done);
+    text += fmt::format(", {} running, {} failed", run.running.size(), run.failed.size());
+    if (run.total)
+        text += fmt::format(", {} waiting", run.waiting);
+    if (run.done + run.others > 0)
+        text += fmt::format("; {}", core::humanBytes(run.bytes));
+    return text + "\n";
+}
+
+std::string toText(const std::string& folder, const io::RunState& run)
+{
+    std::string text;
+    if (run.hasManifest || run.done > 0)
+        text += headline(folder, run);
+    else
+        text += folder + ":\n";
+    if (run.perSecond && !run.running.empty())
+        text += fmt::format("  {}{}\n", rateText(*run.perSecond),
+                            run.secondsLeft ? fmt::format(", {} left", duration(*run.secondsLeft)) : "");
+    TextTable table({"", "", ""});
+    for (const io::PartState& part : run.running)
+        table.add({"running", idOf(part), writerText(part)});
+    for (const io::PartState& part : run.stale)
+        table.add({"dead", idOf(part), fmt::format("left by {}, {} ago; a run with --resume does it again",
+                                                   writerText(part), duration(static_cast<double>(part.age.count())))});
+    for (const io::FailedPrompt& prompt : run.failed)
+        table.add({"failed", prompt.id, prompt.error});
+    if (run.others > 0)
+        table.add({"others", std::to_string(run.others), "captures of no prompt of this run"});
+    for (const io::EvalProgress& eval : run.evals)
+        table.add({"eval", eval.output,
+                   fmt::format("{} {}prompts done in {} journal{}, the last {} ago; results {}", eval.prompts,
+                               eval.total ? fmt::format("of {} ", *eval.total) : "", eval.journals,
+                               eval.journals == 1 ? "" : "s", duration(static_cast<double>(eval.age.count())),
+                               eval.written ? "written" : "not written yet")});
+    const std::string rows = table.text("  ");
+    return text + rows.substr(rows.find('\n') + 1); // no headings
+}
+
+Json toJson(const std::vector<io::PartState>& parts)
+{
+    Json json = Json::array();
+    for (const io::PartState& part : parts)
+        json.push_back({{"id", idOf(part)}, {"part", part.path.string()}, {"host", part.host}, {"pid", part.pid},
+                        {"age_s", part.age.count()}});
+    return json;
+}
+
+Json toJson(const std::string& folder, const io::RunState& run)
+{
+    const auto number = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
+    Json failed = Json::array(), evals = Json::array();
+    for (const io::FailedPrompt& prompt : run.failed)
+        failed.push_back({{"id", prompt.id}, {"error", prompt.error}, {"writer", prompt.writer}, {"time", prompt.time}});
+    for (const io::EvalProgress& eval : run.evals)
+        evals.push_back({{"output", eval.output}, {"prompts", eval.prompts}, {"total", number(eval.total)},
+                         {"journals", eval.journals}, {"age_s", eval.age.count()}, {"written", eval.written}});
+    return {{"folder", folder}, {"model", run.model}, {"tier", run.tier}, {"tasks", run.tasks},
+            {"prompts", number(run.total)}, {"done", run.done}, {"waiting", run.waiting}, {"others", run.others},
+            {"bytes", run.bytes}, {"running", toJson(run.running)}, {"dead", toJson(run.stale)}, {"failed", failed},
+            {"prompts_per_s", number(run.perSecond)}, {"seconds_left", number(run.secondsLeft)}, {"evals", evals}};
+}
+
+} // namespace
+
+int runStatus(const StatusOptions& options, const CommonOptions& common)
+{
+    Json report = jsonReport("status");
+    report["runs"] = Json::array();
+    std::string text;
+    for (const std::string& folder : options.folders) {
+        const io::RunState run = io::readRun(folder, std::time(nullptr));
+        text += toText(folder, run);
+        report["runs"].push_back(toJson(folder, run));
+    }
+    if (common.json)
+        printJson(report);
+    else
+        printOut(text);
+    return 0;
+}
+
+} // namespace kvviz::app

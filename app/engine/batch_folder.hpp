@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The kvviz authors
+// The folder of a batch: made, described for `kvviz status`, and freed of what dead tasks left.
+#pragma once
+
+#include "app/engine/capture_jobs.hpp"
+
+namespace kvviz::app {
+
+/// Makes the folder, writes capture.json (every shard the same text, so their order does not matter) and removes parts
+/// of dead writers. Throws Error(failure).
+void prepareFolder(const CaptureOptions& options, const std::vector<CaptureJob>& all, const core::ModelInfo& model);
+/// Once more at the end: what died while this run was at work.
+void tidyFolder(const CaptureOptions& options, const std::vector<CaptureJob>& done);
+
+} // namespace kvviz::app
