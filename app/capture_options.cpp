@@ -54,8 +54,10 @@ void addRunOptions(OptionTable& table, CaptureOptions& options)
     table.text("--chat", options.chat, "NAME",
                "put each prompt into the turns of a chat template: auto (the model's own), none, chatml, qwen, llama2, "
                "llama3, llama3.1, mistral-v1, mistral-v3, mistral-tekken, deepseek, deepseek-r1, gemma, phi3");
-    table.choice("--dtype", options.dtype, {"float32", "bfloat16"}, "weights");
-    table.text("--device", options.device, "DEVICE", "where the model runs: cpu");
+    table.choice("--dtype", options.dtype, {"float32", "bfloat16", "float16"},
+                 "weights (float16 on GPUs only)");
+    table.text("--device", options.device, "DEVICE",
+               "where the model runs: cpu, cuda, cuda:1, or cuda:0,cuda:1, which share the layers");
 
     table.group("Output");
     table.text("-o,--output", options.output, "PATH", "FILE.kvh5 for one prompt, a folder for several");

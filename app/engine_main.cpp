@@ -3,6 +3,7 @@
 // kvviz-engine: the commands that need LibTorch.
 #include "app/commands.hpp"
 #include "app/engine/decode_replay.hpp"
+#include "app/engine/device_backend.hpp"
 #include "app/run_program.hpp"
 #include "capture/linear.hpp"
 
@@ -30,5 +31,7 @@ int main(int argc, char** argv)
     };
     table.libraries = {{"LibTorch", kvviz::capture::torchVersion()}, {"PCRE2", KVVIZ_PCRE2_VERSION},
                        {"utf8proc", KVVIZ_UTF8PROC_VERSION}, {"sentencepiece", KVVIZ_SENTENCEPIECE_VERSION}};
+    if (const std::string cuda = cudaPartVersion(); !cuda.empty())
+        table.libraries.emplace_back("CUDA", cuda);
     return runProgram(argc, argv, table);
 }

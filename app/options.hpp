@@ -69,9 +69,9 @@ struct CaptureOptions : TaskChoice {
     // How to run:
     std::string continuation = "greedy";  ///< greedy, gold, none
     std::int64_t generate = 64;           ///< most tokens to continue
-    std::string dtype = "float32";        ///< float32 or bfloat16 weights
+    std::string dtype = "float32";        ///< float32, bfloat16, or on GPUs float16 weights
     std::string chat = "none";            ///< auto, none or the name of a chat template
-    std::string device = "cpu";
+    std::string device = "cpu";           ///< cpu, cuda, cuda:1, cuda:0,cuda:1
 };
 
 struct TokenizeOptions {

@@ -30,8 +30,9 @@ struct LayerState {
     std::int64_t queryBegin = 0;
     std::int64_t queries = 0;
     int queryHeads = 0;
-    const float* query = nullptr; ///< after RoPE, [queries, H, d]
-    const float* key = nullptr;   ///< after RoPE, (g, j, c) at g * kvHeadStride + j * d + c
+    const float* query = nullptr; ///< after RoPE, [queries - firstQuery, H, d]
+    std::int64_t firstQuery = 0;  ///< of the layer's queries, the first that is there (AttentionHook::layerNeeds)
+    const float* key = nullptr;   ///< after RoPE, (g, j, c) at g * kvHeadStride + j * d + c; null where nobody needs it
     const float* value = nullptr; ///< likewise
     std::int64_t kvHeadStride = 0;
 };
@@ -50,6 +51,20 @@ struct AttentionStatistics {
     std::vector<float> queryCovariance; ///< [H, d, d] likewise
 };
 
+/// Maximum and sum of the attention in each square cell of a prompt's map, 0 above the diagonal.
+struct PooledMap {
+    int layer = 0;
+    std::int64_t cells = 0;     ///< a side
+    const float* max = nullptr; ///< [H, cells, cells]
+    const float* sum = nullptr; ///< [H, cells, cells]
+};
+
+/// What a hook reads of LayerState. The CPU shows everything; a device copies no more than this.
+struct LayerNeeds {
+    std::int64_t firstQuery = 0; ///< queries from here on (counted from LayerState::queryBegin)
+    bool cache = true;           ///< keys and values
+};
+
 class AttentionHook {
 public:
     virtual ~AttentionHook() = default;
@@ -58,12 +73,29 @@ public:
     virtual void onRows(const AttentionRows& rows) = 0;
     /// After a layer's attention; statistics of the prompt are complete in phase prefill.
     virtual void onLayer(const LayerState& state, const AttentionStatistics& statistics) = 0;
+    /// Of onLayer() after so many queries.
+    [[nodiscard]] virtual LayerNeeds layerNeeds(int /*layer*/, Phase /*phase*/, std::int64_t /*queries*/) const
+    {
+        return {};
+    }
+
+    /// Called once by a runner that pools maps itself: from now on ask for pooled maps in place of rows where they do.
+    virtual void acceptPooling() {}
+    /// Tokens a side of the cells of the pooled map that is wanted of this layer's prompt; 0: none.
+    [[nodiscard]] virtual std::int64_t pooledCell(int /*layer*/) const { return 0; }
+    /// Before onLayer().
+    virtual void onPooled(const PooledMap& /*map*/) {}
 };
 
 /// The residual stream on its way into each layer.
 class StreamHook {
 public:
     virtual ~StreamHook() = default;
+    /// Are positions [begin, end) wanted at all? A device copies no others; the CPU shows every one.
+    [[nodiscard]] virtual bool wantsStream(int /*layer*/, std::int64_t /*begin*/, std::int64_t /*end*/) const
+    {
+        return true;
+    }
     /// stream[rows, hidden] of positions [begin, begin + rows), before the layer's attention norm.
     virtual void onLayerInput(int layer, std::int64_t begin, std::int64_t rows, const float* stream,
                               std::int64_t hidden) = 0;

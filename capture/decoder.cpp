@@ -5,8 +5,6 @@
 
 #include "core/io/capture_writer.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace kvviz::capture {
@@ -23,23 +21,12 @@ Decoder::Decoder(std::shared_ptr<const Model> model, const DecoderOptions& optio
       m_attention({}), m_math(m_model)
 {
     const core::ModelInfo& info = m_model->info;
-    if (options.capacity > info.contextLength)
-        throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("{} tokens (prompt and continuation) exceed the context of {} tokens of {}",
-                                      options.capacity, info.contextLength, info.name));
+    requireContext(*m_model, options.capacity);
     m_shape = {core::HeadMap(info.nHeads, info.nKvHeads), info.headDim, m_cache.headStride(), 0, options.sinks};
     m_attention = BlockAttention(m_shape);
     if (options.queryStatistics)
         m_moments = QueryMoments(info.nHeads, info.headDim);
     m_lastLogits.resize(static_cast<std::size_t>(info.vocabSize));
-}
-
-void Decoder::checkFits(std::span<const std::int32_t> ids) const
-{
-    checkIds(*m_model, ids);
-    if (m_cache.size() + std::ssize(ids) > m_cache.capacity())
-        throw core::Error(core::ErrorCode::badInput, fmt::format("{} tokens do not fit into a cache of {}",
-                                                                 m_cache.size() + std::ssize(ids), m_cache.capacity()));
 }
 
 std::span<const float> Decoder::prefill(std::span<const std::int32_t> ids, const core::Progress& progress)
@@ -48,7 +35,7 @@ std::span<const float> Decoder::prefill(std::span<const std::int32_t> ids, const
         throw core::Error(core::ErrorCode::badInput, "the prompt has no tokens");
     if (m_cache.size() != 0)
         throw core::Error(core::ErrorCode::failure, "a decoder prefills one prompt only");
-    checkFits(ids);
+    requireFits(*m_model, ids, 0, m_cache.capacity());
     const std::int64_t n = std::ssize(ids);
     const std::int64_t hidden = m_model->info.hiddenSize;
     m_attention.setWindow(n - m_options.window);
@@ -71,7 +58,7 @@ std::span<const float> Decoder::prefill(std::span<const std::int32_t> ids, const
 
 std::span<const float> Decoder::step(std::int32_t id)
 {
-    checkFits({&id, 1});
+    requireFits(*m_model, {&id, 1}, m_cache.size(), m_cache.capacity());
     const std::int64_t position = m_cache.size();
     m_math.embed({&id, 1}, m_hidden.data());
     m_math.setPositions(position, 1);
@@ -104,6 +91,7 @@ void Decoder::runLayer(int layer, std::int64_t begin, std::int64_t rows)
                            rows,
                            m_model->info.nHeads,
                            m_query.data(),
+                           0,
                            m_cache.key(layer),
                            m_cache.value(layer),
                            m_cache.headStride()};

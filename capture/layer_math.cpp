@@ -70,30 +70,12 @@ void LayerMath::setPositions(std::int64_t first, std::int64_t count)
 void LayerMath::setPositions(std::span<const std::int64_t> positions)
 {
     m_period = std::ssize(positions);
-    setRotation(m_global, m_model->arch.rope, positions);
+    m_global = ropeTable(m_model->arch.rope, positions);
     if (!m_model->info.localRopeFrequencies.empty())
-        setRotation(m_local, m_model->arch.localRope, positions);
+        m_local = ropeTable(m_model->arch.localRope, positions);
 }
 
-void LayerMath::setRotation(Rotation& rotation, const RopeSpec& spec, std::span<const std::int64_t> positions)
-{
-    const std::int64_t length = *std::max_element(positions.begin(), positions.end()) + 1;
-    const std::vector<float> frequencies = ropeFrequencies(spec, length);
-    const std::int64_t half = std::ssize(frequencies);
-    const auto factor = static_cast<float>(spec.attentionFactor);
-    resizeFor(rotation.cosine, m_period * half);
-    resizeFor(rotation.sine, m_period * half);
-    // Angles in float32, as transformers computes them: at position 8000 the rounding of a float64 angle differs.
-    for (std::int64_t i = 0; i < m_period; ++i)
-        for (std::int64_t c = 0; c < half; ++c) {
-            const float angle = static_cast<float>(positions[static_cast<std::size_t>(i)])
-                                * frequencies[static_cast<std::size_t>(c)];
-            rotation.cosine[static_cast<std::size_t>(i * half + c)] = std::cos(angle) * factor;
-            rotation.sine[static_cast<std::size_t>(i * half + c)] = std::sin(angle) * factor;
-        }
-}
-
-const LayerMath::Rotation& LayerMath::rotationOf(int layer) const
+const RopeTable& LayerMath::rotationOf(int layer) const
 {
     return m_model->info.slidingWindow(layer) > 0 && !m_model->info.localRopeFrequencies.empty() ? m_local : m_global;
 }
@@ -142,7 +124,7 @@ void LayerMath::placeRow(int layer, std::int64_t row, float* qkv, const QkvPlace
 {
     const core::ModelInfo& info = m_model->info;
     const std::int64_t d = info.headDim, half = info.ropeDim / 2;
-    const Rotation& rotation = rotationOf(layer);
+    const RopeTable& rotation = rotationOf(layer);
     const std::int64_t position = row % m_period;
     for (int head = 0; head < info.nHeads + info.nKvHeads; ++head)
         rotate(qkv + head * d, rotation.cosine.data() + position * half, rotation.sine.data() + position * half,

@@ -58,12 +58,7 @@ public:
     void logits(const float* hidden, std::int64_t rows, float* out);
 
 private:
-    /// cos and sin of the angles of the positions set last, [period, ropeDim / 2].
-    struct Rotation {
-        std::vector<float> cosine, sine;
-    };
-    void setRotation(Rotation& rotation, const RopeSpec& spec, std::span<const std::int64_t> positions);
-    [[nodiscard]] const Rotation& rotationOf(int layer) const;
+    [[nodiscard]] const RopeTable& rotationOf(int layer) const;
     [[nodiscard]] std::shared_ptr<const LayerWeights> weightsOf(int layer);
     void norm(const std::vector<float>& weight, const float* hidden, std::int64_t rows, float* out) const;
     void placeRow(int layer, std::int64_t row, float* qkv, const QkvPlaces& places) const;
@@ -73,7 +68,7 @@ private:
 
     std::shared_ptr<const Model> m_model;
     std::int64_t m_period = 1; // positions in the rotation tables
-    Rotation m_global, m_local;
+    RopeTable m_global, m_local; // of the positions set last
     int m_layer = -1; // whose weights are held: a layer that is read from the file stays until the next is asked for
     std::shared_ptr<const LayerWeights> m_weights;
     std::vector<float> m_projected;      // [chunk, hidden]

@@ -25,6 +25,9 @@ public:
     [[nodiscard]] std::int64_t inputs() const noexcept { return m_inputs; }
     [[nodiscard]] std::int64_t outputs() const noexcept { return m_outputs; }
     [[nodiscard]] WeightType type() const noexcept { return m_type; }
+    /// The weights [outputs, inputs] as they are kept: one of the two is empty.
+    [[nodiscard]] std::span<const float> floats() const noexcept { return m_float; }
+    [[nodiscard]] std::span<const core::BFloat16> bfloats() const noexcept { return m_bfloat; }
 
     /// y[rows, outputs] = x[rows, inputs] W^T, or += with `accumulate`. Contiguous float32; uses all threads.
     void apply(const float* x, std::int64_t rows, float* y, bool accumulate = false) const;

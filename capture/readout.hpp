@@ -26,6 +26,7 @@ public:
         : m_first(first), m_streams(static_cast<std::size_t>(model.nLayers))
     {
     }
+    [[nodiscard]] bool wantsStream(int, std::int64_t, std::int64_t end) const override { return end > m_first; }
     void onLayerInput(int layer, std::int64_t begin, std::int64_t rows, const float* stream,
                       std::int64_t hidden) override;
     /// [t, hidden]

@@ -104,7 +104,14 @@ void LayerRecorder::onLayer(const LayerState& state, const AttentionStatistics& 
     const std::int64_t first = state.phase == Phase::decode ? 0 : state.queries - m_window;
     for (std::int64_t i = first; i < state.queries; ++i)
         for (const int head : m_selection.heads)
-            layer.queries.append(state.query + i * stride + head * m_headDim, m_headDim);
+            layer.queries.append(state.query + (i - state.firstQuery) * stride + head * m_headDim, m_headDim);
+}
+
+LayerNeeds LayerRecorder::layerNeeds(int layer, Phase phase, std::int64_t queries) const
+{
+    if (!m_exact || m_selection.slot(layer) < 0)
+        return {queries, false};
+    return {phase == Phase::decode ? 0 : queries - m_window, false};
 }
 
 void LayerRecorder::keepQueryStatistics(Layer& layer, const AttentionStatistics& statistics) const
@@ -175,7 +182,21 @@ MapRecorder::MapRecorder(CaptureSelection selection, io::CaptureWriter& writer, 
 
 bool MapRecorder::wantsRows(int layer, Phase phase, std::int64_t, std::int64_t) const
 {
-    return phase == Phase::prefill && m_selection.slot(layer) >= 0 && (m_full || m_pyramid.has_value());
+    return phase == Phase::prefill && m_selection.slot(layer) >= 0 && (m_full || poolsRows());
+}
+
+std::int64_t MapRecorder::pooledCell(int layer) const
+{
+    return m_pooledByRunner && m_pyramid && m_selection.slot(layer) >= 0 ? m_pyramid->cellSize() : 0;
+}
+
+void MapRecorder::onPooled(const PooledMap& map)
+{
+    const std::int64_t size = map.cells * map.cells;
+    for (std::size_t h = 0; h < m_selection.heads.size(); ++h) {
+        const std::int64_t at = m_selection.heads[h] * size;
+        m_pyramid->setHead(static_cast<int>(h), map.max + at, map.sum + at);
+    }
 }
 
 void MapRecorder::onRows(const AttentionRows& rows)
@@ -189,7 +210,7 @@ void MapRecorder::onRows(const AttentionRows& rows)
                         rows.headStride, m_gathered.data() + h * rows.headStride);
         data = m_gathered.data();
     }
-    if (m_pyramid) {
+    if (poolsRows()) {
         core::parallelFor(heads, [&](std::int64_t h) {
             m_pyramid->addHeadRows(static_cast<int>(h), rows.queryBegin, rows.rows, data + h * rows.headStride,
                                    rows.rowStride);

@@ -49,6 +49,7 @@ public:
     [[nodiscard]] bool wantsRows(int layer, Phase phase, std::int64_t begin, std::int64_t end) const override;
     void onRows(const AttentionRows& rows) override;
     void onLayer(const LayerState& state, const AttentionStatistics& statistics) override;
+    [[nodiscard]] LayerNeeds layerNeeds(int layer, Phase phase, std::int64_t queries) const override;
 
     /// Everything of one slot as float32 arrays of the final shape (t decode steps); keys and values are not here.
     struct Arrays {
@@ -85,11 +86,18 @@ public:
     [[nodiscard]] bool wantsRows(int layer, Phase phase, std::int64_t begin, std::int64_t end) const override;
     void onRows(const AttentionRows& rows) override;
     void onLayer(const LayerState& state, const AttentionStatistics& statistics) override;
+    [[nodiscard]] LayerNeeds layerNeeds(int, Phase, std::int64_t queries) const override { return {queries, false}; }
+    void acceptPooling() override { m_pooledByRunner = true; }
+    [[nodiscard]] std::int64_t pooledCell(int layer) const override;
+    void onPooled(const PooledMap& map) override;
 
 private:
+    [[nodiscard]] bool poolsRows() const { return m_pyramid.has_value() && !m_pooledByRunner; }
+
     CaptureSelection m_selection;
     io::CaptureWriter& m_writer;
     bool m_full;
+    bool m_pooledByRunner = false;
     std::optional<core::MapPyramid> m_pyramid;
     std::vector<float> m_gathered; // rows of the kept heads when those are not neighbours
 };

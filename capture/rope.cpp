@@ -106,6 +106,24 @@ std::vector<float> ropeFrequencies(const RopeSpec& spec, std::int64_t length)
     return result;
 }
 
+RopeTable ropeTable(const RopeSpec& spec, std::span<const std::int64_t> positions)
+{
+    const std::int64_t length = *std::max_element(positions.begin(), positions.end()) + 1;
+    const std::vector<float> frequencies = ropeFrequencies(spec, length);
+    const auto factor = static_cast<float>(spec.attentionFactor);
+    RopeTable table;
+    table.cosine.reserve(positions.size() * frequencies.size());
+    table.sine.reserve(positions.size() * frequencies.size());
+    // Angles in float32, as transformers computes them: at position 8000 the rounding of a float64 angle differs.
+    for (const std::int64_t position : positions)
+        for (const float frequency : frequencies) {
+            const float angle = static_cast<float>(position) * frequency;
+            table.cosine.push_back(std::cos(angle) * factor);
+            table.sine.push_back(std::sin(angle) * factor);
+        }
+    return table;
+}
+
 double defaultAttentionFactor(const RopeSpec& spec, double mscale, double mscaleAllDim)
 {
     if (spec.factor <= 1)

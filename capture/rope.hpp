@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,13 @@ struct RopeSpec {
 
 /// Radians a token of each pair, [dim / 2], for an input of `length` tokens.
 [[nodiscard]] std::vector<float> ropeFrequencies(const RopeSpec& spec, std::int64_t length);
+
+/// Cosines and sines of the angles of some positions, times the attention factor.
+struct RopeTable {
+    std::vector<float> cosine, sine; // [positions, dim / 2]
+};
+/// Frequencies are those of an input that ends at the last of the positions.
+[[nodiscard]] RopeTable ropeTable(const RopeSpec& spec, std::span<const std::int64_t> positions);
 
 /// The attention factor that YaRN and LongRoPE take where the configuration names none. `mscale` and `mscaleAllDim`: of
 /// DeepSeek's form of YaRN, 0 if not given.

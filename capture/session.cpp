@@ -4,7 +4,6 @@
 #include "capture/session.hpp"
 
 #include "capture/continuer.hpp"
-#include "capture/decoder.hpp"
 #include "core/stopwatch.hpp"
 
 #include <fmt/format.h>
@@ -96,8 +95,9 @@ void addTokens(core::CaptureInfo& info, const Tokenizer& tokenizer, std::span<co
 }
 
 Session::Session(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer,
-                 CaptureSettings settings)
-    : m_model(std::move(model)), m_tokenizer(std::move(tokenizer)), m_settings(std::move(settings)),
+                 CaptureSettings settings, std::shared_ptr<const Backend> backend)
+    : m_model(std::move(model)), m_tokenizer(std::move(tokenizer)),
+      m_backend(backend ? std::move(backend) : cpuBackend(m_model)), m_settings(std::move(settings)),
       m_selection(makeSelection(m_model->info, m_settings.layers, m_settings.heads))
 {
     if (m_settings.readout <= 0)
@@ -172,6 +172,9 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
 {
     const std::int64_t n = prompt.size();
     core::CaptureInfo info = describeCapture(*m_model, *m_tokenizer, m_settings, source, prompt);
+    info.dtype = m_backend->dtype();
+    if (const std::string device = m_backend->device(); device != "cpu")
+        info.extra["device"] = device;
     io::CaptureWriter writer(output, info,
                              writerOptions(n)); // before the model runs: an unwritable folder costs nothing
 
@@ -181,17 +184,18 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
     MapRecorder maps(m_selection, writer, n, m_settings.tier >= core::Tier::map ? m_settings.mapCap : 0,
                      m_settings.tier == core::Tier::full);
     LogitsRecorder logitsRecorder(prompt.ids, m_settings.topK);
-    Decoder decoder(m_model, {n + prompt.mostGenerated, info.window, m_settings.sinkTokens, true, exact});
-    decoder.addHook(&layers);
-    decoder.addHook(&maps);
-    decoder.addHook(&logitsRecorder);
+    const std::unique_ptr<Runner> runner =
+        m_backend->newRunner({n + prompt.mostGenerated, info.window, m_settings.sinkTokens, true, exact});
+    runner->addHook(&layers);
+    runner->addHook(&maps);
+    runner->addHook(&logitsRecorder);
     StreamRecorder streams(m_model->info, n);
     if (m_settings.readout > 0)
-        decoder.addHook(&streams);
+        runner->addHook(&streams);
 
     CaptureSummary summary;
     core::Stopwatch watch;
-    std::span<const float> logits = decoder.prefill(prompt.ids, progress);
+    std::span<const float> logits = runner->prefill(prompt.ids, progress);
     summary.prefillSeconds = watch.lap();
 
     std::vector<std::int32_t> ids = prompt.ids;
@@ -201,7 +205,7 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
         progress("decode", std::ssize(ids) - n, prompt.mostGenerated);
         logitsRecorder.chose(logits[static_cast<std::size_t>(*id)]);
         ids.push_back(*id);
-        logits = decoder.step(*id);
+        logits = runner->step(*id);
     }
     summary.decodeSeconds = watch.lap();
 
@@ -210,9 +214,9 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
         summary.correct = source.isCorrect(continuer.text());
         info.extra["correct"] = *summary.correct ? "true" : "false";
     }
-    writeLayers(writer, layers, decoder, info.prompt.nGenerated, progress);
+    writeLayers(writer, layers, *runner, info.prompt.nGenerated, progress);
     if (m_settings.readout > 0 && info.prompt.nGenerated > 0)
-        writeReadout(writer, decoder, streams, std::span(ids).subspan(static_cast<std::size_t>(n)), progress);
+        writeReadout(writer, *runner, streams, std::span(ids).subspan(static_cast<std::size_t>(n)), progress);
     writer.writeLogits(logitsRecorder.logprob(), logitsRecorder.topIds(), logitsRecorder.topLogprobs(),
                        m_settings.topK);
     writer.finish(info);
@@ -225,13 +229,13 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
     return summary;
 }
 
-void Session::writeReadout(io::CaptureWriter& writer, const Decoder& decoder, const StreamRecorder& streams,
+void Session::writeReadout(io::CaptureWriter& writer, const Runner& runner, const StreamRecorder& streams,
                            std::span<const std::int32_t> ids, const core::Progress& progress) const
 {
     // Candidates are known first and layers come last to first; each is written as soon as it is there.
     std::vector<ReadoutLayer> layers;
     const core::ReadoutTokens tokens = computeReadout(
-        m_model, decoder.cache(), streams, ids, m_settings.readout,
+        m_model, runner.cache(), streams, ids, m_settings.readout,
         [&](const ReadoutLayer& layer) { layers.push_back(layer); }, progress);
     writer.writeReadout(tokens.ids, tokens.logprob, tokens.candidates);
     for (const ReadoutLayer& layer : layers) {
@@ -243,23 +247,23 @@ void Session::writeReadout(io::CaptureWriter& writer, const Decoder& decoder, co
     }
 }
 
-void Session::writeLayers(io::CaptureWriter& writer, const LayerRecorder& recorder, const Decoder& decoder,
+void Session::writeLayers(io::CaptureWriter& writer, const LayerRecorder& recorder, const Runner& runner,
                           std::int64_t t, const core::Progress& progress) const
 {
-    const std::int64_t count = decoder.size() * m_model->info.headDim;
+    const std::int64_t count = runner.size() * m_model->info.headDim;
     for (std::int64_t slot = 0; slot < std::ssize(m_selection.layers); ++slot) {
         progress.throwIfStopped();
         progress("write", slot, std::ssize(m_selection.layers));
         const LayerRecorder::Arrays arrays = recorder.arrays(slot, t);
         std::vector<float> keys, values;
-        if (m_settings.tier >= core::Tier::cache)
+        if (m_settings.tier >= core::Tier::cache) {
+            const LayerCache cache = runner.layerCache(m_selection.layers[static_cast<std::size_t>(slot)]);
             for (const int g : m_selection.kvHeads) {
-                const int layer = m_selection.layers[static_cast<std::size_t>(slot)];
-                const std::int64_t at = g * decoder.cache().headStride();
-                keys.insert(keys.end(), decoder.cache().key(layer) + at, decoder.cache().key(layer) + at + count);
-                values.insert(values.end(), decoder.cache().value(layer) + at,
-                              decoder.cache().value(layer) + at + count);
+                const std::int64_t at = g * cache.headStride;
+                keys.insert(keys.end(), cache.key + at, cache.key + at + count);
+                values.insert(values.end(), cache.value + at, cache.value + at + count);
             }
+        }
         io::LayerArrays views;
         views.received = arrays.received;
         views.receivedWindow = arrays.receivedWindow;

@@ -6,6 +6,7 @@
 #include "capture/model.hpp"
 #include "capture/readout.hpp"
 #include "capture/recorders.hpp"
+#include "capture/runner.hpp"
 #include "capture/size_estimate.hpp"
 #include "capture/tokenized_prompt.hpp"
 #include "core/progress.hpp"
@@ -17,8 +18,6 @@
 #include <vector>
 
 namespace kvviz::capture {
-
-class Decoder;
 
 struct CaptureSettings {
     core::Tier tier = core::Tier::cache;
@@ -51,7 +50,9 @@ struct CaptureSummary {
 
 class Session {
 public:
-    Session(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, CaptureSettings settings);
+    /// Runs on the CPU, or where `backend` says.
+    Session(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, CaptureSettings settings,
+            std::shared_ptr<const Backend> backend = nullptr);
 
     /// Uncompressed bytes of every tier for this prompt (continuation at its longest), and its token count.
     struct Estimate {
@@ -69,14 +70,15 @@ private:
                                const std::filesystem::path& output, const core::Progress& progress) const;
     [[nodiscard]] TokenizedPrompt tokenize(const PromptSource& source) const;
     [[nodiscard]] io::WriterOptions writerOptions(std::int64_t n) const;
-    void writeLayers(io::CaptureWriter& writer, const LayerRecorder& recorder, const Decoder& decoder, std::int64_t t,
+    void writeLayers(io::CaptureWriter& writer, const LayerRecorder& recorder, const Runner& runner, std::int64_t t,
                      const core::Progress& progress) const;
 
-    void writeReadout(io::CaptureWriter& writer, const Decoder& decoder, const StreamRecorder& streams,
+    void writeReadout(io::CaptureWriter& writer, const Runner& runner, const StreamRecorder& streams,
                       std::span<const std::int32_t> ids, const core::Progress& progress) const;
 
     std::shared_ptr<const Model> m_model;
     std::shared_ptr<const Tokenizer> m_tokenizer;
+    std::shared_ptr<const Backend> m_backend;
     CaptureSettings m_settings;
     CaptureSelection m_selection;
 };

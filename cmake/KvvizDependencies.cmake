@@ -45,7 +45,7 @@ if(KVVIZ_ENGINE)
   # TorchConfig.cmake insists on a CUDA toolkit; the CPU needs these two libraries only. The headers come after the
   # system's (-idirafter), because LibTorch's own fmt would hide Debian's.
   add_library(kvviz_torch INTERFACE)
-  target_compile_options(kvviz_torch INTERFACE "SHELL:-idirafter \"${KVVIZ_LIBTORCH}/include\"")
+  target_compile_options(kvviz_torch INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-idirafter \"${KVVIZ_LIBTORCH}/include\">")
   target_link_libraries(kvviz_torch INTERFACE ${KVVIZ_LIBTORCH}/lib/libtorch_cpu.so ${KVVIZ_LIBTORCH}/lib/libc10.so)
   target_link_options(kvviz_torch INTERFACE -Wl,-rpath,${KVVIZ_LIBTORCH}/lib)
 endif()

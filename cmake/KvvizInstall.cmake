@@ -7,6 +7,10 @@ foreach(program kvviz kvviz-engine kvviz-gui)
   endif()
 endforeach()
 
+if(TARGET kvviz_cuda)
+  install(TARGETS kvviz_cuda LIBRARY DESTINATION lib/kvviz) # ../lib/kvviz of the programs, where the engine looks
+endif()
+
 # Written by the program itself when it is installed, so that they cannot differ from it.
 install(CODE "
   set(kvviz \"${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/kvviz\")

@@ -167,6 +167,15 @@ void MapPyramid::addHeadRows(int head, std::int64_t queryBegin, std::int64_t row
     }
 }
 
+void MapPyramid::setHead(int head, const float* max, const float* sum)
+{
+    if (head < 0 || head >= m_heads)
+        throw Error(ErrorCode::failure, "map pyramid: a head outside of the map");
+    const std::int64_t size = m_cells * m_cells;
+    std::copy_n(max, size, m_max.begin() + head * size);
+    std::copy_n(sum, size, m_sum.begin() + head * size);
+}
+
 std::vector<PyramidLevel> MapPyramid::result() const
 {
     std::vector<PyramidLevel> levels;

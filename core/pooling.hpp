@@ -75,6 +75,11 @@ public:
     /// The same for one head; data points at its first row.
     void addHeadRows(int head, std::int64_t queryBegin, std::int64_t rows, const float* data, std::int64_t rowStride);
 
+    /// The finest level of one head, pooled elsewhere: max and sum [cells, cells] of level 0, 0 above the diagonal.
+    void setHead(int head, const float* max, const float* sum);
+    /// Tokens a side of the cells of level 0.
+    [[nodiscard]] std::int64_t cellSize() const noexcept { return m_cellSize; }
+
     /// All levels, finest first, from the rows added so far.
     [[nodiscard]] std::vector<PyramidLevel> result() const;
     /// Forgets all rows, for the next layer.

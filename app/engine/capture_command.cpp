@@ -4,6 +4,8 @@
 #include "app/commands.hpp"
 #include "app/console.hpp"
 #include "app/engine/batch_folder.hpp"
+#include "app/engine/capture_jobs.hpp"
+#include "app/engine/device_backend.hpp"
 #include "app/engine/loaded_model.hpp"
 #include "app/json_output.hpp"
 #include "app/shard.hpp"
@@ -22,18 +24,6 @@ namespace {
 
 using core::Error;
 using core::ErrorCode;
-
-LoadedModel load(const CaptureOptions& options, const CommonOptions& common)
-{
-    if (options.device != "cpu")
-        throw Error(ErrorCode::device,
-                    fmt::format("--device {}: this build runs on the CPU only; use --device cpu", options.device));
-    if (options.dtype != "float32" && options.dtype != "bfloat16")
-        throw Error(ErrorCode::usage, fmt::format("--dtype {}: expected float32 or bfloat16", options.dtype));
-    return loadModelFile(options.model,
-                         options.dtype == "float32" ? capture::WeightType::float32 : capture::WeightType::bfloat16,
-                         common);
-}
 
 /// Sums of the estimates, for --dry-run and --max-bytes.
 struct Total {
@@ -254,7 +244,8 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
                             fmt::format("{} exists; use --resume to keep it, --force to write it anew",
                                         job.output.string()));
 
-    const LoadedModel loaded = load(options, common);
+    const DeviceChoice device(options.device, options.dtype);
+    const LoadedModel loaded = loadModelFile(options.model, device.weightType(), common, device.onGpu());
     if (const auto chat = capture::chosenChatTemplate(options.chat, *loaded.tokenizer))
         for (CaptureJob& job : jobs)
             job.source = capture::inChat(std::move(job.source), *chat, *loaded.tokenizer);
@@ -262,7 +253,7 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
     settings.created = utcNow();
     if (isBatch(options))
         settings.partWriter = io::partWriterName();
-    const capture::Session session(loaded.model, loaded.tokenizer, settings);
+    const capture::Session session(loaded.model, loaded.tokenizer, settings, device.open(loaded.model));
     if (options.dryRun || !options.maxBytes.empty()) {
         const Total total = estimateAll(session, jobs);
         if (options.dryRun)

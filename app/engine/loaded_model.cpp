@@ -48,7 +48,7 @@ bool mustStream(const capture::HfModelSpec& spec, capture::WeightType type)
     return free > 0 && static_cast<double>(bytes) > kMostOfMemory * static_cast<double>(free);
 }
 
-LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const CommonOptions& common)
+LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const CommonOptions& common, bool readLayers)
 {
     const capture::HfFolder folder(path);
     LoadedModel loaded;
@@ -59,12 +59,12 @@ LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const Com
         note(common, fmt::format("'{}' holds no tokenizer (tokenizer.json or tokenizer.model): it can be given "
                                            "token ids (--token-ids), but no text", path.string()));
     }
-    const bool streamed = mustStream(folder.spec(), type);
+    const bool streamed = !readLayers && mustStream(folder.spec(), type);
     if (streamed)
         note(common, fmt::format("the weights do not fit into the {} of memory that are free: each layer is read "
                                            "from the files each time it is used, which is slow",
                                            core::humanBytes(freeMemory())));
-    const std::shared_ptr<capture::Model> model = folder.load(type, streamed);
+    const std::shared_ptr<capture::Model> model = folder.load(type, streamed || readLayers);
     model->info.sha256 = folder.sha256();
     loaded.model = model;
     return loaded;
@@ -83,14 +83,15 @@ LoadedModel loadFile(const fs::path& path, capture::WeightType type)
 
 } // namespace
 
-LoadedModel loadModelFile(const std::string& given, capture::WeightType type, const CommonOptions& common)
+LoadedModel loadModelFile(const std::string& given, capture::WeightType type, const CommonOptions& common,
+                          bool readLayers)
 {
     const core::Stopwatch watch;
     capture::setThreads(common.threads);
     fs::path path = findModel(given);
     if (path.filename() == "config.json" || path.extension() == ".safetensors") // a file of the folder
         path = fs::absolute(path).parent_path();
-    LoadedModel loaded = fs::is_directory(path) ? loadFolder(path, type, common) : loadFile(path, type);
+    LoadedModel loaded = fs::is_directory(path) ? loadFolder(path, type, common, readLayers) : loadFile(path, type);
     loaded.seconds = watch.seconds();
     return loaded;
 }

@@ -196,10 +196,13 @@ TEST_CASE("wrong options are named, with the nearest or the allowed values", "[c
     refused({"--top-k", "273"}, 2, {"--top-k 273", "272"});
     refused({"--window", "0"}, 2, {"--window"});
     refused({"--generate", "-1"}, 2, {"--generate"});
-    refused({"--dtype", "float16"}, 2, {"--dtype", "bfloat16"});
+    refused({"--dtype", "float16"}, 2, {"--dtype", "bfloat16", "GPU"});
+    refused({"--dtype", "float8"}, 2, {"--dtype", "bfloat16"});
+    refused({"--device", "cuda:120"}, 4, {"--device cuda:120", "--device cpu"}); // whatever machine this is
+    for (const char* device : {"gpu", "cuda:", "cuda:0,cuda:0", "cpu,cuda"})
+        refused({"--device", device}, 2, {"--device", device});
     refused({"--chat", "vicuna"}, 2, {"'vicuna'", "auto, none, chatml"});
     refused({"--chat", "auto"}, 2, {"--chat auto", "no chat template", "--chat none"});
-    refused({"--device", "cuda"}, 4, {"--device cuda", "cpu"});
     refused({"--continuation", "gold"}, 2, {"no reference continuation", "greedy"});
     for (const char* shard : {"2/2", "1", "a/2", "0/0", "-1/2", "0/2/3"})
         refused({"--shard", shard}, 2, {"--shard", "0 <= i < n"});

@@ -38,6 +38,7 @@ TEST_CASE("the layer check finds planted faults", "[cli][layers]")
         {"views/a.cpp", "#include <QWidget>\n#include <ATen/ATen.h>\n"},
         {"app/a.cpp", "#include <hdf5.h>\n"},
         {"datasets/a.cpp", "#include <torch/version.h>\n"},
+        {"app/b.cpp", "#include <cuda_runtime.h>\n"},
         {"core/b.hpp", "#include \"core/io/results.hpp\"\n"},
     };
     for (const auto& [file, content] : faults) {

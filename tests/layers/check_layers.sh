@@ -25,6 +25,7 @@ sources() {
 
 qt='^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"](Q[A-Z]|Qt[A-Z][A-Za-z]*/|qcustomplot\.h|views/)'
 torch='^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"](torch/|ATen/|c10/)'
+cuda='^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"](cuda_|cuda\.h|c10/cuda/|ATen/cuda/)'
 hdf5='^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"](hdf5|H5[A-Z])'
 
 # forbid NAME PATTERN ALLOWED FOLDERS...: no file below FOLDERS may match, unless its path matches ALLOWED.
@@ -43,6 +44,7 @@ forbid() {
 folders=(core datasets compress study capture evaluation views app tests)
 forbid Qt "$qt" '^(views/|app/gui|tests/(views|plot|gui|app|support))' "${folders[@]}"
 forbid LibTorch "$torch" '^(capture/|app/engine|tests/capture)' "${folders[@]}"
+forbid CUDA "$cuda" '^capture/cuda/' "${folders[@]}"
 forbid HDF5 "$hdf5" '^(core/io/|tests/)' "${folders[@]}"
 
 both=0
@@ -93,7 +95,7 @@ linkage() {
 if [ -n "$programs" ]; then
     linkage kvviz 'libQt|libqcustomplot|libQCustomPlot|libtorch|libc10|libcuda'
     linkage kvviz-gui 'libtorch|libc10|libcuda'
-    linkage kvviz-engine 'libQt|libqcustomplot|libQCustomPlot' # LibTorch's own libraries may bring libcudart
+    linkage kvviz-engine 'libQt|libqcustomplot|libQCustomPlot|libtorch_cuda|libc10_cuda|libkvviz_cuda' # LibTorch's own libraries may bring libcudart
 fi
 
 if [ "$faults" -gt 0 ]; then
