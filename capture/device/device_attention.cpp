@@ -25,11 +25,11 @@ PromptAttention flash(const core::ScoreRule& rule, const at::Tensor& query, cons
 {
     const std::int64_t n = query.size(0);
     const auto batch = [](const at::Tensor& heads) { return heads.transpose(0, 1).unsqueeze(0); }; // [1, n, G, d]
-    const std::optional<std::int64_t> left = rule.window > 0 ? std::optional(rule.window - 1) : std::nullopt;
+    const bool slides = rule.window > 0;
     const auto result = at::_flash_attention_forward(
         query.unsqueeze(0), batch(key), batch(value), {}, {}, n, n, /*dropout_p=*/0.0, /*is_causal=*/true,
-        /*return_debug_mask=*/false, rule.scaleFor(query.size(2)), left,
-        left ? std::optional<std::int64_t>(0) : std::nullopt);
+        /*return_debug_mask=*/false, rule.scaleFor(query.size(2)), slides ? rule.window - 1 : -1,
+        slides ? 0 : -1); // -1: no bound on this side
     return {std::get<0>(result).squeeze(0), std::get<1>(result).squeeze(0).narrow(1, 0, n).contiguous()};
 }
 

@@ -22,7 +22,7 @@ namespace {
 struct Shape {
     std::int64_t n = 0;
     int heads = 4, kvHeads = 2, d = 16;
-    core::ScoreRule rule;
+    core::ScoreRule rule = {};
     at::ScalarType type = at::kFloat;
 };
 
