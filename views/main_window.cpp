@@ -417,12 +417,8 @@ bool MainWindow::focusNextPrevChild(bool next)
     const auto behind = [](const QWidget* widget) {
         while (widget && !qobject_cast<const QDockWidget*>(widget))
             widget = widget->parentWidget();
-        if (!widget)
-            return false;
-        // Not visibleRegion(): what opaque children cover is no part of it, and a plot may cover a whole panel.
-        const QWidget* const top = widget->window();
-        const QWidget* const there = top->childAt(widget->mapTo(top, widget->rect().center()));
-        return there != widget && !(there && widget->isAncestorOf(there)); // those behind may lie outside of the window
+        const auto* dock = qobject_cast<const QDockWidget*>(widget);
+        return dock && !inFront(dock);
     };
     const QWidget* first = nullptr;
     while (QMainWindow::focusNextPrevChild(next)) {

@@ -12,6 +12,12 @@
 
 namespace kvviz::views {
 
+bool inFront(const QDockWidget* dock)
+{
+    const QRect place = dock->geometry(); // Qt keeps panels behind others left of and above the window
+    return dock->isVisible() && (dock->isFloating() || (place.right() >= 0 && place.bottom() >= 0));
+}
+
 PanelSet::PanelSet(QMainWindow* window, WindowActions* actions)
     : QObject(window), m_window(window), m_actions(actions)
 {
@@ -55,8 +61,7 @@ QDockWidget* PanelSet::add(const char* id, const QString& title, QWidget* widget
     const QByteArray name = QByteArrayLiteral("panel_") + id;
     m_actions->add(tr("&Panels"), name.constData(), title, {key}, [this, panel = QString(QLatin1String(id))] {
         QDockWidget* target = this->dock(panel);
-        const bool inFront = target->isVisible() && !target->visibleRegion().isEmpty();
-        if (inFront)
+        if (inFront(target))
             target->hide();
         else
             raise(panel);

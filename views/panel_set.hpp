@@ -21,6 +21,9 @@ struct PanelPlace {
     bool shown = true;
 };
 
+/// Shown, and not as a tab behind another one. Its visible region would not say so: a plot may cover all of it.
+[[nodiscard]] bool inFront(const QDockWidget* dock);
+
 class PanelSet : public QObject {
     Q_OBJECT
 

@@ -136,3 +136,27 @@ TEST_CASE("Every panel's widgets have names, are reached with Tab, and can be hi
         }
     }
 }
+
+TEST_CASE("A panel's key brings it to the front, hides it there, and shows it again", "[views][io]")
+{
+    const test::ScratchFolder folder;
+    const auto window = openWindow(folder);
+    for (const char* panel : {"ratios", "curves", "tokens", "tour"}) {
+        CAPTURE(panel);
+        REQUIRE(window->panels()->raise(QStringLiteral("budgets")));
+        REQUIRE(window->panels()->raise(QStringLiteral("decode")));
+        REQUIRE(window->panels()->raise(QStringLiteral("captures")));
+        REQUIRE(test::waitFor([&] { return window->settled(); }));
+        const QDockWidget* dock = window->panels()->dock(QLatin1String(panel));
+        QAction* key = window->windowActions()->action((std::string("panel_") + panel).c_str());
+        REQUIRE(key);
+        CHECK_FALSE(views::inFront(dock));
+        key->trigger();
+        CHECK(test::waitFor([&] { return views::inFront(dock); }));
+        REQUIRE(test::waitFor([&] { return window->settled(); }));
+        key->trigger();
+        CHECK(dock->isHidden());
+        key->trigger();
+        CHECK(test::waitFor([&] { return views::inFront(dock); }));
+    }
+}
