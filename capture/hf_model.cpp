@@ -153,10 +153,20 @@ std::string findPrefix(const SafetensorsModel& tensors)
                                   tensors.path()));
 }
 
+/// config.json; a folder without one is no model.
+fs::path settingsOf(const fs::path& folder)
+{
+    if (!fs::exists(folder / "config.json"))
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("'{}': there is no config.json; a model is a Hugging Face folder or a GGUF file",
+                                      folder.string()));
+    return folder / "config.json";
+}
+
 } // namespace
 
 HfFolder::HfFolder(const fs::path& folder)
-    : m_folder(folder), m_spec(readHfConfig(folder / "config.json")),
+    : m_folder(folder), m_spec(readHfConfig(settingsOf(folder))),
       m_tensors(std::make_shared<const SafetensorsModel>(folder)), m_prefix(findPrefix(*m_tensors))
 {
     const Layout layout(m_spec, m_prefix);

@@ -217,7 +217,10 @@ void addDecoder(const std::string& type, const JsonFields& step, DecoderReading&
             step.refuse("only the Strip of one space at the start is supported");
         result.trim = start == 1 ? DecodeTrim::oneSpace : result.trim;
     } else if (type == "Metaspace") {
-        result.replacements.emplace_back(step.text("replacement", kSpaceMark), " ");
+        const std::string mark = step.text("replacement", kSpaceMark);
+        if (mark.empty())
+            step.refuse("'replacement' is empty");
+        result.replacements.emplace_back(mark, " ");
         const std::string scheme =
             step.text("prepend_scheme", step.boolean("add_prefix_space", true) ? "always" : "never");
         result.trim = scheme == "never" ? DecodeTrim::none : DecodeTrim::spacesOfFirstToken;

@@ -53,7 +53,7 @@ Eigen::VectorXd expectedAttention(const core::LayerData& data, int kvHead, const
     using Keys = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     const Matrix keys = Eigen::Map<const Keys>(first, data.n - options.sinks, d).cast<double>();
     const int group = data.heads.groupSize();
-    const double scale = data.rule.scaleFor(d);
+    const double scale = data.rule.scale > 0 ? data.rule.scale : 1 / std::sqrt(static_cast<double>(d));
     Eigen::VectorXd attention = Eigen::VectorXd::Zero(keys.rows());
     for (int head = data.heads.firstQueryHead(kvHead); head < data.heads.firstQueryHead(kvHead) + group; ++head) {
         std::vector<double> mean(data.queryMean.begin() + head * d, data.queryMean.begin() + (head + 1) * d);

@@ -35,7 +35,7 @@ LABELS = {
 
 
 def check_file(file):
-    assert file.attrs["format"] == "kvviz-capture" and file.attrs["format_version"] == "1.2"
+    assert file.attrs["format"] == "kvviz-capture" and file.attrs["format_version"] == "1.3"
     assert file.attrs["complete"] == 1
     layers, heads = len(file.attrs["layers"]), len(file.attrs["heads"])
     n, t = int(file["prompt"].attrs["n_prompt"]), int(file["prompt"].attrs["n_generated"])
