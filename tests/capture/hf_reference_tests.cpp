@@ -6,6 +6,7 @@
 #include "capture/hf_model.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/h5_fixture.hpp"
+#include "tests/support/model_folders.hpp"
 #include "tests/support/naive_llama.hpp"
 
 #include <algorithm>
@@ -14,27 +15,10 @@
 
 using namespace kvviz;
 using namespace kvviz::capture;
+using test::modelFolders;
+using test::worstDifference;
 
 namespace {
-
-std::vector<std::filesystem::path> modelFolders()
-{
-    std::vector<std::filesystem::path> folders;
-    for (const auto& entry : std::filesystem::directory_iterator(KVVIZ_TEST_DATA "/models"))
-        folders.push_back(entry.path());
-    std::sort(folders.begin(), folders.end());
-    return folders;
-}
-
-double worstDifference(std::span<const float> a, std::span<const float> b)
-{
-    REQUIRE(a.size() == b.size());
-    double worst = 0;
-    for (std::size_t i = 0; i < a.size(); ++i)
-        if (const double difference = std::abs(static_cast<double>(a[i]) - b[i]); !(difference <= worst))
-            worst = difference; // also when it is no number
-    return worst;
-}
 
 /// All rows of a prompt, [L, H, n, n].
 struct AllRows final : AttentionHook {
