@@ -157,7 +157,7 @@ void BatchDecoder::run(Batch& batch, std::span<const std::int32_t> ids, float* l
             positions.push_back(stream->position + i);
     }
     m_math.embed(ids, m_hidden.data());
-    m_math.setPositions(positions);
+    m_math.setSteps(positions);
     for (int layer = 0; layer < info.nLayers; ++layer) {
         m_math.projectQkv(layer, m_hidden.data(), rows,
                           {m_query.data(), m_key.data(), m_value.data(), keyWidth, info.headDim});

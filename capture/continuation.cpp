@@ -43,7 +43,7 @@ Continuation::Continuation(std::shared_ptr<const Model> model, std::int64_t firs
     m_math.embed(ids, m_hidden.data());
     for (std::int64_t stream = 1; stream < streams; ++stream)
         std::copy_n(m_hidden.data(), size, m_hidden.data() + stream * size);
-    m_math.setPositions(firstPosition, m_tokens);
+    m_math.setSteps(firstPosition, m_tokens);
 }
 
 void Continuation::runLayer(int layer, std::int64_t firstStream,

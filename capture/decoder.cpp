@@ -41,7 +41,7 @@ std::span<const float> Decoder::prefill(std::span<const std::int32_t> ids, const
     m_attention.setWindow(n - m_options.window);
     resizeFor(m_hidden, n * hidden);
     m_math.embed(ids, m_hidden.data());
-    m_math.setPositions(0, n);
+    m_math.setInput(n);
     for (int layer = 0; layer < m_model->info.nLayers; ++layer) {
         progress.throwIfStopped();
         progress("prefill", layer, m_model->info.nLayers);
@@ -61,7 +61,7 @@ std::span<const float> Decoder::step(std::int32_t id)
     requireFits(*m_model, {&id, 1}, m_cache.size(), m_cache.capacity());
     const std::int64_t position = m_cache.size();
     m_math.embed({&id, 1}, m_hidden.data());
-    m_math.setPositions(position, 1);
+    m_math.setSteps(position, 1);
     for (int layer = 0; layer < m_model->info.nLayers; ++layer)
         runLayer(layer, position, 1);
     m_cache.setSize(position + 1);

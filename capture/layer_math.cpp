@@ -20,7 +20,14 @@ namespace {
 
 constexpr std::int64_t kChunk = 512; ///< rows of one projection
 
+std::vector<std::int64_t> positionsFrom(std::int64_t first, std::int64_t count)
+{
+    std::vector<std::int64_t> positions(static_cast<std::size_t>(count));
+    std::iota(positions.begin(), positions.end(), first);
+    return positions;
 }
+
+} // namespace
 
 void resizeFor(std::vector<float>& buffer, std::int64_t count)
 {
@@ -60,19 +67,18 @@ void LayerMath::embed(std::span<const std::int32_t> ids, float* hidden) const
     }
 }
 
-void LayerMath::setPositions(std::int64_t first, std::int64_t count)
-{
-    std::vector<std::int64_t> positions(static_cast<std::size_t>(count));
-    std::iota(positions.begin(), positions.end(), first);
-    setPositions(positions);
-}
+void LayerMath::setInput(std::int64_t tokens) { setTables(positionsFrom(0, tokens), ropeTable); }
 
-void LayerMath::setPositions(std::span<const std::int64_t> positions)
+void LayerMath::setSteps(std::int64_t first, std::int64_t count) { setSteps(positionsFrom(first, count)); }
+
+void LayerMath::setSteps(std::span<const std::int64_t> positions) { setTables(positions, ropeStepTable); }
+
+void LayerMath::setTables(std::span<const std::int64_t> positions, TableOf table)
 {
     m_period = std::ssize(positions);
-    m_global = ropeTable(m_model->arch.rope, positions);
+    m_global = table(m_model->arch.rope, positions);
     if (!m_model->info.localRopeFrequencies.empty())
-        m_local = ropeTable(m_model->arch.localRope, positions);
+        m_local = table(m_model->arch.localRope, positions);
 }
 
 const RopeTable& LayerMath::rotationOf(int layer) const

@@ -41,10 +41,14 @@ public:
 
     /// hidden[ids, hidden] = the embeddings.
     void embed(std::span<const std::int32_t> ids, float* hidden) const;
-    /// From now on row i of a block is at position first + i mod count.
-    void setPositions(std::int64_t first, std::int64_t count);
-    /// From now on row i of a block is at positions[i mod positions.size()].
-    void setPositions(std::span<const std::int64_t> positions);
+    /// From now on row i of a block is at position i of an input of so many tokens, as in a prefill.
+    void setInput(std::int64_t tokens);
+    /// From now on row i of a block is at positions[i mod positions.size()], each the end of an input, as in decoding.
+    void setSteps(std::span<const std::int64_t> positions);
+    /// The same for positions first, first + 1, ...
+    void setSteps(std::int64_t first, std::int64_t count);
+    /// The cosines and sines of this layer at the positions set last.
+    [[nodiscard]] const RopeTable& rotationOf(int layer) const;
     /// Norm, query, key and value projections and rotation of hidden[rows, hidden].
     void projectQkv(int layer, const float* hidden, std::int64_t rows, const QkvPlaces& places,
                     const ProjectionWatch& watch = {});
@@ -58,7 +62,8 @@ public:
     void logits(const float* hidden, std::int64_t rows, float* out);
 
 private:
-    [[nodiscard]] const RopeTable& rotationOf(int layer) const;
+    using TableOf = RopeTable (*)(const RopeSpec&, std::span<const std::int64_t>);
+    void setTables(std::span<const std::int64_t> positions, TableOf table);
     [[nodiscard]] std::shared_ptr<const LayerWeights> weightsOf(int layer);
     void norm(const std::vector<float>& weight, const float* hidden, std::int64_t rows, float* out) const;
     void placeRow(int layer, std::int64_t row, float* qkv, const QkvPlaces& places) const;

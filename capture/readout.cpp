@@ -5,6 +5,7 @@
 #include "capture/readout.hpp"
 
 #include "capture/cpu_kernels.hpp"
+#include "capture/gradients.hpp"
 #include "capture/layer_math.hpp"
 #include "capture/recorders.hpp"
 #include "core/error.hpp"
@@ -20,27 +21,24 @@ namespace {
 
 std::size_t sizeOf(std::int64_t count) { return static_cast<std::size_t>(count); }
 
-double dot(const float* a, const float* b, std::int64_t count)
+/// linear input[rows, in] + bias, which may be empty.
+std::vector<float> project(const Linear& linear, const std::vector<float>& bias, const std::vector<float>& input,
+                           std::int64_t rows)
 {
-    double sum = 0;
-    for (std::int64_t i = 0; i < count; ++i)
-        sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-    return sum;
+    std::vector<float> out(sizeOf(rows * linear.outputs()));
+    linear.apply(input.data(), rows, out.data());
+    for (std::int64_t i = 0; i < rows && !bias.empty(); ++i)
+        addBias(out.data() + i * linear.outputs(), bias.data(), linear.outputs());
+    return out;
 }
 
-/// to += the gradient by x of (RMS norm of x) . given.
-void addNormGradient(const float* x, const std::vector<float>& weight, float eps, const float* given, float* to)
-{
-    const auto size = std::ssize(weight);
-    const double inverse = 1 / std::sqrt(dot(x, x, size) / static_cast<double>(size) + static_cast<double>(eps));
-    double along = 0;
-    for (std::int64_t i = 0; i < size; ++i)
-        along += static_cast<double>(given[i]) * static_cast<double>(weight[sizeOf(i)]) * static_cast<double>(x[i]);
-    const double pull = along * inverse * inverse * inverse / static_cast<double>(size);
-    for (std::int64_t i = 0; i < size; ++i)
-        to[i] += static_cast<float>(inverse * static_cast<double>(given[i]) * static_cast<double>(weight[sizeOf(i)])
-                                    - pull * static_cast<double>(x[i]));
-}
+/// One query's attention over the keys up to its own, and how it is turned around; [keys] each.
+struct AttendedRow {
+    explicit AttendedRow(std::int64_t keys) : weight(sizeOf(keys)), slope(sizeOf(keys)), change(sizeOf(keys)) {}
+    std::vector<float> weight;
+    std::vector<float> slope;  ///< of the logit by the product of query and key
+    std::vector<float> change; ///< scratch
+};
 
 class Backward {
 public:
@@ -54,7 +52,7 @@ public:
         const bool fits = m_t > 0 && m_n > 0 && std::ssize(streams.into(0)) == m_t * m_hidden;
         if (!fits)
             throw core::Error(core::ErrorCode::failure, "a readout needs the streams of every decode step");
-        m_math.setPositions(m_n, m_t);
+        m_math.setSteps(m_n, m_t);
     }
 
     core::ReadoutTokens start();
@@ -64,11 +62,13 @@ private:
     void load(int layer);
     void chooseCandidates(const float* logits, std::int64_t step, core::ReadoutTokens& tokens) const;
     void runAttention(int layer);
-    void attendHead(int layer, int head, std::int64_t step, std::vector<float>& row);
+    void attendHead(int layer, int head, std::int64_t step, AttendedRow& row) const;
     void turnFeedForward();
     void measureWritten(int layer, ReadoutLayer& out) const;
     void turnAttention(int layer, ReadoutLayer& out);
-    void turnHead(int layer, int head, std::int64_t step, std::vector<float>& row, std::vector<float>& changes);
+    void turnHead(int layer, int head, std::int64_t step, AttendedRow& row);
+    void turnHeadNorms(int layer);
+    [[nodiscard]] std::vector<float> normed(const std::vector<float>& stream, const std::vector<float>& weight) const;
 
     const Model& m_model;
     const KvCache& m_cache;
@@ -79,34 +79,28 @@ private:
     std::int64_t m_t, m_n, m_c, m_d, m_hidden;
     std::shared_ptr<const LayerWeights> m_weights; // of the layer at hand
     core::ScoreRule m_rule;                        // likewise, with its scale
-    std::vector<float> m_cosine, m_minusSine; // [t, ropeDim / 2]: turning back is turning by the negative angle
+    std::vector<float> m_minusSine;           // [t, ropeDim / 2]: turning back is turning by the negative angle
     std::vector<float> m_gradient;            // [t, c, hidden] by the stream after the layer at hand
     std::vector<float> m_query;               // [t, H, d]
     std::vector<float> m_key, m_value;        // [t, G, d]
     std::vector<float> m_attended;            // [t, H, d]
+    std::vector<float> m_wrote;               // [t, hidden] what attention writes, before the norm of it; empty: no norm
     std::vector<float> m_middle;              // [t, hidden] stream between attention and feed-forward
     std::vector<float> m_byHead;              // [t, c, H, d]
     std::vector<float> m_byQkv;               // [t, c, (H + 2 G) d]
     std::vector<float> m_scratch, m_wide;
 };
 
-/// Weights, rule and angles of a layer.
+/// Weights, rule and sines of a layer.
 void Backward::load(int layer)
 {
     m_weights.reset();
     m_weights = m_model.layer(layer);
     m_rule = m_model.info.scoreRule(layer);
     m_rule.scale = m_rule.scaleFor(m_d);
-    const RopeSpec& rope = m_model.ropeOf(layer);
-    const auto factor = static_cast<float>(rope.attentionFactor);
-    m_cosine.clear();
-    m_minusSine.clear();
-    for (std::int64_t i = 0; i < m_t; ++i)
-        for (const float frequency : ropeFrequencies(rope, m_n + m_t)) {
-            const float angle = static_cast<float>(m_n + i) * frequency;
-            m_cosine.push_back(std::cos(angle) * factor);
-            m_minusSine.push_back(-std::sin(angle) * factor);
-        }
+    m_minusSine = m_math.rotationOf(layer).sine;
+    for (float& sine : m_minusSine)
+        sine = -sine;
 }
 
 /// m_query, m_key, m_value, m_attended and m_middle of a layer.
@@ -122,24 +116,41 @@ void Backward::runAttention(int layer)
     m_math.projectQkv(layer, stream.data(), m_t,
                       {m_query.data(), m_key.data(), m_value.data(), info.nKvHeads * m_d, m_d});
     core::parallelFor(m_t, [&](std::int64_t step) {
-        std::vector<float> row(sizeOf(m_n + m_t));
+        AttendedRow row(m_n + m_t);
         for (int head = 0; head < info.nHeads; ++head) {
             attendHead(layer, head, step, row);
-            weightedSum(row.data(), m_cache.value(layer) + m_map.kvHeadOf(head) * m_cache.headStride(),
+            weightedSum(row.weight.data(), m_cache.value(layer) + m_map.kvHeadOf(head) * m_cache.headStride(),
                         m_attended.data() + (step * info.nHeads + head) * m_d, m_n + step + 1, m_d);
         }
     });
+    m_wrote.clear();
+    if (!m_weights->attentionOutputNorm.empty())
+        m_wrote = project(m_weights->attentionOutput, m_weights->attentionOutputBias, m_attended, m_t);
     m_middle = stream;
     m_math.addAttentionOutput(layer, m_attended.data(), m_t, m_middle.data());
 }
 
-/// row = the attention of one head of one step over the keys up to its own.
-void Backward::attendHead(int layer, int head, std::int64_t step, std::vector<float>& row)
+/// The attention of one head of one step over the keys up to its own.
+void Backward::attendHead(int layer, int head, std::int64_t step, AttendedRow& row) const
 {
     const std::int64_t keys = m_n + step + 1;
     const float* const key = m_cache.key(layer) + m_map.kvHeadOf(head) * m_cache.headStride();
-    matrixVector(key, m_query.data() + (step * m_model.info.nHeads + head) * m_d, row.data(), 0, keys, m_d, false);
-    attentionRow(row.data(), keys - 1, keys, m_rule, 0);
+    float* const products = row.weight.data();
+    matrixVector(key, m_query.data() + (step * m_model.info.nHeads + head) * m_d, products, 0, keys, m_d, false);
+    const float cap = m_rule.softcap, scale = m_rule.scale;
+    for (std::int64_t j = 0; j < keys; ++j)
+        row.slope[sizeOf(j)] = cap > 0 ? scale * capSlope(cap * std::tanh(products[j] * scale / cap), cap) : scale;
+    attentionRow(products, keys - 1, keys, m_rule, 0);
+}
+
+/// The norm of each step's stream[t, hidden].
+std::vector<float> Backward::normed(const std::vector<float>& stream, const std::vector<float>& weight) const
+{
+    std::vector<float> out(sizeOf(m_t * m_hidden));
+    core::parallelFor(m_t, [&](std::int64_t i) {
+        rmsNorm(stream.data() + i * m_hidden, weight.data(), out.data() + i * m_hidden, m_hidden, m_model.arch.normEps);
+    });
+    return out;
 }
 
 void Backward::chooseCandidates(const float* logits, std::int64_t step, core::ReadoutTokens& tokens) const
@@ -182,6 +193,9 @@ core::ReadoutTokens Backward::start()
             if (id < 0)
                 continue;
             m_model.head().copyRow(id, weightsOfToken.data());
+            if (m_model.arch.logitCap > 0)
+                for (float& weight : weightsOfToken)
+                    weight *= capSlope(logits[sizeOf(id)], m_model.arch.logitCap);
             addNormGradient(x, m_model.outputNorm, m_model.arch.normEps, weightsOfToken.data(),
                             m_gradient.data() + (step * m_c + i) * m_hidden);
         }
@@ -194,16 +208,19 @@ void Backward::turnFeedForward()
 {
     const LayerWeights& w = *m_weights;
     const std::int64_t rows = m_t * m_c, ffn = m_model.arch.ffnSize;
-    std::vector<float> gateUp(sizeOf(m_t * 2 * ffn)), normed(sizeOf(m_t * m_hidden));
-    core::parallelFor(m_t, [&](std::int64_t i) {
-        rmsNorm(m_middle.data() + i * m_hidden, w.ffnNorm.data(), normed.data() + i * m_hidden, m_hidden,
-                m_model.arch.normEps);
-    });
-    w.gateUp.apply(normed.data(), m_t, gateUp.data());
-    for (std::int64_t i = 0; i < m_t && !w.gateUpBias.empty(); ++i)
-        addBias(gateUp.data() + i * 2 * ffn, w.gateUpBias.data(), 2 * ffn);
+    const std::vector<float> gateUp = project(w.gateUp, w.gateUpBias, normed(m_middle, w.ffnNorm), m_t);
+    std::vector<float> byWritten;
+    if (!w.ffnOutputNorm.empty()) {
+        std::vector<float> gated(sizeOf(m_t * ffn));
+        for (std::int64_t i = 0; i < m_t; ++i) {
+            std::copy_n(gateUp.data() + i * 2 * ffn, ffn, gated.data() + i * ffn);
+            gateMultiply(m_model.arch.activation, gated.data() + i * ffn, gateUp.data() + i * 2 * ffn + ffn, ffn);
+        }
+        byWritten = normGradients(project(w.down, w.downBias, gated, m_t), w.ffnOutputNorm, m_model.arch.normEps,
+                                  m_gradient, m_c);
+    }
     std::vector<float> inner(sizeOf(rows * ffn));
-    w.down.applyTransposed(m_gradient.data(), rows, inner.data());
+    w.down.applyTransposed(byWritten.empty() ? m_gradient.data() : byWritten.data(), rows, inner.data());
     resizeFor(m_wide, rows * 2 * ffn);
     core::parallelFor(rows, [&](std::int64_t row) {
         const float* const gate = gateUp.data() + row / m_c * 2 * ffn;
@@ -235,16 +252,22 @@ void Backward::measureWritten(int layer, ReadoutLayer& out) const
         m_weights->attentionOutput.apply(alone.data(), m_t, wrote.data());
         for (std::int64_t step = 0; step < m_t; ++step) {
             const float* const x = stream.data() + step * m_hidden;
-            const float* const added = wrote.data() + step * m_hidden;
+            float* const added = wrote.data() + step * m_hidden;
+            if (!m_wrote.empty()) { // the head's share of what the norm lets through
+                const float* const all = m_wrote.data() + step * m_hidden;
+                const double square = dotProduct(all, all, m_hidden) / static_cast<double>(m_hidden);
+                const double inverse = 1 / std::sqrt(square + static_cast<double>(m_model.arch.normEps));
+                for (std::int64_t i = 0; i < m_hidden; ++i)
+                    added[i] *= m_weights->attentionOutputNorm[sizeOf(i)] * static_cast<float>(inverse);
+            }
             out.written[sizeOf(head * m_t + step)] =
-                static_cast<float>(std::sqrt(dot(added, added, m_hidden) / std::max(dot(x, x, m_hidden), 1e-30)));
+                static_cast<float>(std::sqrt(dotProduct(added, added, m_hidden) / std::max(dotProduct(x, x, m_hidden), 1e-30)));
         }
     }
 }
 
-/// Adds to m_byQkv what one head's output owes to its query and to the step's own key and value. `row`: scratch [keys],
-/// `changes`: scratch [keys].
-void Backward::turnHead(int layer, int head, std::int64_t step, std::vector<float>& row, std::vector<float>& changes)
+/// Adds to m_byQkv what one head's output owes to its query and to the step's own key and value. `row`: scratch.
+void Backward::turnHead(int layer, int head, std::int64_t step, AttendedRow& row)
 {
     const core::ModelInfo& info = m_model.info;
     const std::int64_t keys = m_n + step + 1, own = keys - 1, group = m_map.kvHeadOf(head);
@@ -253,23 +276,41 @@ void Backward::turnHead(int layer, int head, std::int64_t step, std::vector<floa
     const float* const value = m_cache.value(layer) + group * m_cache.headStride();
     const float* const query = m_query.data() + (step * info.nHeads + head) * m_d;
     const float* const output = m_attended.data() + (step * info.nHeads + head) * m_d;
-    const float scale = m_rule.scale;
     attendHead(layer, head, step, row);
     for (std::int64_t i = step * m_c; i < (step + 1) * m_c; ++i) {
         const float* const given = m_byHead.data() + (i * info.nHeads + head) * m_d;
         float* const to = m_byQkv.data() + i * qkvWidth;
         float* const toKey = to + (info.nHeads + group) * m_d;
         float* const toValue = toKey + info.nKvHeads * m_d;
-        matrixVector(value, given, changes.data(), 0, keys, m_d, false);
-        const auto mean = static_cast<float>(dot(given, output, m_d));
+        float* const change = row.change.data();
+        matrixVector(value, given, change, 0, keys, m_d, false);
+        const auto mean = static_cast<float>(dotProduct(given, output, m_d));
         for (std::int64_t j = 0; j < keys; ++j) // the derivative of a softmax
-            changes[sizeOf(j)] = row[sizeOf(j)] * (changes[sizeOf(j)] - mean) * scale;
-        weightedSum(changes.data(), key, to + head * m_d, keys, m_d);
+            change[j] = row.weight[sizeOf(j)] * (change[j] - mean) * row.slope[sizeOf(j)];
+        weightedSum(change, key, to + head * m_d, keys, m_d);
         for (std::int64_t channel = 0; channel < m_d; ++channel) {
-            toKey[channel] += changes[sizeOf(own)] * query[channel];
-            toValue[channel] += row[sizeOf(own)] * given[channel];
+            toKey[channel] += change[own] * query[channel];
+            toValue[channel] += row.weight[sizeOf(own)] * given[channel];
         }
     }
+}
+
+/// m_byQkv by the normed queries and keys becomes the one by what is projected.
+void Backward::turnHeadNorms(int layer)
+{
+    const LayerWeights& w = *m_weights;
+    const std::int64_t heads = m_model.info.nHeads, width = (heads + 2 * m_model.info.nKvHeads) * m_d;
+    const std::vector<float> plain = project(w.qkv, w.qkvBias, normed(m_streams.into(layer), w.attentionNorm), m_t);
+    core::parallelFor(m_t * m_c, [&](std::int64_t row) {
+        std::vector<float> turned(sizeOf(m_d));
+        for (std::int64_t head = 0; head < heads + m_model.info.nKvHeads; ++head) {
+            std::fill(turned.begin(), turned.end(), 0.0f);
+            float* const given = m_byQkv.data() + row * width + head * m_d;
+            addNormGradient(plain.data() + row / m_c * width + head * m_d, head < heads ? w.queryNorm : w.keyNorm,
+                            m_model.arch.normEps, given, turned.data());
+            std::copy(turned.begin(), turned.end(), given);
+        }
+    });
 }
 
 /// m_gradient by m_middle becomes the one by the stream before the layer; gives the gradients by the heads' outputs.
@@ -281,7 +322,12 @@ void Backward::turnAttention(int layer, ReadoutLayer& out)
     const std::int64_t half = info.ropeDim / 2;
     const std::int64_t qkvWidth = (heads + 2 * info.nKvHeads) * m_d;
     resizeFor(m_byHead, rows * width);
-    w.attentionOutput.applyTransposed(m_gradient.data(), rows, m_byHead.data());
+    if (m_wrote.empty())
+        w.attentionOutput.applyTransposed(m_gradient.data(), rows, m_byHead.data());
+    else
+        w.attentionOutput.applyTransposed(
+            normGradients(m_wrote, w.attentionOutputNorm, m_model.arch.normEps, m_gradient, m_c).data(), rows,
+            m_byHead.data());
     out.gradient.resize(sizeOf(rows * width));
     for (std::int64_t head = 0; head < heads; ++head)
         for (std::int64_t row = 0; row < rows; ++row)
@@ -289,14 +335,16 @@ void Backward::turnAttention(int layer, ReadoutLayer& out)
                         out.gradient.data() + (head * rows + row) * m_d);
     m_byQkv.assign(sizeOf(rows * qkvWidth), 0.0f);
     core::parallelFor(m_t, [&](std::int64_t step) {
-        std::vector<float> row(sizeOf(m_n + m_t)), changes(row.size());
+        AttendedRow row(m_n + m_t);
         for (int head = 0; head < info.nHeads; ++head)
-            turnHead(layer, head, step, row, changes);
+            turnHead(layer, head, step, row);
         for (std::int64_t i = step * m_c; i < (step + 1) * m_c; ++i)
             for (int head = 0; head < info.nHeads + info.nKvHeads; ++head) // keys come after the queries
-                rotate(m_byQkv.data() + i * qkvWidth + head * m_d, m_cosine.data() + step * half,
+                rotate(m_byQkv.data() + i * qkvWidth + head * m_d, m_math.rotationOf(layer).cosine.data() + step * half,
                        m_minusSine.data() + step * half, info.ropeDim);
     });
+    if (!w.queryNorm.empty())
+        turnHeadNorms(layer);
     resizeFor(m_scratch, rows * m_hidden);
     w.qkv.applyTransposed(m_byQkv.data(), rows, m_scratch.data());
     const std::vector<float>& stream = m_streams.into(layer);
@@ -325,16 +373,6 @@ void StreamRecorder::onLayerInput(int layer, std::int64_t begin, std::int64_t ro
     const std::int64_t skip = std::clamp<std::int64_t>(m_first - begin, 0, rows);
     std::vector<float>& kept = m_streams[static_cast<std::size_t>(layer)];
     kept.insert(kept.end(), stream + skip * hidden, stream + rows * hidden);
-}
-
-std::string readoutObstacle(const Model& model)
-{
-    const LayerWeights& first = *model.layer(0);
-    if (!first.queryNorm.empty())
-        return "its queries and keys have norms";
-    if (!first.attentionOutputNorm.empty() || !first.ffnOutputNorm.empty())
-        return "it has norms of what attention and feed-forward write";
-    return model.info.scoreCap > 0 || model.arch.logitCap > 0 ? "its scores or logits have a soft cap" : "";
 }
 
 core::ReadoutTokens computeReadout(const std::shared_ptr<const Model>& model, const KvCache& cache,

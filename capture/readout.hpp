@@ -14,7 +14,6 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace kvviz::capture {
@@ -43,9 +42,6 @@ struct ReadoutLayer {
     std::vector<float> gradient; // [H, t, c, d]
     std::vector<float> written;  // [H, t]
 };
-
-/// Why there can be no readout of this model; empty: there can.
-[[nodiscard]] std::string readoutObstacle(const Model& model);
 
 /// Gradients of the candidates' logits after each decode step by the outputs of all heads at the same step: through the
 /// feed-forward parts, the norms, and the step's own query, key and value in the layers above. Keys and values of other

@@ -74,6 +74,16 @@ double frequencyOf(const RopeSpec& spec, int pair, std::int64_t length)
     return frequency;
 }
 
+/// Angles in float32, as transformers computes them: at position 8000 the rounding of a float64 angle differs.
+void addAngles(std::int64_t position, std::span<const float> frequencies, float factor, RopeTable& table)
+{
+    for (const float frequency : frequencies) {
+        const float angle = static_cast<float>(position) * frequency;
+        table.cosine.push_back(std::cos(angle) * factor);
+        table.sine.push_back(std::sin(angle) * factor);
+    }
+}
+
 } // namespace
 
 std::int64_t RopeSpec::reach() const
@@ -110,17 +120,19 @@ RopeTable ropeTable(const RopeSpec& spec, std::span<const std::int64_t> position
 {
     const std::int64_t length = *std::max_element(positions.begin(), positions.end()) + 1;
     const std::vector<float> frequencies = ropeFrequencies(spec, length);
-    const auto factor = static_cast<float>(spec.attentionFactor);
     RopeTable table;
-    table.cosine.reserve(positions.size() * frequencies.size());
-    table.sine.reserve(positions.size() * frequencies.size());
-    // Angles in float32, as transformers computes them: at position 8000 the rounding of a float64 angle differs.
     for (const std::int64_t position : positions)
-        for (const float frequency : frequencies) {
-            const float angle = static_cast<float>(position) * frequency;
-            table.cosine.push_back(std::cos(angle) * factor);
-            table.sine.push_back(std::sin(angle) * factor);
-        }
+        addAngles(position, frequencies, static_cast<float>(spec.attentionFactor), table);
+    return table;
+}
+
+RopeTable ropeStepTable(const RopeSpec& spec, std::span<const std::int64_t> positions)
+{
+    if (!spec.followsLength())
+        return ropeTable(spec, positions);
+    RopeTable table;
+    for (const std::int64_t position : positions)
+        addAngles(position, ropeFrequencies(spec, position + 1), static_cast<float>(spec.attentionFactor), table);
     return table;
 }
 

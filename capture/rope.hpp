@@ -43,8 +43,10 @@ struct RopeSpec {
 struct RopeTable {
     std::vector<float> cosine, sine; // [positions, dim / 2]
 };
-/// Frequencies are those of an input that ends at the last of the positions.
+/// Of positions of one input that ends at the last of them, as in a prefill.
 [[nodiscard]] RopeTable ropeTable(const RopeSpec& spec, std::span<const std::int64_t> positions);
+/// Of positions that each end an input, as decode steps do: where frequencies follow the length, every step has its own.
+[[nodiscard]] RopeTable ropeStepTable(const RopeSpec& spec, std::span<const std::int64_t> positions);
 
 /// The attention factor that YaRN and LongRoPE take where the configuration names none. `mscale` and `mscaleAllDim`: of
 /// DeepSeek's form of YaRN, 0 if not given.

@@ -100,11 +100,6 @@ Session::Session(std::shared_ptr<const Model> model, std::shared_ptr<const Token
       m_backend(backend ? std::move(backend) : cpuBackend(m_model)), m_settings(std::move(settings)),
       m_selection(makeSelection(m_model->info, m_settings.layers, m_settings.heads))
 {
-    if (m_settings.readout <= 0)
-        return;
-    if (const std::string obstacle = readoutObstacle(*m_model); !obstacle.empty())
-        throw core::Error(core::ErrorCode::usage,
-                          fmt::format("--readout: {} cannot be followed back: {}", m_model->info.name, obstacle));
 }
 
 TokenizedPrompt Session::tokenize(const PromptSource& source) const

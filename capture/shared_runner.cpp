@@ -30,7 +30,7 @@ SharedRunner::SharedRunner(std::shared_ptr<const Model> model, std::int64_t toke
         throw core::Error(core::ErrorCode::badInput,
                           fmt::format("a sentence of {} tokens exceeds the context of {} tokens of {}", tokens,
                                       m_model->info.contextLength, m_model->info.name));
-    m_math.setPositions(0, tokens);
+    m_math.setInput(tokens);
 }
 
 std::vector<float> SharedRunner::run(std::span<const std::int32_t> ids, std::span<const int> source,

@@ -3,11 +3,13 @@
 // The backward pass against differences of a transformer written out in double whose heads' outputs are changed a
 // little, and the arrays that captures hold of it.
 #include "capture/decoder.hpp"
+#include "capture/hf_model.hpp"
 #include "capture/readout.hpp"
 #include "capture/session.hpp"
 #include "core/io/capture_reader.hpp"
 #include "tests/support/bad_input.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/model_folders.hpp"
 #include "tests/support/naive_llama.hpp"
 #include "tests/support/tiny_model.hpp"
 
@@ -68,24 +70,21 @@ std::vector<double> nudged(const Model& model, const std::vector<std::int32_t>& 
         for (std::size_t c = 0; layer == atLayer && query == atQuery && c < direction.size(); ++c)
             outputs[static_cast<std::size_t>(head) * direction.size() + c] += step * direction[c];
     };
-    const test::NaiveRun run = test::naiveRun(model, ids, {}, {}, change);
+    const test::NaiveRun run = test::naiveRun(model, ids, {}, {}, change, kPrompt);
     const auto row = run.logits.begin() + atQuery * model.info.vocabSize;
     return {row, row + model.info.vocabSize};
 }
 
-} // namespace
-
-TEST_CASE("gradients of a readout are the slopes of the logits when a head's output moves", "[capture][readout]")
+/// One direction of every layer and head at one of the steps, against differences of the naive run.
+void checkSlopes(const std::shared_ptr<const Model>& model, double tolerance)
 {
-    const WeightType type = GENERATE(WeightType::float32, WeightType::bfloat16);
-    const auto model = test::tinyModel({}, type);
     const core::ModelInfo& info = model->info;
-    const std::vector<std::int32_t> ids = test::someIds(kPrompt + kSteps);
+    std::vector<std::int32_t> ids = test::someIds(kPrompt + kSteps);
+    for (std::int32_t& id : ids)
+        id %= info.vocabSize;
     const Readout readout = readoutOf(model, ids);
     REQUIRE(readout.layers.size() == static_cast<std::size_t>(info.nLayers));
     constexpr double kStep = 1e-4;
-    // Products in bfloat16 round the activations of the forward part.
-    const double tolerance = type == WeightType::float32 ? 2e-3 : 5e-2;
     for (int layer = 0; layer < info.nLayers; ++layer)
         for (int head = 0; head < info.nHeads; ++head) {
             const std::int64_t step = (layer * info.nHeads + head) % kSteps;
@@ -107,6 +106,23 @@ TEST_CASE("gradients of a readout are the slopes of the logits when a head's out
                 CHECK(slope == Approx((up[at] - down[at]) / (2 * kStep)).margin(tolerance).epsilon(tolerance));
             }
         }
+}
+
+} // namespace
+
+TEST_CASE("gradients of a readout are the slopes of the logits when a head's output moves", "[capture][readout]")
+{
+    const WeightType type = GENERATE(WeightType::float32, WeightType::bfloat16);
+    // Products in bfloat16 round the activations of the forward part.
+    checkSlopes(test::tinyModel({}, type), type == WeightType::float32 ? 2e-3 : 5e-2);
+}
+
+TEST_CASE("readouts of models of every architecture are the slopes of the logits", "[capture][readout][model]")
+{
+    for (const std::filesystem::path& path : test::modelFolders()) {
+        CAPTURE(path.filename().string());
+        checkSlopes(HfFolder(path).load(WeightType::float32), 2e-3);
+    }
 }
 
 TEST_CASE("candidates are the token that followed and the most likely others", "[capture][readout]")

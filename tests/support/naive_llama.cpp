@@ -131,14 +131,15 @@ void feedForward(const Layer& layer, Vector& x)
 
 /// Fills query [n][H d], key and value [n, G, d] of one layer.
 void project(const Layer& layer, const std::vector<Vector>& stream, std::vector<Vector>& query, Vector& key,
-             Vector& value)
+             Vector& value, std::size_t prompt)
 {
     const std::size_t queryWidth = layer.queryHeads * layer.d;
     const std::size_t keyWidth = layer.kvHeads * layer.d;
     const capture::LayerWeights& w = layer.weights;
     const capture::RopeSpec& rope = layer.model.ropeOf(layer.index);
-    const std::vector<float> frequencies = capture::ropeFrequencies(rope, static_cast<std::int64_t>(stream.size()));
     for (std::size_t i = 0; i < stream.size(); ++i) {
+        const std::vector<float> frequencies =
+            capture::ropeFrequencies(rope, static_cast<std::int64_t>(std::max(prompt, i + 1)));
         Vector qkv = times(w.qkv, normed(stream[i], w.attentionNorm, layer.model.arch.normEps));
         addBias(qkv, w.qkvBias);
         for (std::size_t head = 0; head < layer.queryHeads + layer.kvHeads; ++head) {
@@ -164,7 +165,7 @@ void project(const Layer& layer, const std::vector<Vector>& stream, std::vector<
 } // namespace
 
 NaiveRun naiveRun(const capture::Model& model, std::span<const std::int32_t> ids, const Visible& visible,
-                  std::span<const int> source, const Attended& change)
+                  std::span<const int> source, const Attended& change, std::size_t prompt)
 {
     NaiveRun run;
     std::vector<Vector> stream;
@@ -185,7 +186,8 @@ NaiveRun naiveRun(const capture::Model& model, std::span<const std::int32_t> ids
                           static_cast<std::size_t>(model.info.nKvHeads),
                           static_cast<std::size_t>(model.info.headDim)};
         std::vector<Vector> query;
-        project(layer, stream, query, run.key.emplace_back(), run.value.emplace_back());
+        project(layer, stream, query, run.key.emplace_back(), run.value.emplace_back(),
+                prompt > 0 ? prompt : stream.size());
         const auto from = static_cast<std::size_t>(source.empty() ? l : source[static_cast<std::size_t>(l)]);
         for (std::size_t i = 0; i < stream.size(); ++i) {
             Vector attended;

@@ -26,9 +26,10 @@ struct NaiveRun {
     std::vector<std::vector<double>> key, value; // [layer] of [n, G, d], keys after RoPE, as each layer computes them
 };
 
-/// ids[n] from position 0. source[i]: the layer whose keys and values layer i uses; empty: its own.
+/// ids[n] from position 0. source[i]: the layer whose keys and values layer i uses; empty: its own. The first `prompt`
+/// tokens are one input, the others steps, which matters where the rotation follows the length; 0: all are one input.
 [[nodiscard]] NaiveRun naiveRun(const capture::Model& model, std::span<const std::int32_t> ids,
                                 const Visible& visible = {}, std::span<const int> source = {},
-                                const Attended& attended = {});
+                                const Attended& attended = {}, std::size_t prompt = 0);
 
 } // namespace kvviz::test
