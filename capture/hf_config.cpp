@@ -16,6 +16,7 @@ enum class Windows : std::uint8_t { none, all, optional, alternating, fiveOfSix 
 
 struct Family {
     const char* name;
+    std::int64_t vocab, hidden, ffn, layers, heads;
     std::int64_t context;        ///< max_position_embeddings
     std::int64_t headDim;        ///< 0: hidden / heads
     std::int64_t kvHeads;        ///< 0: as many as query heads
@@ -29,25 +30,29 @@ struct Family {
     RopeDefaults rope = {};
 };
 
-const std::array<Family, 8>& families()
+const std::array<Family, 9>& families()
 {
-    static const std::array<Family, 8> all{{
-        {.name = "llama", .context = 2048, .headDim = 0, .kvHeads = 0, .slidingWindow = 0, .biasKeys = true},
-        {.name = "mistral", .context = 131072, .headDim = 0, .kvHeads = 8, .slidingWindow = 4096, .windows = Windows::all},
-        {.name = "qwen2", .context = 32768, .headDim = 0, .kvHeads = 32, .slidingWindow = 4096,
+    static const std::array<Family, 9> all{{
+        {.name = "llama", .vocab = 32000, .hidden = 4096, .ffn = 11008, .layers = 32, .heads = 32, .context = 2048, .headDim = 0, .kvHeads = 0, .slidingWindow = 0, .biasKeys = true},
+        {.name = "mistral", .vocab = 32000, .hidden = 4096, .ffn = 14336, .layers = 32, .heads = 32, .context = 131072,
+         .headDim = 0, .kvHeads = 8, .slidingWindow = 4096, .windows = Windows::all},
+        {.name = "ministral", .vocab = 32000, .hidden = 4096, .ffn = 14336, .layers = 32, .heads = 32, .context = 131072,
+         .headDim = 0, .kvHeads = 8, .slidingWindow = 4096, .windows = Windows::all},
+        {.name = "qwen2", .vocab = 151936, .hidden = 4096, .ffn = 22016, .layers = 32, .heads = 32, .context = 32768, .headDim = 0, .kvHeads = 32, .slidingWindow = 4096,
          .windows = Windows::optional, .qkvBias = true},
-        {.name = "qwen3", .context = 32768, .headDim = 128, .kvHeads = 32, .slidingWindow = 4096,
+        {.name = "qwen3", .vocab = 151936, .hidden = 4096, .ffn = 22016, .layers = 32, .heads = 32, .context = 32768, .headDim = 128, .kvHeads = 32, .slidingWindow = 4096,
          .windows = Windows::optional, .biasKeys = true, .headNorms = true},
-        {.name = "gemma2", .context = 8192, .headDim = 256, .kvHeads = 4, .slidingWindow = 4096,
+        {.name = "gemma2", .vocab = 256000, .hidden = 2304, .ffn = 9216, .layers = 26, .heads = 8, .context = 8192, .headDim = 256, .kvHeads = 4, .slidingWindow = 4096,
          .windows = Windows::alternating, .biasKeys = true, .gemma = true, .scalar = 256, .scoreCap = 50, .logitCap = 30},
-        {.name = "gemma3_text", .context = 131072, .headDim = 256, .kvHeads = 4, .slidingWindow = 4096,
+        {.name = "gemma3_text", .vocab = 262208, .hidden = 2304, .ffn = 9216, .layers = 26, .heads = 8, .context = 131072, .headDim = 256, .kvHeads = 4, .slidingWindow = 4096,
          .windows = Windows::fiveOfSix, .biasKeys = true, .headNorms = true, .gemma = true, .scalar = 256,
          .rope = {.theta = 1e6, .localTheta = 10000.0}},
-        {.name = "gemma3", .context = 131072, .headDim = 256, .kvHeads = 4, .slidingWindow = 4096,
+        {.name = "gemma3", .vocab = 262208, .hidden = 2304, .ffn = 9216, .layers = 26, .heads = 8, .context = 131072, .headDim = 256, .kvHeads = 4, .slidingWindow = 4096,
          .windows = Windows::fiveOfSix, .biasKeys = true, .headNorms = true, .gemma = true, .scalar = 256,
          .rope = {.theta = 1e6, .localTheta = 10000.0}},
-        {.name = "phi3", .context = 4096, .headDim = 0, .kvHeads = 0, .slidingWindow = 0, .windows = Windows::all,
-         .fused = true, .rope = {.yarnIsLongrope = true}},
+        {.name = "phi3", .vocab = 32064, .hidden = 3072, .ffn = 8192, .layers = 32, .heads = 32, .context = 4096,
+         .headDim = 0, .kvHeads = 0, .slidingWindow = 0, .windows = Windows::all, .fused = true,
+         .rope = {.yarnIsLongrope = true, .partial = true, .originalContext = 4096}},
     }};
     return all;
 }
@@ -79,7 +84,8 @@ std::vector<int> readWindows(const JsonFields& config, const Family& family, int
                             || (family.windows == Windows::fiveOfSix && (layer + 1) % cycle != 0);
         windows.push_back(slides ? static_cast<int>(window) : 0);
     }
-    if (!config.has("layer_types") || family.windows == Windows::all)
+    // Mistral files with such a list are Ministral's, which goes by it; Phi-3 does not.
+    if (!config.has("layer_types") || family.fused)
         return windows;
     const nlohmann::json& kinds = config.json().at("layer_types");
     if (!kinds.is_array() || std::ssize(kinds) != layers)
@@ -95,35 +101,35 @@ std::vector<int> readWindows(const JsonFields& config, const Family& family, int
 
 Activation readActivation(const JsonFields& config, const Family& family)
 {
-    const std::string name = family.gemma
-                                 ? config.text("hidden_activation", config.text("hidden_act", "gelu_pytorch_tanh"))
-                                 : config.text("hidden_act", "silu");
+    // Gemma files have "hidden_act", too, left over from Gemma 1 and of no effect.
+    const std::string name = family.gemma ? config.text("hidden_activation", "gelu_pytorch_tanh")
+                                          : config.text("hidden_act", "silu");
     if (name == "silu" || name == "swish")
         return Activation::silu;
     if (name == "gelu_pytorch_tanh" || name == "gelu_new" || name == "gelu_fast")
         return Activation::geluTanh;
-    if (name == "gelu")
+    if (name == "gelu" || name == "gelu_python")
         return Activation::gelu;
     config.refuse(fmt::format("the activation '{}' is not supported; supported: silu, gelu, gelu_pytorch_tanh", name));
 }
 
 core::ModelInfo readSizes(const JsonFields& config, const Family& family)
 {
-    const auto number = [&](const char* key, std::optional<std::int64_t> fallback = {}) {
+    const auto number = [&](const char* key, std::int64_t fallback) {
         return static_cast<int>(config.integer(key, fallback));
     };
     core::ModelInfo info;
     info.arch = family.name;
-    info.nLayers = number("num_hidden_layers");
-    info.nHeads = number("num_attention_heads");
-    info.nKvHeads = number("num_key_value_heads", family.kvHeads > 0 ? family.kvHeads : info.nHeads);
-    info.hiddenSize = number("hidden_size");
-    info.vocabSize = number("vocab_size");
-    const std::int64_t headDim = family.headDim > 0 ? family.headDim : info.hiddenSize / info.nHeads;
-    if (!config.has("head_dim") && headDim * info.nHeads != info.hiddenSize && family.headDim == 0)
-        config.refuse(fmt::format("hidden_size {} is no multiple of num_attention_heads {}, and there is no head_dim",
-                                  info.hiddenSize, info.nHeads));
-    info.headDim = number("head_dim", headDim);
+    info.nLayers = number("num_hidden_layers", family.layers);
+    info.nHeads = number("num_attention_heads", family.heads);
+    // A null stands for as many as query heads, no key for the family's number.
+    const bool null = config.names("num_key_value_heads") && !config.has("num_key_value_heads");
+    info.nKvHeads = number("num_key_value_heads", family.kvHeads > 0 && !null ? family.kvHeads : info.nHeads);
+    info.hiddenSize = number("hidden_size", family.hidden);
+    info.vocabSize = number("vocab_size", family.vocab);
+    if (!config.has("head_dim") && family.headDim == 0 && info.hiddenSize < info.nHeads)
+        config.refuse(fmt::format("hidden_size {} is less than num_attention_heads {}", info.hiddenSize, info.nHeads));
+    info.headDim = number("head_dim", family.headDim > 0 ? family.headDim : info.hiddenSize / info.nHeads);
     if (info.nHeads % info.nKvHeads != 0)
         config.refuse(fmt::format("{} query heads cannot share {} KV heads", info.nHeads, info.nKvHeads));
     return info;
@@ -175,7 +181,7 @@ HfModelSpec readHfConfig(const std::filesystem::path& configFile)
         config.refuse("layers whose rotations differ in channels or attention factors are not supported");
     spec.arch.rope = rope.global;
     spec.arch.localRope = rope.local;
-    spec.arch.ffnSize = config.integer("intermediate_size", std::nullopt);
+    spec.arch.ffnSize = config.integer("intermediate_size", family.ffn);
     spec.arch.normEps = static_cast<float>(config.positive("rms_norm_eps", family.fused ? 1e-5 : 1e-6));
     spec.arch.activation = readActivation(config, family);
     spec.info.contextLength = static_cast<int>(std::min<std::int64_t>(rope.global.reach(), 1 << 30));
@@ -191,9 +197,11 @@ HfModelSpec readHfConfig(const std::filesystem::path& configFile)
     spec.ffnBias = family.biasKeys && !family.gemma && !family.headNorms && config.boolean("mlp_bias", false);
     spec.headNorms = family.headNorms;
     spec.fusedProjections = family.fused;
-    spec.tied = config.boolean("tie_word_embeddings", file.boolean("tie_word_embeddings", family.gemma));
+    spec.tied = file.boolean("tie_word_embeddings", family.gemma); // with a vision part, the outer key counts
     if (family.gemma)
         readGemma(config, family, spec);
+    if (file.has("text_config"))
+        spec.arch.logitCap = 0; // models with a vision part have the key, but do not use it
     return spec;
 }
 

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace kvviz::capture {
 namespace {
 
@@ -153,6 +155,14 @@ std::string findPrefix(const SafetensorsModel& tensors)
                                   tensors.path()));
 }
 
+/// Is there an output matrix other than the embedding in spite of settings that tie them? As transformers, we keep it.
+bool headDiffers(const SafetensorsModel& tensors, const Layout& layout)
+{
+    const TensorInfo* const head = tensors.findTensor(layout.head().front().first);
+    const TensorInfo* const embedding = tensors.findTensor(layout.embedding().front().first);
+    return head != nullptr && (head->type != embedding->type || !std::ranges::equal(head->data, embedding->data));
+}
+
 /// config.json; a folder without one is no model.
 fs::path settingsOf(const fs::path& folder)
 {
@@ -174,7 +184,7 @@ HfFolder::HfFolder(const fs::path& folder)
     for (int layer = 0; layer < m_spec.info.nLayers; ++layer)
         eachOfLayer(m_spec, layout, layer, [&](auto, const Parts& parts, bool) { check(*m_tensors, parts); });
     check(*m_tensors, layout.outputNorm());
-    if (!m_spec.tied)
+    if (!m_spec.tied || m_tensors->findTensor(layout.head().front().first) != nullptr)
         check(*m_tensors, layout.head());
     const std::string next = fmt::format("{}layers.{}.input_layernorm.weight", m_prefix, m_spec.info.nLayers);
     if (m_tensors->findTensor(next) != nullptr)
@@ -191,7 +201,7 @@ std::shared_ptr<Model> HfFolder::load(WeightType type, bool streamed) const
     const Layout layout(m_spec, m_prefix);
     model->embedding = readMatrix(*m_tensors, layout.embedding(), type);
     model->outputNorm = readNorm(*m_tensors, layout.outputNorm(), m_spec.normsFromOne);
-    if (!m_spec.tied)
+    if (!m_spec.tied || headDiffers(*m_tensors, layout))
         model->output = readMatrix(*m_tensors, layout.head(), type);
     model->layers.resize(static_cast<std::size_t>(m_spec.info.nLayers));
     model->readLayer = [tensors = m_tensors, spec = m_spec, prefix = m_prefix, type](int layer) {

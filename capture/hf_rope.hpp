@@ -12,6 +12,8 @@ namespace kvviz::capture {
 struct RopeDefaults {
     double theta = 10000.0, localTheta = 0; ///< localTheta > 0: layers with a window have settings of their own
     bool yarnIsLongrope = false;            ///< Phi-3 called LongRoPE "su" and "yarn" once
+    bool partial = false;                   ///< obeys partial_rotary_factor; others have the key without effect
+    std::int64_t originalContext = 0;       ///< where the outer original_max_position_embeddings is missing; 0: see inside
 };
 
 struct HfRope {

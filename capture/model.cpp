@@ -13,8 +13,9 @@ core::ModelInfo Model::infoFor(std::int64_t length) const
     result.ropeFrequencies = ropeFrequencies(arch.rope, length);
     result.localRopeFrequencies.clear();
     const bool slides = std::any_of(info.slidingWindows.begin(), info.slidingWindows.end(), [](int w) { return w > 0; });
-    if (std::vector<float> local = ropeFrequencies(arch.localRope, length); slides && local != result.ropeFrequencies)
-        result.localRopeFrequencies = std::move(local);
+    // By the settings, not the frequencies: those of a short input may be equal where those of a longer one are not.
+    if (slides && arch.localRope != arch.rope)
+        result.localRopeFrequencies = ropeFrequencies(arch.localRope, length);
     return result;
 }
 

@@ -31,6 +31,7 @@ struct RopeSpec {
     [[nodiscard]] bool followsLength() const { return kind == Kind::dynamic || kind == Kind::longrope; }
     /// Longest input that the model is meant for.
     [[nodiscard]] std::int64_t reach() const;
+    friend bool operator==(const RopeSpec&, const RopeSpec&) = default;
 };
 
 /// "default", "linear", ..., as transformers calls them.

@@ -43,6 +43,8 @@ public:
     /// 8-bit floats are multiplied by the scales beside them: NAME_scale_inv, blocks of 128 x 128 (DeepSeek), or
     /// NAME_scale, one number or one a row (compressed-tensors). Throws Error(badInput) where there are none.
     void read(const TensorInfo& tensor, std::span<float> out) const override;
+    /// A type that is not supported, or weights of GPTQ or AWQ (NAME.qweight) instead of plain ones.
+    [[nodiscard]] std::string obstacle(std::string_view name) const override;
     [[nodiscard]] std::size_t tensorCount() const { return m_index.size(); }
     [[nodiscard]] std::uint64_t bytes() const; ///< of all tensors
     /// Shard files, in order of their names.

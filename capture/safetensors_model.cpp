@@ -168,6 +168,22 @@ void SafetensorsModel::read(const TensorInfo& tensor, std::span<float> out) cons
                              scale->shape, tensor.name, tensor.shape));
 }
 
+std::string SafetensorsModel::obstacle(std::string_view name) const
+{
+    std::string quantised(name);
+    if (const std::size_t at = quantised.rfind("weight"); at != std::string::npos)
+        quantised.insert(at, "q");
+    for (const SafetensorsFile& file : m_files) {
+        if (const auto found = file.unsupported().find(name); found != file.unsupported().end())
+            return fmt::format("is of the type {}; supported: F32, F16, BF16, F8_E4M3 with scales. Quantised weights must be "
+                               "turned back into one of them", found->second);
+        if (file.unsupported().contains(quantised))
+            return fmt::format("is missing, but there is '{}': integer weights (GPTQ, AWQ) are not supported and must be "
+                               "turned back into F32, F16 or BF16", quantised);
+    }
+    return {};
+}
+
 std::uint64_t SafetensorsModel::bytes() const
 {
     std::uint64_t total = 0;

@@ -20,9 +20,12 @@ std::int64_t TensorInfo::elements() const
 const TensorInfo& TensorSource::tensor(std::string_view name, const std::vector<std::int64_t>& shape) const
 {
     const TensorInfo* const found = findTensor(name);
-    if (found == nullptr)
+    if (found == nullptr) {
+        const std::string why = obstacle(name);
         throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("'{}': tensor '{}' is missing; this is not a complete model", path(), name));
+                          fmt::format("'{}': tensor '{}' {}", path(), name,
+                                      why.empty() ? "is missing; this is not a complete model" : why));
+    }
     if (found->shape != shape)
         throw core::Error(core::ErrorCode::badInput, fmt::format("'{}': tensor '{}' has the shape {}, expected {}",
                                                                  path(), name, found->shape, shape));

@@ -43,6 +43,9 @@ public:
     /// Values of a tensor of this source; more than dequantise() where a companion tensor holds its scales.
     virtual void read(const TensorInfo& tensor, std::span<float> out) const { dequantise(tensor, out); }
 
+    /// Why a tensor that is not found cannot be used, if the source knows; empty: it is not there.
+    [[nodiscard]] virtual std::string obstacle(std::string_view) const { return {}; }
+
     /// Throws Error(badInput) when absent or when the shape differs (names both shapes).
     [[nodiscard]] const TensorInfo& tensor(std::string_view name, const std::vector<std::int64_t>& shape) const;
 };

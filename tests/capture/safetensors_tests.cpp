@@ -150,7 +150,7 @@ TEST_CASE("Settings that contradict the tensors name the tensor and both shapes"
     CHECK_THAT(refusal(R"("num_hidden_layers": 2)", R"("num_hidden_layers": 1)"), Contains("says 1 layers"));
     CHECK_THAT(refusal(R"("attention_bias": false)", R"("attention_bias": true)"), Contains("q_proj.bias") && Contains("missing"));
     CHECK_THAT(refusal(R"("model_type": "llama")", R"("model_type": "mamba")"),
-               Contains("'mamba'") && Contains("llama, mistral, qwen2, qwen3, gemma2, gemma3_text, gemma3, phi3"));
+               Contains("'mamba'") && Contains("llama, mistral, ministral, qwen2, qwen3, gemma2, gemma3_text, gemma3, phi3"));
     CHECK_THAT(refusal(R"("rope_type": "linear")", R"("rope_type": "mrope")"), Contains("'mrope'") && Contains("yarn"));
     CHECK_THAT(refusal(R"("factor": 2.5)", R"("factor": -2.5)"), Contains("factor"));
     CHECK_THAT(refusal(R"("hidden_act": "silu")", R"("hidden_act": "relu")"), Contains("'relu'"));

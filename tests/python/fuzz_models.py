@@ -10,9 +10,7 @@ count what was refused, by message. A refusal is right where it is clear, and wh
 """
 import collections, json, os, pathlib, random, re, shutil, subprocess, sys
 import h5py, numpy, torch, transformers as tf
-arguments, sys.argv = sys.argv, ["", "--expect"]  # importing it runs it, here with nothing to do
 from make_model_fixtures import BASE
-sys.argv = arguments
 STEPS = 8
 FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "gemma3", "phi3"]
 VISION = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, image_size=56, patch_size=14)
