@@ -156,8 +156,18 @@ std::vector<int> parseDevices(std::string_view text)
 
 DeviceNeeds deviceNeeds(const Model& model, std::int64_t elementBytes, std::int64_t tokens, int devices)
 {
-    const core::ModelInfo& info = model.info;
-    const std::int64_t hidden = info.hiddenSize, d = info.headDim, heads = info.nHeads, ffn = model.arch.ffnSize;
+    return deviceNeeds(model.info, model.arch.ffnSize, model.output.outputs() == 0, elementBytes, tokens, devices);
+}
+
+std::uint64_t leastDeviceBytes(const DeviceNeeds& needs, bool streaming)
+{
+    return streaming ? needs.run() + needs.embedding + needs.head + 2 * needs.layerWeights : needs.run() + needs.weights();
+}
+
+DeviceNeeds deviceNeeds(const core::ModelInfo& info, std::int64_t ffnSize, bool tied, std::int64_t elementBytes,
+                        std::int64_t tokens, int devices)
+{
+    const std::int64_t hidden = info.hiddenSize, d = info.headDim, heads = info.nHeads, ffn = ffnSize;
     const std::int64_t queries = heads * d, keys = std::int64_t{info.nKvHeads} * d, e = elementBytes;
     const std::int64_t vocabulary = std::int64_t{info.vocabSize} * hidden * e;
     const std::int64_t rows = std::min(tokens, kChunkRows);
@@ -167,7 +177,7 @@ DeviceNeeds deviceNeeds(const Model& model, std::int64_t elementBytes, std::int6
     needs.layerWeights = u(e * (hidden * (2 * queries + 2 * keys) + 3 * hidden * ffn));
     needs.layerCache = u(2 * keys * tokens * e);
     needs.embedding = u(vocabulary);
-    needs.head = model.output.outputs() == 0 && devices == 1 ? 0 : u(vocabulary);
+    needs.head = tied && devices == 1 ? 0 : u(vocabulary);
     const std::int64_t stream = tokens * hidden * 4 * 2;
     const std::int64_t attention = tokens * (2 * queries * e + 2 * queries * 4) + 12 * heads * tokens * 4;
     const std::int64_t projections = rows * (2 * hidden + 2 * (queries + 2 * keys) + 4 * ffn) * (e + 4);

@@ -35,8 +35,12 @@ struct DeviceNeeds {
 };
 
 /// For weights and caches of `elementBytes` a number and a run of `tokens` tokens (prompt and continuation) on so many
-/// devices.
+/// devices. `tied`: the output matrix is the embedding.
+[[nodiscard]] DeviceNeeds deviceNeeds(const core::ModelInfo& info, std::int64_t ffnSize, bool tied,
+                                      std::int64_t elementBytes, std::int64_t tokens, int devices);
 [[nodiscard]] DeviceNeeds deviceNeeds(const Model& model, std::int64_t elementBytes, std::int64_t tokens, int devices);
+/// The least memory of one device for such a run: with all weights there, or with layers read each time they are used.
+[[nodiscard]] std::uint64_t leastDeviceBytes(const DeviceNeeds& needs, bool streaming);
 
 struct DevicePlan {
     std::vector<int> deviceOfLayer; ///< [L] index into the devices given, ascending

@@ -168,17 +168,42 @@ Model describeModel(const GgufFile& file)
     return model;
 }
 
-std::shared_ptr<Model> loadModel(const GgufFile& file, WeightType type)
+namespace {
+
+/// All but the layers, which are null.
+std::shared_ptr<Model> loadOuter(const GgufFile& file, WeightType type)
 {
     auto model = std::make_shared<Model>(describeModel(file));
     const core::ModelInfo& info = model->info;
     model->embedding = readLinear(file, "token_embd.weight", info.vocabSize, info.hiddenSize, type);
-    for (int layer = 0; layer < info.nLayers; ++layer)
-        model->layers.push_back(std::make_shared<const LayerWeights>(readLayer(file, *model, layer, type)));
     model->outputNorm = readStacked(file, {{"output_norm.weight", {info.hiddenSize}}});
     if (file.findTensor("output.weight") != nullptr)
         model->output = readLinear(file, "output.weight", info.vocabSize, info.hiddenSize, type);
+    model->layers.resize(static_cast<std::size_t>(info.nLayers));
+    return model;
+}
+
+} // namespace
+
+std::shared_ptr<Model> loadModel(const GgufFile& file, WeightType type)
+{
+    auto model = loadOuter(file, type);
+    for (int layer = 0; layer < model->info.nLayers; ++layer)
+        model->layers[static_cast<std::size_t>(layer)] =
+            std::make_shared<const LayerWeights>(readLayer(file, *model, layer, type));
     file.dropPages();
+    return model;
+}
+
+std::shared_ptr<Model> streamModel(std::shared_ptr<const GgufFile> file, WeightType type)
+{
+    auto model = loadOuter(*file, type);
+    model->readLayer = [file, described = describeModel(*file), type](int layer) {
+        LayerWeights weights = readLayer(*file, described, layer, type);
+        file->dropPages(); // else they would count as resident until the memory is short
+        return weights;
+    };
+    file->dropPages();
     return model;
 }
 

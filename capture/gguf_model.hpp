@@ -15,5 +15,7 @@ namespace kvviz::capture {
 /// what transformers computes). Throws Error(badInput): unknown architecture (lists the supported ones), missing or
 /// misshapen tensor, contradictory numbers. `sha256` is left to the caller.
 [[nodiscard]] std::shared_ptr<Model> loadModel(const GgufFile& file, WeightType type);
+/// The same for a model larger than the memory: each layer is read from the mapped file whenever it is used.
+[[nodiscard]] std::shared_ptr<Model> streamModel(std::shared_ptr<const GgufFile> file, WeightType type);
 
 } // namespace kvviz::capture

@@ -194,6 +194,12 @@ Tokenizer ofFolder(const fs::path& folder)
 
 } // namespace
 
+bool hasTokenizer(const fs::path& folder)
+{
+    return fs::exists(folder / "tokenizer.json") || fs::exists(folder / "tokenizer.model")
+           || fs::exists(folder / "vocab.json"); // read by none of us, but the refusal says what to do
+}
+
 Tokenizer loadTokenizer(const fs::path& path)
 {
     std::error_code ignored;

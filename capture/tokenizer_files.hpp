@@ -15,4 +15,7 @@ namespace kvviz::capture {
 /// they leave open: BOS, ends, further added tokens, the chat template. Throws Error(badInput) naming file and key.
 [[nodiscard]] Tokenizer loadTokenizer(const std::filesystem::path& path);
 
+/// Does a model folder hold one?
+[[nodiscard]] bool hasTokenizer(const std::filesystem::path& folder);
+
 } // namespace kvviz::capture

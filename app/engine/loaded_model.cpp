@@ -23,12 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 constexpr double kMostOfMemory = 0.9; ///< that weights may take: the run needs some, too
 
-bool hasTokenizer(const fs::path& folder)
-{
-    return fs::exists(folder / "tokenizer.json") || fs::exists(folder / "tokenizer.model")
-           || fs::exists(folder / "vocab.json");
-}
-
 /// Tokens that are only numbers: "<17>". No text can be read with it, but ids can.
 capture::Tokenizer numberedTokens(int vocabSize)
 {
@@ -39,43 +33,48 @@ capture::Tokenizer numberedTokens(int vocabSize)
     return capture::Tokenizer(std::move(description));
 }
 
-/// Must the layers be read from the files each time they are used?
-bool mustStream(const capture::HfModelSpec& spec, capture::WeightType type)
+/// Must the layers be read from the files each time they are used? Says so, then. `count`: numbers of the model.
+bool mustStream(std::uint64_t count, capture::WeightType type, const CommonOptions& common)
 {
-    const std::uint64_t bytes = capture::weightCount(spec.info, spec.arch.ffnSize, spec.tied)
-                                * (type == capture::WeightType::float32 ? 4 : 2);
+    const std::uint64_t bytes = count * (type == capture::WeightType::float32 ? 4 : 2);
     const std::uint64_t free = freeMemory();
-    return free > 0 && static_cast<double>(bytes) > kMostOfMemory * static_cast<double>(free);
+    const bool streams = free > 0 && static_cast<double>(bytes) > kMostOfMemory * static_cast<double>(free);
+    if (streams)
+        note(common, fmt::format("the weights take {}, but {} of memory are free: each layer is read from the files each "
+                                 "time it is used, which is slow", core::humanBytes(bytes), core::humanBytes(free)));
+    return streams;
 }
 
 LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const CommonOptions& common, bool readLayers)
 {
     const capture::HfFolder folder(path);
     LoadedModel loaded;
-    if (hasTokenizer(path)) {
+    if (capture::hasTokenizer(path)) {
         loaded.tokenizer = std::make_shared<capture::Tokenizer>(capture::loadTokenizer(path));
     } else {
         loaded.tokenizer = std::make_shared<capture::Tokenizer>(numberedTokens(folder.spec().info.vocabSize));
         note(common, fmt::format("'{}' holds no tokenizer (tokenizer.json or tokenizer.model): it can be given "
                                            "token ids (--token-ids), but no text", path.string()));
     }
-    const bool streamed = !readLayers && mustStream(folder.spec(), type);
-    if (streamed)
-        note(common, fmt::format("the weights do not fit into the {} of memory that are free: each layer is read "
-                                           "from the files each time it is used, which is slow",
-                                           core::humanBytes(freeMemory())));
-    const std::shared_ptr<capture::Model> model = folder.load(type, streamed || readLayers);
+    const capture::HfModelSpec& spec = folder.spec();
+    const std::uint64_t count = capture::weightCount(spec.info, spec.arch.ffnSize, spec.tied);
+    const std::shared_ptr<capture::Model> model = folder.load(type, readLayers || mustStream(count, type, common));
     model->info.sha256 = folder.sha256();
     loaded.model = model;
     return loaded;
 }
 
-LoadedModel loadFile(const fs::path& path, capture::WeightType type)
+LoadedModel loadFile(const fs::path& path, capture::WeightType type, const CommonOptions& common, bool readLayers)
 {
-    const capture::GgufFile file(path);
+    const auto file = std::make_shared<const capture::GgufFile>(path);
     LoadedModel loaded;
-    loaded.tokenizer = std::make_shared<capture::Tokenizer>(file);
-    const std::shared_ptr<capture::Model> model = capture::loadModel(file, type);
+    loaded.tokenizer = std::make_shared<capture::Tokenizer>(*file);
+    const capture::Model described = capture::describeModel(*file);
+    const bool tied = file->findTensor("output.weight") == nullptr;
+    const std::uint64_t count = capture::weightCount(described.info, described.arch.ffnSize, tied);
+    const std::shared_ptr<capture::Model> model = readLayers || mustStream(count, type, common)
+                                                      ? capture::streamModel(file, type)
+                                                      : capture::loadModel(*file, type);
     model->info.sha256 = capture::sha256OfFile(path);
     loaded.model = model;
     return loaded;
@@ -91,7 +90,8 @@ LoadedModel loadModelFile(const std::string& given, capture::WeightType type, co
     fs::path path = findModel(given);
     if (path.filename() == "config.json" || path.extension() == ".safetensors") // a file of the folder
         path = fs::absolute(path).parent_path();
-    LoadedModel loaded = fs::is_directory(path) ? loadFolder(path, type, common, readLayers) : loadFile(path, type);
+    LoadedModel loaded = fs::is_directory(path) ? loadFolder(path, type, common, readLayers)
+                                                : loadFile(path, type, common, readLayers);
     loaded.seconds = watch.seconds();
     return loaded;
 }

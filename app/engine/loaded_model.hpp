@@ -20,7 +20,7 @@ struct LoadedModel {
 
 /// The model of findModel(given), a GGUF file or a Hugging Face folder, with the threads that the user wants. The
 /// layers of a folder whose weights do not fit into the free memory are read each time they are used; that is noted on
-/// standard error. With `readLayers` no layer of a folder is kept in any case: the weights go elsewhere, to a GPU.
+/// standard error. With `readLayers` no layer is kept in any case: the weights go elsewhere, to a GPU.
 /// Throws Error(badInput).
 [[nodiscard]] LoadedModel loadModelFile(const std::string& given, capture::WeightType type, const CommonOptions& common,
                                         bool readLayers = false);

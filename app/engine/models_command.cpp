@@ -5,9 +5,12 @@
 #include "app/engine/free_memory.hpp"
 #include "app/json_output.hpp"
 #include "app/output.hpp"
+#include "capture/chat_template.hpp"
+#include "capture/device_choice.hpp"
 #include "capture/gguf_model.hpp"
 #include "capture/hf_model.hpp"
 #include "capture/size_estimate.hpp"
+#include "capture/tokenizer_files.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -20,6 +23,35 @@
 namespace kvviz::app {
 namespace {
 
+/// What there is to make tokens of text.
+struct TokenizerSummary {
+    bool found = false;
+    std::string refusal; ///< why it cannot be used; empty: it can
+    int tokens = 0;
+    bool hasTemplate = false;
+    std::string chat;    ///< name of the model's chat template, if it is one that is known
+};
+
+TokenizerSummary tokenizerOf(const std::string& path)
+{
+    TokenizerSummary summary;
+    summary.found = !std::filesystem::is_directory(path) || capture::hasTokenizer(path);
+    if (!summary.found)
+        return summary;
+    try {
+        const capture::Tokenizer tokenizer = capture::loadTokenizer(path);
+        summary.tokens = tokenizer.vocabSize();
+        summary.hasTemplate = !tokenizer.chatTemplate().empty();
+        if (const auto chat = capture::recognisedChatTemplate(tokenizer.chatTemplate()))
+            summary.chat = chat->name;
+    } catch (const core::Error& error) {
+        if (error.code() != core::ErrorCode::badInput)
+            throw;
+        summary.refusal = error.what();
+    }
+    return summary;
+}
+
 /// What can be said of a model before it is loaded.
 struct ModelSummary {
     std::string format; ///< "Hugging Face folder", "GGUF file"
@@ -28,9 +60,10 @@ struct ModelSummary {
     bool tied = false, biases = false, headNorms = false, outputNorms = false;
     std::size_t files = 1, tensors = 0;
     std::uint64_t fileBytes = 0;
+    TokenizerSummary tokenizer;
 };
 
-ModelSummary summaryOf(const std::string& path)
+ModelSummary modelSummaryOf(const std::string& path)
 {
     ModelSummary summary;
     if (std::filesystem::is_directory(path)) {
@@ -38,7 +71,7 @@ ModelSummary summaryOf(const std::string& path)
         const capture::HfModelSpec& spec = folder.spec();
         summary = {"Hugging Face folder", spec.info, spec.arch, spec.tied, spec.qkvBias || spec.ffnBias, spec.headNorms,
                    spec.outputNorms, folder.tensors().files().size(), folder.tensors().tensorCount(),
-                   folder.tensors().bytes()};
+                   folder.tensors().bytes(), {}};
         return summary;
     }
     const capture::GgufFile file(path);
@@ -70,16 +103,24 @@ std::array<std::uint64_t, 4> captureBytes(const core::ModelInfo& info, const Mod
     return capture::estimateBytes(question);
 }
 
-/// Bytes of the weights as float32 and as two-byte numbers, and of a run beside them.
+/// Bytes of the weights as float32 and as two-byte numbers, of a run beside them on the CPU, and of all on one GPU.
 struct Memory {
+    struct Gpu {
+        std::uint64_t whole = 0, streamed = 0; ///< with all weights there; with layers read each time they are used
+    };
     std::uint64_t float32 = 0, halves = 0, run = 0;
+    Gpu gpuFloat32, gpuHalves;
 };
 
 Memory memoryOf(const ModelSummary& summary, const ModelsOptions& options)
 {
     const std::uint64_t count = capture::weightCount(summary.info, summary.arch.ffnSize, summary.tied);
-    return {4 * count, 2 * count,
-            capture::runBytes(summary.info, summary.arch.ffnSize, options.length + options.generate)};
+    const std::int64_t tokens = options.length + options.generate;
+    const auto gpu = [&](std::int64_t elementBytes) -> Memory::Gpu {
+        const auto needs = capture::deviceNeeds(summary.info, summary.arch.ffnSize, summary.tied, elementBytes, tokens, 1);
+        return {capture::leastDeviceBytes(needs, false), capture::leastDeviceBytes(needs, true)};
+    };
+    return {4 * count, 2 * count, capture::runBytes(summary.info, summary.arch.ffnSize, tokens), gpu(4), gpu(2)};
 }
 
 std::string attentionText(const core::ModelInfo& info)
@@ -108,6 +149,20 @@ std::string partsText(const ModelSummary& summary)
     return text;
 }
 
+std::string tokenizerText(const TokenizerSummary& tokenizer)
+{
+    if (!tokenizer.found)
+        return "none (no tokenizer.json or tokenizer.model): prompts as token ids only (--token-ids)";
+    if (!tokenizer.refusal.empty())
+        return "not supported: " + tokenizer.refusal;
+    std::string chat = "no chat template";
+    if (!tokenizer.chat.empty())
+        chat = fmt::format("chat template {} (--chat auto)", tokenizer.chat);
+    else if (tokenizer.hasTemplate)
+        chat = "a chat template that is none of those known by name (--chat NAME chooses one)";
+    return fmt::format("{} tokens; {}", tokenizer.tokens, chat);
+}
+
 void printSummary(const ModelSummary& summary, const ModelsOptions& options)
 {
     const core::ModelInfo& info = summary.info;
@@ -129,11 +184,30 @@ void printSummary(const ModelSummary& summary, const ModelsOptions& options)
                                 core::humanBytes(memory.halves)));
     line("a run", fmt::format("of {} + {} tokens takes {} beside them; this machine has {} free", options.length,
                               options.generate, core::humanBytes(memory.run), core::humanBytes(freeMemory())));
+    const auto gpuLine = [&](const char* name, std::uint64_t halves, std::uint64_t float32, const char* how) {
+        line(name, fmt::format("{} in bfloat16 or float16, {} in float32, {}", core::humanBytes(halves),
+                               core::humanBytes(float32), how));
+    };
+    gpuLine("on a GPU", memory.gpuHalves.whole, memory.gpuFloat32.whole, "weights and that run");
+    if (memory.gpuHalves.streamed < memory.gpuHalves.whole)
+        gpuLine("", memory.gpuHalves.streamed, memory.gpuFloat32.streamed, "layers read each time they are used");
+    line("tokenizer", tokenizerText(summary.tokenizer));
     const auto bytes = captureBytes(info, options);
     line("captures", fmt::format("of that run: stats {}, cache {}, map {}, full {}", core::humanBytes(bytes[0]),
                                  core::humanBytes(bytes[1]), core::humanBytes(bytes[2]), core::humanBytes(bytes[3])));
     if (options.length + options.generate > info.contextLength)
         line("note", fmt::format("{} tokens exceed its context", options.length + options.generate));
+}
+
+Json jsonOf(const TokenizerSummary& tokenizer)
+{
+    if (!tokenizer.found)
+        return nullptr;
+    if (!tokenizer.refusal.empty())
+        return {{"supported", false}, {"reason", tokenizer.refusal}};
+    Json json = {{"supported", true}, {"tokens", tokenizer.tokens}, {"has_chat_template", tokenizer.hasTemplate}};
+    json["chat_template"] = tokenizer.chat.empty() ? Json(nullptr) : Json(tokenizer.chat);
+    return json;
 }
 
 Json jsonOf(const ModelSummary& summary, const ModelsOptions& options)
@@ -167,6 +241,12 @@ Json jsonOf(const ModelSummary& summary, const ModelsOptions& options)
             {"generate", options.generate},
             {"run_bytes", memory.run},
             {"free_bytes", freeMemory()},
+            {"gpu_bytes",
+             {{"float32", memory.gpuFloat32.whole},
+              {"half", memory.gpuHalves.whole},
+              {"float32_streamed", memory.gpuFloat32.streamed},
+              {"half_streamed", memory.gpuHalves.streamed}}},
+            {"tokenizer", jsonOf(summary.tokenizer)},
             {"capture_bytes", {{"stats", bytes[0]}, {"cache", bytes[1]}, {"map", bytes[2]}, {"full", bytes[3]}}}});
     return report;
 }
@@ -175,12 +255,14 @@ Json jsonOf(const ModelSummary& summary, const ModelsOptions& options)
 
 int runModels(const ModelsOptions& options, const CommonOptions& common)
 {
-    const ModelSummary summary = summaryOf(options.path);
+    ModelSummary summary = modelSummaryOf(options.path);
+    summary.tokenizer = tokenizerOf(options.path);
     if (common.json)
         printJson(jsonOf(summary, options));
     else
         printSummary(summary, options);
-    return 0;
+    // Without a tokenizer there are token ids; with one that cannot be read a capture ends at once.
+    return summary.tokenizer.refusal.empty() ? 0 : 3;
 }
 
 } // namespace kvviz::app

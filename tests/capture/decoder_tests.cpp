@@ -123,6 +123,20 @@ TEST_CASE("the number of threads does not change a capture", "[capture][unit]")
     CHECK(one.second == three.second);
 }
 
+TEST_CASE("layers of a GGUF file that are read each time give the same numbers", "[capture][unit]")
+{
+    const test::ScratchFolder folder;
+    test::writeTinyLlama(folder / "tiny.gguf", {});
+    const auto file = std::make_shared<const GgufFile>(folder / "tiny.gguf");
+    const std::vector<std::int32_t> ids = test::someIds(30);
+    const WeightType type = GENERATE(WeightType::float32, WeightType::bfloat16);
+    const std::shared_ptr<const Model> streamed = streamModel(file, type);
+    CHECK(std::ranges::none_of(streamed->layers, [](const auto& layer) { return layer != nullptr; }));
+    Decoder kept(loadModel(*file, type), {31, 8, 4, false}), read(streamed, {31, 8, 4, false});
+    CHECK(std::ranges::equal(read.prefill(ids), kept.prefill(ids)));
+    CHECK(std::ranges::equal(read.step(5), kept.step(5)));
+}
+
 TEST_CASE("bfloat16 weights stay near float32", "[capture][unit]")
 {
     Decoder exact(tinyModel({}), {64, 8, 4, true});

@@ -49,6 +49,18 @@ TEST_CASE("names of devices", "[capture][unit]")
         CHECK_THROWS_AS(parseDevices(bad), core::Error);
 }
 
+TEST_CASE("the least memory of one device is just enough", "[capture][unit]")
+{
+    for (const bool streaming : {false, true}) {
+        const std::uint64_t least = leastDeviceBytes(someNeeds(), streaming);
+        const auto enough = plan({least});
+        REQUIRE(enough);
+        CHECK((enough->streamedLayers() > 0) == streaming);
+        const auto less = plan({least - 1});
+        CHECK((streaming ? !less : less && less->streamedLayers() > 0));
+    }
+}
+
 TEST_CASE("layers go to the devices in proportion to their room", "[capture][unit]")
 {
     const auto one = plan({1250});
