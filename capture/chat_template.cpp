@@ -3,6 +3,8 @@
 // The turns of each family, as its published template writes one user turn with a generation prompt.
 #include "capture/chat_template.hpp"
 
+#include "capture/chat_program.hpp"
+#include "capture/chat_value.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -52,8 +54,6 @@ const std::vector<ChatTemplate>& templates()
     return all;
 }
 
-bool holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
 std::string joinedNames()
 {
     std::string names;
@@ -62,46 +62,28 @@ std::string joinedNames()
     return names;
 }
 
-/// A template may write line feeds as they are or, within its texts, as \n.
-std::string withLineFeeds(std::string_view jinja)
+/// What the template writes around the words of the user.
+std::optional<ChatTemplate> followed(std::string_view jinja)
 {
-    std::string text;
-    for (std::size_t i = 0; i < jinja.size(); ++i) {
-        const bool escaped = jinja.substr(i, 2) == "\\n";
-        text += escaped ? '\n' : jinja[i];
-        i += escaped ? 1 : 0;
-    }
-    return text;
-}
-
-/// ChatML with the system prompt that the template writes out where a conversation brings none.
-ChatTemplate chatml(std::string_view jinja)
-{
-    ChatTemplate chat = namedChatTemplate("chatml");
-    const std::string text = withLineFeeds(jinja);
-    constexpr std::string_view kBegin = "<|im_start|>system\n";
-    for (std::size_t at = text.find(kBegin); at != std::string::npos; at = text.find(kBegin, at + 1)) {
-        const std::size_t begin = at + kBegin.size();
-        const std::size_t end = text.find("<|im_end|>", begin);
-        if (end == std::string::npos)
-            break;
-        const std::string words = text.substr(begin, end - begin);
-        if (words.empty() || words.find_first_of("'\"{}") != std::string::npos)
-            continue; // put together from parts
-        chat.begin = chatmlSystem(words) + chat.begin;
-        chat.name = chat.begin == namedChatTemplate("qwen").begin ? "qwen" : chat.name;
-        break;
-    }
+    const std::string mark = "\x03";
+    const std::string prompt = chatPrompt(jinja, mark);
+    const std::size_t place = prompt.find(mark);
+    if (place == std::string::npos)
+        return std::nullopt;
+    ChatTemplate chat{.name = "own", .begin = prompt.substr(0, place), .end = prompt.substr(place + 1)};
+    chat.wantsBos = chat.begin.starts_with(kBosMark);
+    const auto around = [&](const std::string& words) { return chat.begin + words + chat.end; };
+    const std::string padded = "\u00a0\n" + mark + "\n\u3000";
+    const std::string paddedPrompt = chatPrompt(jinja, padded);
+    chat.trims = paddedPrompt == around(mark);
+    // Other words must be put in as they are, too.
+    const std::string other = "Why? {0} <a>\n'\"\\";
+    if ((!chat.trims && paddedPrompt != around(padded)) || chatPrompt(jinja, other) != around(other))
+        return std::nullopt;
+    chat.begin.erase(0, chat.wantsBos ? 1 : 0);
+    if (around("").find_first_of(mark + kBosMark + kEosMark) != std::string::npos)
+        return std::nullopt; // words written twice, or tokens within the turns, whose text is not known here
     return chat;
-}
-
-ChatTemplate mistral(std::string_view jinja)
-{
-    if (holds(jinja, "<<SYS>>"))
-        return namedChatTemplate("llama2");
-    if (holds(jinja, " [/INST]"))
-        return namedChatTemplate("mistral-v1");
-    return namedChatTemplate(holds(jinja, "[INST] ") ? "mistral-v3" : "mistral-tekken");
 }
 
 } // namespace
@@ -127,20 +109,18 @@ ChatTemplate namedChatTemplate(const std::string& name)
 
 std::optional<ChatTemplate> recognisedChatTemplate(std::string_view jinja)
 {
-    const std::string text = withLineFeeds(jinja);
-    if (holds(text, "<|start_header_id|>") && holds(text, "<|eot_id|>"))
-        return namedChatTemplate(holds(text, "Cutting Knowledge Date") ? "llama3.1" : "llama3");
-    if (holds(text, "<｜User｜>") && holds(text, "<｜Assistant｜>"))
-        return namedChatTemplate(holds(text, "<｜Assistant｜><think>\n") ? "deepseek-r1" : "deepseek");
-    if (holds(text, "<start_of_turn>") && holds(text, "<end_of_turn>"))
-        return namedChatTemplate("gemma");
-    if (holds(text, "<|im_start|>") && holds(text, "<|im_end|>"))
-        return chatml(jinja);
-    if (holds(text, "[INST]") && holds(text, "[/INST]") && !holds(text, "[SYSTEM_PROMPT]"))
-        return mistral(text);
-    if (holds(text, "<|user|>") && holds(text, "<|assistant|>") && holds(text, "<|end|>"))
-        return namedChatTemplate("phi3");
-    return std::nullopt;
+    if (jinja.empty())
+        return std::nullopt;
+    try {
+        std::optional<ChatTemplate> chat = followed(jinja);
+        for (const ChatTemplate& one : templates())
+            if (chat && one.begin == chat->begin && one.end == chat->end && one.trims == chat->trims
+                && one.wantsBos == chat->wantsBos)
+                chat->name = one.name;
+        return chat;
+    } catch (const JinjaUnreadable&) {
+        return std::nullopt;
+    }
 }
 
 void checkChatChoice(const std::string& choice)
@@ -168,9 +148,14 @@ std::optional<ChatTemplate> chosenChatTemplate(const std::string& choice, const 
 PromptSource inChat(PromptSource source, const ChatTemplate& chat, const Tokenizer& tokenizer)
 {
     std::string begin = chat.begin;
-    if (chat.wantsBos && tokenizer.bos() && !tokenizer.addsBos())
-        begin.insert(0, tokenizer.bytesOf(*tokenizer.bos()));
-    const std::string_view words = chat.trims ? core::trimmed(source.text, kBlanks) : std::string_view(source.text);
+    if (tokenizer.bos()) {
+        const std::string bos(tokenizer.bytesOf(*tokenizer.bos()));
+        if (chat.wantsBos && !tokenizer.addsBos())
+            begin.insert(0, bos);
+        else if (tokenizer.addsBos() && !bos.empty() && begin.starts_with(bos))
+            begin.erase(0, bos.size()); // a template that spells it out
+    }
+    const std::string_view words = chat.trims ? strippedLikePython(source.text) : std::string_view(source.text);
     const auto cut = static_cast<std::int64_t>(words.data() - source.text.data());
     const auto length = static_cast<std::int64_t>(words.size());
     const auto front = static_cast<std::int64_t>(begin.size());

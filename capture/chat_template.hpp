@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Chat templates by name: what an instruction-tuned model expects around the words of a user. A model's own template is
-// a program in Jinja; it is not run but recognised by its marks.
+// Chat templates: what an instruction-tuned model expects around the words of a user, by name or as the model's own
+// template, a program in Jinja, writes it.
 #pragma once
 
 #include "capture/tokenized_prompt.hpp"
@@ -17,7 +17,7 @@ struct ChatTemplate {
     std::string name;
     std::string begin;     ///< system turn and opening of the user's turn
     std::string end;       ///< end of the user's turn and opening of the model's
-    bool trims = false;    ///< white space around the user's words is taken away
+    bool trims = false;    ///< Unicode's white space around the user's words is taken away
     bool wantsBos = false; ///< a BOS stands in front
 };
 
@@ -25,8 +25,8 @@ struct ChatTemplate {
 [[nodiscard]] std::vector<std::string> chatTemplateNames();
 /// Throws Error(usage) for an unknown name (lists those known).
 [[nodiscard]] ChatTemplate namedChatTemplate(const std::string& name);
-/// The named template whose marks the text of a model's own template bears, with the default system prompt that is
-/// written out in it; nothing when it is none of them.
+/// What a model's own template writes for one message, under the name that --chat has for it, else "own"; nothing when
+/// the template does what is not known here.
 [[nodiscard]] std::optional<ChatTemplate> recognisedChatTemplate(std::string_view jinja);
 
 /// Throws Error(usage) unless `choice` is "none", "auto" or a name, so that it can be refused before a model is loaded.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
-// Chat templates: recognised by their marks, put around a prompt with its segments.
+// Chat templates: followed for one message, put around a prompt with its segments.
 #include "tests/support/catch.hpp"
 
 #include "capture/chat_template.hpp"
@@ -8,6 +8,12 @@
 #include "capture/tokenizer_files.hpp"
 #include "core/error.hpp"
 #include "tests/support/scratch_folder.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <fstream>
+#include <set>
+#include <utility>
 
 using namespace kvviz;
 using namespace kvviz::capture;
@@ -46,33 +52,73 @@ Tokenizer fixture(const std::string& name)
 
 } // namespace
 
-TEST_CASE("a model's own template is recognised by its marks", "[capture][unit]")
+TEST_CASE("chat templates of models are followed as transformers renders them, or refused", "[capture][unit]")
 {
-    CHECK(recognised("{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>'}}") == "chatml");
+    std::ifstream file(std::string(KVVIZ_TEST_DATA) + "/chat/expected.json");
+    const nlohmann::json fixture = nlohmann::json::parse(file);
+    const Tokenizer tokenizer = loadTokenizer(std::string(KVVIZ_TEST_DATA) + "/tokenizers/gpt2.json"); // adds no BOS
+    std::set<std::string> seen;
+    for (const auto& entry : fixture["templates"]) {
+        INFO(entry["name"].get<std::string>());
+        const auto known = entry["known"].get<std::string>();
+        const auto chat = recognisedChatTemplate(entry["jinja"].get<std::string>());
+        if (!known.empty())
+            CHECK((chat ? chat->name : "refused") == known);
+        if (!chat)
+            continue;
+        seen.insert(chat->name);
+        ChatTemplate bare = *chat;
+        bare.begin.insert(0, std::exchange(bare.wantsBos, false) ? "<BOS>" : "");
+        REQUIRE(entry["prompts"].size() == fixture["texts"].size());
+        for (std::size_t i = 0; i < entry["prompts"].size(); ++i)
+            CHECK(inChat(promptOf(fixture["texts"][i].get<std::string>()), bare, tokenizer).text
+                  == entry["prompts"][i].get<std::string>());
+    }
+    for (const std::string& name : chatTemplateNames())
+        CHECK(seen.count(name) == 1); // each name is that of a model's template
+}
+
+TEST_CASE("a chat template that is broken or without end is refused", "[capture][unit]")
+{
+    const std::string words = "{{ messages[0].content }}";
+    REQUIRE(recognised(words) == "own");
+    std::string deep;
+    std::string wide;
+    for (int i = 0; i < 30; ++i) {
+        deep += "{% if true %}";
+        wide += "{% for i in [1, 2, 3, 4] %}";
+    }
+    std::string brackets(100000, '(');
+    for (const std::string& jinja : {std::string(),
+                                     std::string("{{ messages }}"),
+                                     "{{" + words,
+                                     words + "{% if true %}",
+                                     words + "{% endif %}",
+                                     words + "{{ '",
+                                     words + "{# ",
+                                     words + "{% if %}{% endif %}",
+                                     words + "{% raw %}{% endraw %}",
+                                     words + "{{ raise_exception('x') }}",
+                                     words + "{% for a, b in messages %}{% endfor %}",
+                                     words + "{{ eos_token }}",
+                                     words + "{{ bos_token }}",
+                                     words + "{{ none }}",
+                                     deep + deep + words,
+                                     wide + words,
+                                     words + "{{ " + brackets + " }}",
+                                     words + "{{ messages.x.y }}",
+                                     words + "{{ 'a' | tojson }}",
+                                     "{% set x = 'aa' %}{% set x = x + y %}{{ x }}" + words,
+                                     words + "{% else %}",
+                                     words + "{%",
+                                     words + "{{ [[[ }}",
+                                     words + "{% set n = namespace() %}{% set n.n = n %}"})
+        CHECK(recognised(jinja).empty());
+    // What is not known does no harm where it is not reached.
     CHECK(
-        recognised(
-            "'<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\\n'")
-        == "qwen");
-    CHECK(recognised("'<|start_header_id|>' + role + '<|end_header_id|>\\n\\n' + content | trim + '<|eot_id|>'")
-          == "llama3");
-    CHECK(recognised("<|start_header_id|> \"Cutting Knowledge Date: December 2023\\n\" <|eot_id|>") == "llama3.1");
-    CHECK(recognised("bos_token + '[INST] ' + message['content'] + ' [/INST]'") == "mistral-v1");
-    CHECK(recognised("\"[INST] \" + message[\"content\"] + \"[/INST]\"") == "mistral-v3");
-    CHECK(recognised("\"[INST]\" + message[\"content\"] + \"[/INST]\"") == "mistral-tekken");
-    CHECK(recognised("'[INST] <<SYS>>' ' [/INST]'") == "llama2");
-    CHECK(recognised("'<｜User｜>' + content + '<｜Assistant｜>'") == "deepseek");
-    CHECK(recognised("'<｜User｜>' + content {{'<｜Assistant｜><think>\\n'}}") == "deepseek-r1");
-    CHECK(recognised("'<start_of_turn>' + role + '\\n' + content | trim + '<end_of_turn>\\n'") == "gemma");
-    CHECK(recognised("'<|user|>\\n' '<|end|>\\n<|assistant|>\\n'") == "phi3");
-    CHECK(recognised("").empty());
-    CHECK(recognised("{{ messages }} ### Instruction:").empty());
-    CHECK(recognised("[SYSTEM_PROMPT] [INST] [/INST]").empty());
-    const auto own = recognisedChatTemplate("{{'<|im_start|>system\nBe brief.<|im_end|>\n'}}");
-    REQUIRE(own);
-    CHECK(own->name == "chatml");
-    CHECK(own->begin == "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n");
-    const auto parts = recognisedChatTemplate("'<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n'");
-    CHECK(parts->begin == "<|im_start|>user\n");
+        recognised("{% if tools %}{{ tools | tojson(indent=4) }}{% for a, b in tools.items() %}{{ a % b }}{% endfor %}"
+                   "{% endif %}{{ messages[0].content }}")
+        == "own");
 }
 
 TEST_CASE("SmolLM2's own template brings its system prompt", "[capture][model]")
@@ -130,6 +176,9 @@ TEST_CASE("a BOS is written out where the tokenizer adds none", "[capture][unit]
     CHECK(inChat(promptOf("Hi"), namedChatTemplate("deepseek-r1"), tokenizer).text
           == "<｜begin▁of▁sentence｜><｜User｜>Hi<｜Assistant｜><think>\n");
     CHECK(inChat(promptOf("Hi"), namedChatTemplate("mistral-v3"), fixture("llama2.json")).text == "[INST] Hi[/INST]");
+    // A template that spells the BOS out does not double that of the tokenizer.
+    const ChatTemplate spelled{.name = "own", .begin = "<s>[INST] ", .end = "[/INST]"};
+    CHECK(inChat(promptOf("Hi"), spelled, fixture("llama2.json")).text == "[INST] Hi[/INST]");
 }
 
 TEST_CASE("a choice that cannot be followed says what can", "[capture][unit]")
