@@ -70,7 +70,7 @@ std::optional<ChatTemplate> followed(std::string_view jinja)
     const std::size_t place = prompt.find(mark);
     if (place == std::string::npos)
         return std::nullopt;
-    ChatTemplate chat{.name = "own", .begin = prompt.substr(0, place), .end = prompt.substr(place + 1)};
+    ChatTemplate chat{.name = kOwnChatTemplate, .begin = prompt.substr(0, place), .end = prompt.substr(place + 1)};
     chat.wantsBos = chat.begin.starts_with(kBosMark);
     const auto around = [&](const std::string& words) { return chat.begin + words + chat.end; };
     const std::string padded = "\u00a0\n" + mark + "\n\u3000";

@@ -21,11 +21,14 @@ struct ChatTemplate {
     bool wantsBos = false; ///< a BOS stands in front
 };
 
+/// The name of a model's own template that is none of those.
+inline constexpr const char* kOwnChatTemplate = "own";
+
 /// Those that --chat knows, in the order of the help.
 [[nodiscard]] std::vector<std::string> chatTemplateNames();
 /// Throws Error(usage) for an unknown name (lists those known).
 [[nodiscard]] ChatTemplate namedChatTemplate(const std::string& name);
-/// What a model's own template writes for one message, under the name that --chat has for it, else "own"; nothing when
+/// What a model's own template writes for one message, under the name that --chat has for it, else kOwnChatTemplate; nothing when
 /// the template does what is not known here.
 [[nodiscard]] std::optional<ChatTemplate> recognisedChatTemplate(std::string_view jinja);
 

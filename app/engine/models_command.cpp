@@ -29,7 +29,7 @@ struct TokenizerSummary {
     std::string refusal; ///< why it cannot be used; empty: it can
     int tokens = 0;
     bool hasTemplate = false;
-    std::string chat;    ///< name of the model's chat template, if it is one that is known
+    std::string chat;    ///< name of the model's chat template, if it can be followed
 };
 
 TokenizerSummary tokenizerOf(const std::string& path)
@@ -157,9 +157,10 @@ std::string tokenizerText(const TokenizerSummary& tokenizer)
         return "not supported: " + tokenizer.refusal;
     std::string chat = "no chat template";
     if (!tokenizer.chat.empty())
-        chat = fmt::format("chat template {} (--chat auto)", tokenizer.chat);
+        chat = tokenizer.chat == capture::kOwnChatTemplate ? "a chat template of its own (--chat auto)"
+                                                           : fmt::format("chat template {} (--chat auto)", tokenizer.chat);
     else if (tokenizer.hasTemplate)
-        chat = "a chat template that is none of those known by name (--chat NAME chooses one)";
+        chat = "a chat template that cannot be followed (--chat NAME chooses one)";
     return fmt::format("{} tokens; {}", tokenizer.tokens, chat);
 }
 
