@@ -28,8 +28,8 @@ inline constexpr const char* kOwnChatTemplate = "own";
 [[nodiscard]] std::vector<std::string> chatTemplateNames();
 /// Throws Error(usage) for an unknown name (lists those known).
 [[nodiscard]] ChatTemplate namedChatTemplate(const std::string& name);
-/// What a model's own template writes for one message, under the name that --chat has for it, else kOwnChatTemplate; nothing when
-/// the template does what is not known here.
+/// What a model's own template writes for one message, under the name that --chat has for it, else kOwnChatTemplate;
+/// nothing when the template does what is not known here.
 [[nodiscard]] std::optional<ChatTemplate> recognisedChatTemplate(std::string_view jinja);
 
 /// Throws Error(usage) unless `choice` is "none", "auto" or a name, so that it can be refused before a model is loaded.
