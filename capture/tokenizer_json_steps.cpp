@@ -62,13 +62,21 @@ PatternReading readPattern(const JsonFields& step)
         return {needText(pattern, "String"), false};
     if (!pattern.has("Regex"))
         pattern.refuse("expected 'String' or 'Regex'");
+    // Refused here, where the key is known and the expression is still as the file writes it.
+    const std::string expression = needText(pattern, "Regex");
+    const auto refuse = [&](const std::string& why) {
+        pattern.refuse(fmt::format("the expression '{}' cannot be used: {}",
+                                   core::displayBytes(expression.substr(0, 80)), why));
+    };
+    PatternReading result{"", true};
     try {
-        PatternReading result{fromOniguruma(needText(pattern, "Regex")), true};
-        (void)Pattern(result.text, PatternOrigin::file); // refused here, where the key is known
-        return result;
+        result.text = fromOniguruma(expression);
     } catch (const core::Error& error) {
-        pattern.refuse(error.what());
+        refuse(error.what());
     }
+    if (const auto fault = Pattern::faultOf(result.text))
+        refuse(*fault);
+    return result;
 }
 
 NormalizerStep normalizerStep(const std::string& type, const JsonFields& step)
