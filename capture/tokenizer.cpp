@@ -66,6 +66,13 @@ struct Tokenizer::Impl {
     void encodeWords(const TextPiece& text, Work& work) const;
     void encodeRun(const TextPiece& text, Work& work) const;
     void encodeText(std::string_view text, std::int64_t offset, Work& work) const;
+    /// As the file writes the token.
+    [[nodiscard]] const std::string& textOf(std::int32_t id) const
+    {
+        const auto added = std::find_if(description.added.begin(), description.added.end(),
+                                        [id](const AddedToken& token) { return token.id == id; });
+        return added != description.added.end() ? added->text : description.pieces[static_cast<std::size_t>(id)];
+    }
 };
 
 /// Normalised text without added tokens.
@@ -157,15 +164,20 @@ std::string_view Tokenizer::bytesOf(std::int32_t id) const
 
 std::string Tokenizer::decode(const std::vector<std::int32_t>& ids) const
 {
-    std::string text;
+    const TokenizerDescription& description = m_impl->description;
+    std::string text, first;
     for (std::size_t i = 0; i < ids.size(); ++i) {
         std::string_view bytes = bytesOf(ids[i]);
-        if (i == 0 && m_impl->description.trim == DecodeTrim::spacesOfFirstToken)
-            bytes.remove_prefix(std::min(bytes.find_first_not_of(' '), bytes.size()));
+        if (i == 0 && description.decoder.treatsFirst()) {
+            first = description.decoder.bytesOf(m_impl->textOf(ids[i]), true);
+            bytes = first;
+        }
+        const bool trims = i == 0 ? description.trim != DecodeTrim::none
+                                  : description.trim == DecodeTrim::spaceOfEachToken && text.empty();
+        if (trims && bytes.starts_with(' '))
+            bytes.remove_prefix(1);
         text += bytes;
     }
-    if (m_impl->description.trim == DecodeTrim::oneSpace && text.starts_with(' '))
-        text.erase(0, 1);
     return text;
 }
 
