@@ -180,7 +180,7 @@ private:
             if (byte)
                 m_result.bytes[i] = {static_cast<char>(*byte)};
             else
-                replaceAll(m_result.bytes[i], kSpaceMark, " ");
+                m_result.bytes[i] = replacedAll(text, kSpaceMark, " ").value_or(text);
             m_result.byteFallback = m_result.byteFallback || byte;
         }
         if (m_file.boolean("tokenizer.ggml.add_space_prefix", true)) {
@@ -189,12 +189,6 @@ private:
         }
         m_result.normalizer.push_back(
             {.kind = NormalizerStep::Kind::replace, .content = std::string(kSpaceMark), .pattern = " "});
-    }
-
-    static void replaceAll(std::string& text, std::string_view what, std::string_view with)
-    {
-        for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
-            text.replace(at, what.size(), with);
     }
 
     /// The token id under a metadata key, inside the vocabulary.

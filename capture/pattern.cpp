@@ -4,6 +4,7 @@
 // from the heap, tries again.
 #include "capture/pattern.hpp"
 
+#include "capture/utf8.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -33,7 +34,7 @@ std::string messageOf(int code)
     return reinterpret_cast<const char*>(buffer);
 }
 
-core::ErrorCode faultOf(PatternOrigin origin)
+core::ErrorCode codeOf(PatternOrigin origin)
 {
     return origin == PatternOrigin::file ? core::ErrorCode::badInput : core::ErrorCode::failure;
 }
@@ -43,6 +44,29 @@ std::string shown(const std::string& expression)
 {
     constexpr std::size_t kMost = 80;
     return core::displayBytes(expression.substr(0, kMost)) + (expression.size() > kMost ? "..." : "");
+}
+
+struct Compiled {
+    pcre2_code* code = nullptr;
+    std::string fault; ///< without `code`
+};
+
+Compiled compile(const std::string& expression, PatternOrigin origin)
+{
+    constexpr std::size_t kLongest = 65536;
+    if (expression.size() > kLongest)
+        return {nullptr, fmt::format("it is longer than {} bytes", kLongest)};
+    // \C would cut characters into bytes; ^ and $ of a file's expression mean lines.
+    const std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK | PCRE2_NEVER_BACKSLASH_C
+                                  | (origin == PatternOrigin::file ? PCRE2_MULTILINE : 0);
+    int code = 0;
+    PCRE2_SIZE place = 0;
+    Compiled result;
+    result.code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(), options, &code,
+                                &place, nullptr);
+    if (result.code == nullptr)
+        result.fault = messageOf(code);
+    return result;
 }
 
 /// One search after another in the same text.
@@ -72,7 +96,7 @@ public:
         if (found < 0)
             return found;
         const PCRE2_SIZE* range = pcre2_get_ovector_pointer(m_data.get());
-        if (range[0] < from || range[1] <= range[0]) // \K in a look-around can do that
+        if (range[0] < from || range[1] < range[0]) // \K in a look-around can do that
             return PCRE2_ERROR_NOMATCH;
         match = {range[0], range[1] - range[0]};
         return 1;
@@ -83,7 +107,7 @@ private:
     {
         // PCRE2_NO_UTF_CHECK: the caller vouches for the text; checking it again for each match would be quadratic.
         return pcre2_match(m_code, reinterpret_cast<PCRE2_SPTR>(m_text.data()), m_text.size(), from,
-                           PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY | options, m_data.get(), m_context.get());
+                           PCRE2_NO_UTF_CHECK | options, m_data.get(), m_context.get());
     }
 
     const pcre2_code* m_code;
@@ -96,22 +120,21 @@ private:
 
 Pattern::Pattern(const std::string& expression, PatternOrigin origin) : m_expression(expression), m_origin(origin)
 {
-    constexpr std::size_t kLongest = 65536;
-    if (expression.size() > kLongest)
-        throw core::Error(faultOf(origin),
-                          fmt::format("pattern '{}' is longer than {} bytes", shown(expression), kLongest));
-    // \C would cut characters into bytes; ^ and $ of a file's expression mean lines.
-    const std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK | PCRE2_NEVER_BACKSLASH_C
-                                  | (origin == PatternOrigin::file ? PCRE2_MULTILINE : 0);
-    int code = 0;
-    PCRE2_SIZE place = 0;
-    m_code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(), options, &code,
-                               &place, nullptr));
-    if (!m_code)
-        throw core::Error(faultOf(origin),
-                          fmt::format("pattern '{}', character {}: {}", shown(expression), place, messageOf(code)));
+    Compiled compiled = compile(expression, origin);
+    if (compiled.code == nullptr)
+        throw core::Error(codeOf(origin), fmt::format("pattern '{}': {}", shown(expression), compiled.fault));
+    m_code.reset(compiled.code);
     // Without JIT support in this PCRE2 the call fails and matching is slower, nothing else.
     (void)pcre2_jit_compile(static_cast<pcre2_code*>(m_code.get()), PCRE2_JIT_COMPLETE);
+}
+
+std::optional<std::string> Pattern::faultOf(const std::string& expression)
+{
+    const Compiled compiled = compile(expression, PatternOrigin::file);
+    if (compiled.code == nullptr)
+        return compiled.fault;
+    pcre2_code_free(compiled.code);
+    return std::nullopt;
 }
 
 void Pattern::Freer::operator()(void* code) const { pcre2_code_free(static_cast<pcre2_code*>(code)); }
@@ -122,17 +145,23 @@ std::vector<PatternMatch> Pattern::matches(std::string_view text) const
     if (text.empty())
         return result;
     Search search(static_cast<const pcre2_code*>(m_code.get()), text);
-    for (std::size_t done = 0; done < text.size();) {
+    std::optional<std::size_t> lastEnd;
+    for (std::size_t from = 0; from <= text.size();) {
         PatternMatch match;
-        const int found = search.next(done, match);
+        const int found = search.next(from, match);
         if (found == PCRE2_ERROR_NOMATCH)
             break;
         if (found < 0)
-            throw core::Error(faultOf(m_origin), fmt::format("the text could not be cut into words at byte {} with the "
+            throw core::Error(codeOf(m_origin), fmt::format("the text could not be cut into words at byte {} with the "
                                                              "pattern '{}': {}",
-                                                             done, shown(m_expression), messageOf(found)));
+                                                             from, shown(m_expression), messageOf(found)));
+        // The rule of Oniguruma's Rust binding, and so of the tokenizers library.
+        if (match.length == 0 && match.begin == lastEnd) {
+            from += from < text.size() ? stepLength(text.substr(from)) : 1;
+            continue;
+        }
         result.push_back(match);
-        done = match.begin + match.length;
+        lastEnd = from = match.begin + match.length;
     }
     return result;
 }

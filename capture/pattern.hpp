@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +24,11 @@ class Pattern {
 public:
     explicit Pattern(const std::string& expression, PatternOrigin origin = PatternOrigin::program);
 
-    /// The matches in `text` that are not empty, in order. The text must be well-formed UTF-8. Throws when the
-    /// expression takes too many steps on it.
+    /// What is wrong with an expression of a file; nothing if it can be used.
+    [[nodiscard]] static std::optional<std::string> faultOf(const std::string& expression);
+
+    /// The matches in `text` in order; an empty one is given where it does not touch the end of the one before. An empty
+    /// text has none. It must be well-formed UTF-8. Throws when the expression takes too many steps on it.
     [[nodiscard]] std::vector<PatternMatch> matches(std::string_view text) const;
 
 private:

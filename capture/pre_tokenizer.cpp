@@ -24,7 +24,7 @@ struct Stretch {
     bool isMatch;
 };
 
-/// Matches and what lies between them: together the text.
+/// Matches and what lies between them: together the text. An empty match stays: it keeps its neighbours apart.
 std::vector<Stretch> stretches(std::string_view text, const std::vector<PatternMatch>& matches, bool invert)
 {
     std::vector<Stretch> result;
@@ -133,7 +133,8 @@ void PreTokenizer::cut(const TextPiece& text, TextArena& arena, std::vector<Text
                 std::vector<Stretch> parts = stretches(piece.text, step.pattern->matches(piece.text), step.rule.invert);
                 join(parts, step.rule.behavior);
                 for (const Stretch& part : parts)
-                    next.push_back(piece.part(part.begin, part.end - part.begin));
+                    if (part.end > part.begin)
+                        next.push_back(piece.part(part.begin, part.end - part.begin));
             }
         }
         std::swap(now, next);

@@ -42,13 +42,25 @@ std::string textOf(const SentencePieceProcessor& processor, int id)
         return {static_cast<char>(*byte)};
     if (processor.IsControl(id) || processor.IsUnknown(id))
         return piece;
-    std::string text;
-    for (std::size_t at = 0; at < piece.size();) {
-        const bool space = std::string_view(piece).substr(at).starts_with(kSpaceMark);
-        text += space ? ' ' : piece[at];
-        at += space ? kSpaceMark.size() : 1;
+    return replacedAll(piece, kSpaceMark, " ").value_or(piece);
+}
+
+/// What Decode() leaves out in front follows from the settings add_dummy_prefix and remove_extra_whitespaces, which the
+/// library does not show: so it is asked what it makes of a piece that begins with a space.
+DecodeTrim trimOf(const SentencePieceProcessor& processor)
+{
+    const auto isPlain = [&](int id) {
+        return !processor.IsControl(id) && !processor.IsUnknown(id) && !processor.IsByte(id);
+    };
+    const int space = processor.PieceToId(kSpaceMark);
+    if (isPlain(space)) {
+        const std::size_t left = processor.DecodeIds({space, space}).size();
+        return left == 2 ? DecodeTrim::none : left == 1 ? DecodeTrim::oneSpace : DecodeTrim::spaceOfEachToken;
     }
-    return text;
+    for (int id = 0; id < processor.GetPieceSize(); ++id) // no token is a space alone: only the first one matters
+        if (isPlain(id) && processor.IdToPiece(id).starts_with(kSpaceMark))
+            return processor.DecodeIds({id}).starts_with(' ') ? DecodeTrim::none : DecodeTrim::oneSpace;
+    return DecodeTrim::none;
 }
 
 class Model final : public TokenModel {
@@ -105,7 +117,7 @@ TokenizerDescription describeSentencePiece(const std::filesystem::path& path)
     result.addsBos = result.bos.has_value();
     if (const int eos = processor->eos_id(); eos >= 0)
         result.ends = {eos};
-    result.trim = DecodeTrim::oneSpace;
+    result.trim = trimOf(*processor);
     return result;
 }
 

@@ -7,6 +7,8 @@
 #include "capture/pattern.hpp"
 #include "capture/utf8.hpp"
 
+#include <algorithm>
+
 namespace kvviz::capture {
 namespace {
 
@@ -47,29 +49,37 @@ std::optional<SpecialTokens::Match> SpecialTokens::findPlain(std::string_view te
     return std::nullopt;
 }
 
-std::optional<SpecialTokens::Match> SpecialTokens::find(std::string_view text, std::size_t from) const
+// The library finds the texts first and lets the matches grow afterwards; each grows from its own text, so that white
+// space can belong to two of them.
+std::vector<SpecialTokens::Match> SpecialTokens::findAll(std::string_view text) const
 {
-    for (std::size_t at = from;;) {
-        std::optional<Match> match = findPlain(text, at);
-        if (!match)
-            return std::nullopt;
+    std::vector<Match> result;
+    std::size_t done = 0, from = 0;
+    std::size_t spaceEnd = 0; // of the white space looked at last, so that a long one is not walked for each match in it
+    while (const std::optional<Match> match = m_tokens.empty() ? std::nullopt : findPlain(text, from)) {
         const Rule& rule = m_tokens[static_cast<std::size_t>(match->id)];
         std::size_t begin = match->begin, end = match->begin + match->length;
-        at = end;
+        from = end;
         if (rule.singleWord
             && (isWordCharacter(lastCharacter(text.substr(0, begin)))
                 || isWordCharacter(firstCharacter(text.substr(end)))))
             continue;
-        if (rule.leftStrip)
-            for (std::string_view last = lastCharacter(text.substr(from, begin - from)); isSpace(last);
-                 last = lastCharacter(text.substr(from, begin - from)))
-                begin -= last.size();
-        if (rule.rightStrip)
-            for (std::string_view first = firstCharacter(text.substr(end)); isSpace(first);
-                 first = firstCharacter(text.substr(end)))
-                end += first.size();
-        return Match{begin, end - begin, rule.id};
+        if (rule.leftStrip) {
+            while (begin > done && isSpace(lastCharacter(text.substr(done, begin - done))))
+                begin -= lastCharacter(text.substr(done, begin - done)).size();
+            begin = std::max(begin, done);
+        }
+        if (rule.rightStrip) {
+            if (end >= spaceEnd)
+                for (spaceEnd = end; isSpace(firstCharacter(text.substr(spaceEnd)));)
+                    spaceEnd += firstCharacter(text.substr(spaceEnd)).size();
+            end = spaceEnd;
+        }
+        done = std::max(begin, end);
+        if (begin < end)
+            result.push_back({begin, end - begin, rule.id});
     }
+    return result;
 }
 
 } // namespace kvviz::capture

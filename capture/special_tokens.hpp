@@ -25,8 +25,10 @@ public:
     /// equal texts wins.
     void add(std::string_view text, const AddedToken& token);
     [[nodiscard]] bool empty() const { return m_tokens.empty(); }
-    /// The first match at or after `from`, with the white space that its token takes along; never before `from`.
-    [[nodiscard]] std::optional<Match> find(std::string_view text, std::size_t from) const;
+    /// All of a text in order, with the white space that their tokens take along to the left, as far as the match before,
+    /// and to the right, also over later matches: such a match may begin before the end of the one before it. What
+    /// becomes empty by that is left out.
+    [[nodiscard]] std::vector<Match> findAll(std::string_view text) const;
 
 private:
     struct Rule {

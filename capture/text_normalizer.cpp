@@ -7,7 +7,11 @@
 #include "capture/pattern.hpp"
 #include "capture/unicode_text.hpp"
 #include "capture/utf8.hpp"
+#include "core/error.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <optional>
 
 namespace kvviz::capture {
@@ -22,20 +26,33 @@ struct TextNormalizer::Step {
 
 namespace {
 
-TextPiece prepended(const TextPiece& piece, std::string_view content, TextArena& arena)
+/// Steps that follow each other can let a text grow without end, each by a little: asked before it grows.
+void checkSize(std::size_t size, std::size_t most)
+{
+    if (size > most)
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("the normalizer makes more than {} bytes of the text or of a part of it", most));
+}
+
+TextPiece prepended(const TextPiece& piece, std::string_view content, std::size_t most, TextArena& arena)
 {
     if (piece.text.empty() || piece.continues)
         return piece;
+    checkSize(piece.text.size() + content.size(), most);
     TextBuilder built;
     built.append(content, piece.at(0));
     built.keep(piece, 0, piece.text.size());
     return arena.add(std::move(built), false);
 }
 
-/// Matches in order, none empty.
+/// Matches in order. As an expression, an empty literal matches before each character and at the end.
 std::vector<PatternMatch> literalMatches(std::string_view text, std::string_view literal)
 {
     std::vector<PatternMatch> matches;
+    for (std::size_t at = 0; literal.empty() && at < text.size(); at += stepLength(text.substr(at)))
+        matches.push_back({at, 0});
+    if (literal.empty() && !text.empty())
+        matches.push_back({text.size(), 0});
     if (literal.empty())
         return matches;
     for (std::size_t at = text.find(literal); at != std::string_view::npos;
@@ -45,7 +62,7 @@ std::vector<PatternMatch> literalMatches(std::string_view text, std::string_view
 }
 
 TextPiece replaced(const TextPiece& piece, const std::vector<PatternMatch>& matches, std::string_view content,
-                   TextArena& arena)
+                   std::size_t most, TextArena& arena)
 {
     if (matches.empty())
         return piece;
@@ -53,7 +70,8 @@ TextPiece replaced(const TextPiece& piece, const std::vector<PatternMatch>& matc
     std::size_t done = 0;
     for (const PatternMatch& match : matches) {
         built.keep(piece, done, match.begin - done);
-        built.append(content, piece.at(match.begin));
+        checkSize(built.text.size() + content.size(), most);
+        built.append(content, piece.at(std::min(match.begin, piece.text.size() - 1)));
         done = match.begin + match.length;
     }
     built.keep(piece, done, piece.text.size() - done);
@@ -83,11 +101,12 @@ TextPiece stripped(const TextPiece& piece, bool left, bool right)
 
 /// As the tokenizers library does: whole user-perceived characters of fewer than six bytes, else character by
 /// character.
-TextPiece mapped(const TextPiece& piece, const CharsMap& map, TextArena& arena)
+TextPiece mapped(const TextPiece& piece, const CharsMap& map, std::size_t most, TextArena& arena)
 {
     TextBuilder built;
     const auto use = [&](std::size_t begin, std::size_t length) {
         const auto found = map.find(piece.text.substr(begin, length));
+        checkSize(built.text.size() + (found ? found->size() : 0), most);
         if (found)
             built.append(*found, piece.at(begin));
         return found.has_value();
@@ -131,6 +150,7 @@ bool TextNormalizer::empty() const { return m_steps.empty(); }
 
 TextPiece TextNormalizer::apply(TextPiece piece, TextArena& arena) const
 {
+    const std::size_t given = piece.text.size(), most = arena.most(given);
     for (const Step& step : m_steps) {
         const NormalizerStep& rule = step.rule;
         switch (rule.kind) {
@@ -147,21 +167,23 @@ TextPiece TextNormalizer::apply(TextPiece piece, TextArena& arena) const
             piece = withoutMarks(piece, arena);
             break;
         case Kind::prepend:
-            piece = prepended(piece, rule.content, arena);
+            piece = prepended(piece, rule.content, most, arena);
             break;
         case Kind::replace:
             piece = replaced(
                 piece, step.pattern ? step.pattern->matches(piece.text) : literalMatches(piece.text, rule.pattern),
-                rule.content, arena);
+                rule.content, most, arena);
             break;
         case Kind::strip:
             piece = stripped(piece, rule.left, rule.right);
             break;
         case Kind::charsMap:
-            piece = mapped(piece, *step.map, arena);
+            piece = mapped(piece, *step.map, most, arena);
             break;
         }
+        checkSize(piece.text.size(), most);
     }
+    arena.spend(given, piece.text.size());
     return piece;
 }
 

@@ -20,7 +20,7 @@ public:
     TextNormalizer& operator=(TextNormalizer&&) noexcept;
 
     [[nodiscard]] bool empty() const;
-    /// `piece` is well-formed UTF-8; so is the result.
+    /// `piece` is well-formed UTF-8; so is the result. Throws Error(badInput) where it would grow beyond arena.most().
     [[nodiscard]] TextPiece apply(TextPiece piece, TextArena& arena) const;
 
 private:

@@ -60,10 +60,21 @@ public:
         const TextBuilder& kept = m_texts.back();
         return {kept.text, kept.origins.data(), kept.origins.empty() ? 0 : kept.origins.front(), continues};
     }
-    void clear() { m_texts.clear(); }
+    void clear()
+    {
+        m_texts.clear();
+        m_spare = kSpare;
+    }
+
+    /// Up to 64 times its length a text may grow; what goes beyond that, all texts since clear() share.
+    [[nodiscard]] std::size_t most(std::size_t length) const { return 64 * length + m_spare; }
+    /// A text of `length` bytes has become one of `grown`, which is not above most(length).
+    void spend(std::size_t length, std::size_t grown) { m_spare -= grown > 64 * length ? grown - 64 * length : 0; }
 
 private:
+    static constexpr std::size_t kSpare = 1 << 20;
     std::deque<TextBuilder> m_texts;
+    std::size_t m_spare = kSpare;
 };
 
 } // namespace kvviz::capture

@@ -54,7 +54,7 @@ struct Tokenizer::Impl {
     {
         TextArena arena;
         for (const AddedToken& token : description.added) {
-            if (token.normalized && !normalizer.empty())
+            if (token.normalized)
                 normalizedAdded.add(normalizer.apply({token.text}, arena).text, token);
             else
                 rawAdded.add(token.text, token);
@@ -66,6 +66,13 @@ struct Tokenizer::Impl {
     void encodeWords(const TextPiece& text, Work& work) const;
     void encodeRun(const TextPiece& text, Work& work) const;
     void encodeText(std::string_view text, std::int64_t offset, Work& work) const;
+    /// As the file writes the token.
+    [[nodiscard]] const std::string& textOf(std::int32_t id) const
+    {
+        const auto added = std::find_if(description.added.begin(), description.added.end(),
+                                        [id](const AddedToken& token) { return token.id == id; });
+        return added != description.added.end() ? added->text : description.pieces[static_cast<std::size_t>(id)];
+    }
 };
 
 /// Normalised text without added tokens.
@@ -82,16 +89,14 @@ void Tokenizer::Impl::encodeRun(const TextPiece& text, Work& work) const
 {
     const TextPiece normal = normalizer.apply(text, work.arena);
     std::size_t done = 0;
-    while (done < normal.text.size()) {
-        const auto added = normalizedAdded.empty() ? std::nullopt : normalizedAdded.find(normal.text, done);
-        const std::size_t end = added ? added->begin : normal.text.size();
-        encodeWords(normal.part(done, end - done), work);
-        done = end;
-        if (added) {
-            work.tokens.push_back({added->id, normal.at(done), 0});
-            done += added->length;
-        }
+    for (const SpecialTokens::Match& added : normalizedAdded.findAll(normal.text)) {
+        if (added.begin > done)
+            encodeWords(normal.part(done, added.begin - done), work);
+        work.tokens.push_back({added.id, normal.at(added.begin), 0});
+        done = added.begin + added.length;
     }
+    if (done < normal.text.size())
+        encodeWords(normal.part(done, normal.text.size() - done), work);
 }
 
 void Tokenizer::Impl::encodeText(std::string_view text, std::int64_t offset, Work& work) const
@@ -126,16 +131,16 @@ std::vector<Token> Tokenizer::encode(std::string_view text) const
 {
     Impl::Work work;
     std::size_t done = 0;
-    while (done < text.size()) {
-        const auto added = m_impl->rawAdded.find(text, done);
-        const std::size_t end = added ? added->begin : text.size();
-        m_impl->encodeText(text.substr(done, end - done), static_cast<std::int64_t>(done), work);
-        done = end;
-        if (added) {
-            work.tokens.push_back({added->id, static_cast<std::int64_t>(done), 0});
-            done += added->length;
-        }
+    const auto encodeUpTo = [&](std::size_t end) {
+        if (end > done)
+            m_impl->encodeText(text.substr(done, end - done), static_cast<std::int64_t>(done), work);
+    };
+    for (const SpecialTokens::Match& added : m_impl->rawAdded.findAll(text)) {
+        encodeUpTo(added.begin);
+        work.tokens.push_back({added.id, static_cast<std::int64_t>(added.begin), 0});
+        done = added.begin + added.length;
     }
+    encodeUpTo(text.size());
     std::vector<Token> tokens = std::move(work.tokens);
     if (tokens.empty())
         return tokens;
@@ -159,15 +164,20 @@ std::string_view Tokenizer::bytesOf(std::int32_t id) const
 
 std::string Tokenizer::decode(const std::vector<std::int32_t>& ids) const
 {
-    std::string text;
+    const TokenizerDescription& description = m_impl->description;
+    std::string text, first;
     for (std::size_t i = 0; i < ids.size(); ++i) {
         std::string_view bytes = bytesOf(ids[i]);
-        if (i == 0 && m_impl->description.trim == DecodeTrim::spacesOfFirstToken)
-            bytes.remove_prefix(std::min(bytes.find_first_not_of(' '), bytes.size()));
+        if (i == 0 && description.decoder.treatsFirst()) {
+            first = description.decoder.bytesOf(m_impl->textOf(ids[i]), true);
+            bytes = first;
+        }
+        const bool trims = i == 0 ? description.trim != DecodeTrim::none
+                                  : description.trim == DecodeTrim::spaceOfEachToken && text.empty();
+        if (trims && bytes.starts_with(' '))
+            bytes.remove_prefix(1);
         text += bytes;
     }
-    if (m_impl->description.trim == DecodeTrim::oneSpace && text.starts_with(' '))
-        text.erase(0, 1);
     return text;
 }
 

@@ -4,6 +4,8 @@
 // added tokens, then normalizer, then splits, then the model.
 #pragma once
 
+#include "capture/token_decoder.hpp"
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -67,7 +69,11 @@ enum class TokenModelKind : std::uint8_t {
 };
 
 /// What stands in front of a decoded text only because the encoder put it there.
-enum class DecodeTrim : std::uint8_t { none, oneSpace, spacesOfFirstToken };
+enum class DecodeTrim : std::uint8_t {
+    none,
+    oneSpace,
+    spaceOfEachToken ///< one of each token until the text has begun
+};
 
 struct TokenizerDescription {
     std::string place; ///< of the file, for messages: "'tokenizer.json'"
@@ -91,6 +97,7 @@ struct TokenizerDescription {
     std::optional<std::int32_t> bos;
     bool addsBos = false;
     std::vector<std::int32_t> ends; ///< ids that end a generation
+    TokenDecoder decoder;
     DecodeTrim trim = DecodeTrim::none;
     std::string chatTemplate; ///< the model's own, in Jinja; empty: none
 };

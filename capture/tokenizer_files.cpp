@@ -3,6 +3,7 @@
 // Which file, and what stands beside it.
 #include "capture/tokenizer_files.hpp"
 
+#include "capture/added_tokens.hpp"
 #include "capture/end_tokens.hpp"
 #include "capture/gguf.hpp"
 #include "capture/json_fields.hpp"
@@ -97,26 +98,26 @@ void addFurtherTokens(const JsonFields& config, TokenizerDescription& descriptio
         return;
     const std::string place = config.place() + ": added_tokens_decoder";
     const JsonFields tokens = config.object("added_tokens_decoder");
+    AddedTokens added(description, tokens.json().size());
     for (const auto& [key, token] : tokens.json().items()) {
         std::int64_t id = -1;
         const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
         if (error != std::errc() || end != key.data() + key.size())
             tokens.refuse(fmt::format("'{}' is no token id", core::displayBytes(key.substr(0, 60))));
         const std::string text = JsonFields(token, place).text("content", "");
-        const bool known = std::any_of(description.added.begin(), description.added.end(),
-                                       [&](const AddedToken& added) { return added.text == text; });
-        if (!known)
-            addToken(description, token, id, fmt::format("{}: {}", place, id));
+        if (!added.has(text))
+            added.add(token, id, fmt::format("{}: {}", place, id));
     }
 }
 
 /// added_tokens.json of old folders: {"text": id}.
 void addOldTokens(const JsonFields& tokens, TokenizerDescription& description)
 {
+    AddedTokens added(description, tokens.json().size());
     for (const auto& [text, id] : tokens.json().items()) {
         const std::int64_t number = tokens.integer(text.c_str(), std::nullopt, 0);
         if (!idOfText(description, text))
-            addToken(description, {{"content", text}, {"special", true}}, number, tokens.place());
+            added.add({{"content", text}, {"special", true}}, number, tokens.place());
     }
 }
 

@@ -3,7 +3,7 @@
 // The vocabulary, merges and added tokens of a tokenizer.json, and how its stages fit together.
 #include "capture/tokenizer_json.hpp"
 
-#include "capture/byte_fallback.hpp"
+#include "capture/added_tokens.hpp"
 #include "capture/byte_level.hpp"
 #include "capture/end_tokens.hpp"
 #include "capture/json_fields.hpp"
@@ -17,16 +17,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Ids may have holes, but a vocabulary of few tokens has no use for ids far beyond their number.
-constexpr std::int64_t kMostUnused = 65536;
-
 std::string shown(const std::string& text) { return core::displayBytes(text.substr(0, 60)); }
 
-void replaceAll(std::string& text, const std::string& what, const std::string& with)
-{
-    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
-        text.replace(at, what.size(), with);
-}
+/// A decoder can lengthen each token of the file.
+constexpr std::size_t kMostBytes = 1 << 28;
 
 class Reader {
 public:
@@ -53,13 +47,16 @@ public:
         SplitReading splits = readPreTokenizer(*m_root);
         m_result.splits = std::move(splits.steps);
         m_result.byteLevel = splits.byteLevel;
-        m_decoder = readDecoder(*m_root);
-        if (!m_decoder.present)
+        if (const std::optional<DecoderReading> decoder = readDecoder(*m_root)) {
+            m_result.decoder = decoder->decoder;
+            m_result.trim = decoder->trim;
+        } else {
             guessDecoder();
-        if (m_decoder.byteLevel != m_result.byteLevel)
-            refuse(fmt::format("the decoder is {}byte-level and the pre_tokenizer is {}",
-                               m_decoder.byteLevel ? "" : "not ", m_result.byteLevel ? "" : "not"));
-        m_result.trim = m_decoder.trim;
+        }
+        if (m_result.decoder.byteLevel != m_result.byteLevel)
+            refuse(m_result.byteLevel ? "the pre_tokenizer is byte-level (ByteLevel), but the decoder is not"
+                                      : "the decoder is byte-level (ByteLevel), but the pre_tokenizer is not");
+        m_result.decoder.place = m_place;
         readModel();
         readAdded();
         readPrefix();
@@ -84,13 +81,13 @@ private:
     /// A file without a decoder: spaces that a stage changed are changed back.
     void guessDecoder()
     {
-        m_decoder.byteLevel = m_result.byteLevel;
+        m_result.decoder.byteLevel = m_result.byteLevel;
         for (const NormalizerStep& step : m_result.normalizer)
             if (step.kind == NormalizerStep::Kind::replace && step.pattern == " " && !step.content.empty())
-                m_decoder.replacements.emplace_back(step.content, " ");
+                m_result.decoder.replacements.push_back({step.content, " "});
         for (const SplitStep& step : m_result.splits)
             if (step.kind == SplitStep::Kind::metaspace)
-                m_decoder.replacements.emplace_back(step.pattern, " ");
+                m_result.decoder.replacements.push_back({step.pattern, " "});
     }
 
     void readModel()
@@ -112,22 +109,12 @@ private:
         m_result.bytes.resize(m_result.pieces.size());
     }
 
-    /// What a token stands for.
-    [[nodiscard]] std::string bytesOf(const std::string& text) const
-    {
-        if (m_decoder.byteLevel)
-            return bytesOfByteLevel(text).value_or(text);
-        if (const auto byte = m_decoder.byteFallback ? namedByte(text) : std::nullopt)
-            return {static_cast<char>(*byte)};
-        std::string bytes = text;
-        for (const auto& [what, with] : m_decoder.replacements)
-            replaceAll(bytes, what, with);
-        return bytes;
-    }
-
     void setPiece(std::size_t id, const std::string& text)
     {
-        m_result.bytes[id] = bytesOf(text);
+        m_result.bytes[id] = m_result.decoder.bytesOf(text);
+        m_byteCount += m_result.bytes[id].size();
+        if (m_byteCount > kMostBytes)
+            refuse(fmt::format("the tokens stand for more than {} bytes together", kMostBytes));
         m_result.pieces[id] = m_result.byteLevel ? bytesOfByteLevel(text).value_or("") : text;
     }
 
@@ -161,7 +148,7 @@ private:
 
     void readVocabulary()
     {
-        const std::int64_t most = std::ssize(m_vocabulary) + kMostUnused;
+        const std::int64_t most = std::ssize(m_vocabulary) + kMostUnusedIds;
         m_ids.reserve(m_vocabulary.size());
         for (const auto& [text, id] : m_vocabulary.items()) {
             if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= static_cast<std::uint64_t>(most))
@@ -249,6 +236,7 @@ private:
             return;
         if (!m_added.is_array())
             refuse("'added_tokens' is no list");
+        AddedTokens added(m_result, m_added.size());
         std::size_t number = 0;
         for (const Json& token : m_added) {
             const std::string place = fmt::format("{}: added_tokens[{}]", m_place, number++);
@@ -258,7 +246,7 @@ private:
             if (known && *known != id)
                 fields.refuse(fmt::format("'{}' has the id {} here and {} in the vocabulary",
                                           shown(fields.text("content", "")), id, *known));
-            addToken(m_result, token, id, place);
+            added.add(token, id, place);
         }
     }
 
@@ -281,7 +269,7 @@ private:
     std::string m_place;
     Json m_vocabulary, m_merges, m_added;
     std::optional<JsonFields> m_root, m_model;
-    DecoderReading m_decoder;
+    std::size_t m_byteCount = 0; ///< that the tokens stand for
     std::unordered_map<std::string, std::int32_t> m_ids;
     TokenizerDescription m_result;
 };
@@ -295,35 +283,6 @@ TokenizerDescription describeTokenizerJson(const std::filesystem::path& path)
     } catch (const Json::exception& error) { // a wrong type that no check of ours named
         throw core::Error(core::ErrorCode::badInput, fmt::format("'{}': {}", path.string(), error.what()));
     }
-}
-
-void addToken(TokenizerDescription& description, const Json& object, std::int64_t id, const std::string& place)
-{
-    const JsonFields fields(object, place);
-    if (!fields.has("content"))
-        fields.refuse("'content' is missing");
-    const std::int64_t most = std::ssize(description.bytes) + kMostUnused;
-    if (id < 0 || id >= most)
-        fields.refuse(fmt::format("the id {} is not one from 0 to {}", id, most - 1));
-    AddedToken token;
-    token.text = fields.text("content", "");
-    token.id = static_cast<std::int32_t>(id);
-    token.singleWord = fields.boolean("single_word", false);
-    token.leftStrip = fields.boolean("lstrip", false);
-    token.rightStrip = fields.boolean("rstrip", false);
-    token.normalized = fields.boolean("normalized", !fields.boolean("special", false));
-    const auto index = static_cast<std::size_t>(id);
-    if (index >= description.bytes.size()) {
-        description.bytes.resize(index + 1);
-        description.pieces.resize(index + 1);
-        if (!description.scores.empty())
-            description.scores.resize(index + 1);
-    }
-    if (description.bytes[index].empty() || description.byteLevel)
-        description.bytes[index] = token.text;
-    if (fields.boolean("special", false) && isEndText(token.text))
-        description.ends.push_back(token.id);
-    description.added.push_back(std::move(token));
 }
 
 } // namespace kvviz::capture

@@ -17,9 +17,4 @@ namespace kvviz::capture {
 /// that is wrong, contradictory or not supported.
 [[nodiscard]] TokenizerDescription describeTokenizerJson(const std::filesystem::path& path);
 
-/// Adds a token as files beside a tokenizer name them ({"content": ..., "lstrip": ...}). `object` may be of any type.
-/// Throws Error(badInput) for one that contradicts the vocabulary.
-void addToken(TokenizerDescription& description, const nlohmann::json& object, std::int64_t id,
-              const std::string& place);
-
 } // namespace kvviz::capture

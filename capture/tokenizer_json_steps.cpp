@@ -8,6 +8,7 @@
 #include "capture/foreign_pattern.hpp"
 #include "capture/named_splits.hpp"
 #include "capture/pattern.hpp"
+#include "capture/utf8.hpp"
 #include "core/text.hpp"
 
 #include <functional>
@@ -62,13 +63,21 @@ PatternReading readPattern(const JsonFields& step)
         return {needText(pattern, "String"), false};
     if (!pattern.has("Regex"))
         pattern.refuse("expected 'String' or 'Regex'");
+    // Refused here, where the key is known and the expression is still as the file writes it.
+    const std::string expression = needText(pattern, "Regex");
+    const auto refuse = [&](const std::string& why) {
+        pattern.refuse(fmt::format("the expression '{}' cannot be used: {}",
+                                   core::displayBytes(expression.substr(0, 80)), why));
+    };
+    PatternReading result{"", true};
     try {
-        PatternReading result{fromOniguruma(needText(pattern, "Regex")), true};
-        (void)Pattern(result.text, PatternOrigin::file); // refused here, where the key is known
-        return result;
+        result.text = fromOniguruma(expression);
     } catch (const core::Error& error) {
-        pattern.refuse(error.what());
+        refuse(error.what());
     }
+    if (const auto fault = Pattern::faultOf(result.text))
+        refuse(*fault);
+    return result;
 }
 
 NormalizerStep normalizerStep(const std::string& type, const JsonFields& step)
@@ -148,8 +157,10 @@ void addMetaspace(const JsonFields& step, std::vector<SplitStep>& steps)
     metaspace.kind = SplitStep::Kind::metaspace;
     metaspace.pattern = step.text("replacement", kSpaceMark);
     const std::string scheme = step.text("prepend_scheme", step.boolean("add_prefix_space", true) ? "always" : "never");
-    if (metaspace.pattern.empty() || (scheme != "always" && scheme != "never" && scheme != "first"))
-        step.refuse("'replacement' is empty, or 'prepend_scheme' is none of always, first, never");
+    if (metaspace.pattern.empty() || characterLength(metaspace.pattern) != metaspace.pattern.size())
+        step.refuse("'replacement' is not one character");
+    if (scheme != "always" && scheme != "never" && scheme != "first")
+        step.refuse("'prepend_scheme' is none of always, first, never");
     metaspace.prefix = scheme == "always"  ? SplitStep::Prefix::always
                        : scheme == "first" ? SplitStep::Prefix::first
                                            : SplitStep::Prefix::never;
@@ -203,14 +214,14 @@ void addSplit(const std::string& type, const JsonFields& step, SplitReading& res
 void addDecoder(const std::string& type, const JsonFields& step, DecoderReading& result)
 {
     if (type == "ByteLevel") {
-        result.byteLevel = true;
+        result.decoder.byteLevel = true;
     } else if (type == "ByteFallback") {
-        result.byteFallback = true;
+        result.decoder.byteFallback = true;
     } else if (type == "Replace") {
         const PatternReading pattern = readPattern(step);
         if (pattern.isExpression || pattern.text.empty())
             step.refuse("only a Replace of a text is supported in a decoder");
-        result.replacements.emplace_back(pattern.text, needText(step, "content"));
+        result.decoder.replacements.push_back({pattern.text, needText(step, "content")});
     } else if (type == "Strip") {
         const std::int64_t start = step.integer("start", 0, 0), stop = step.integer("stop", 0, 0);
         if (needText(step, "content") != " " || start > 1 || stop != 0)
@@ -218,12 +229,11 @@ void addDecoder(const std::string& type, const JsonFields& step, DecoderReading&
         result.trim = start == 1 ? DecodeTrim::oneSpace : result.trim;
     } else if (type == "Metaspace") {
         const std::string mark = step.text("replacement", kSpaceMark);
-        if (mark.empty())
-            step.refuse("'replacement' is empty");
-        result.replacements.emplace_back(mark, " ");
+        if (mark.empty() || characterLength(mark) != mark.size())
+            step.refuse("'replacement' is not one character");
         const std::string scheme =
             step.text("prepend_scheme", step.boolean("add_prefix_space", true) ? "always" : "never");
-        result.trim = scheme == "never" ? DecodeTrim::none : DecodeTrim::spacesOfFirstToken;
+        result.decoder.replacements.push_back({mark, " ", scheme != "never"});
     } else if (type != "Fuse") {
         refuseType(step, type, "ByteLevel, ByteFallback, Replace, Strip, Metaspace, Fuse, Sequence");
     }
@@ -276,13 +286,13 @@ SplitReading readPreTokenizer(const JsonFields& root)
     return result;
 }
 
-DecoderReading readDecoder(const JsonFields& root)
+std::optional<DecoderReading> readDecoder(const JsonFields& root)
 {
+    if (!root.has("decoder"))
+        return std::nullopt;
     DecoderReading result;
-    result.present = root.has("decoder");
-    if (result.present)
-        forEachStep(root.object("decoder"), "decoders",
-                    [&](const std::string& type, const JsonFields& step) { addDecoder(type, step, result); });
+    forEachStep(root.object("decoder"), "decoders",
+                [&](const std::string& type, const JsonFields& step) { addDecoder(type, step, result); });
     return result;
 }
 

@@ -8,8 +8,7 @@
 #include "capture/tokenizer_description.hpp"
 
 #include <cstdint>
-#include <string>
-#include <utility>
+#include <optional>
 #include <vector>
 
 namespace kvviz::capture {
@@ -23,15 +22,12 @@ struct SplitReading {
 };
 [[nodiscard]] SplitReading readPreTokenizer(const JsonFields& root);
 
-/// How a token's text becomes bytes.
 struct DecoderReading {
-    bool present = false;
-    bool byteLevel = false;    ///< characters of the byte alphabet
-    bool byteFallback = false; ///< <0x0A> is a byte
-    std::vector<std::pair<std::string, std::string>> replacements;
+    TokenDecoder decoder;
     DecodeTrim trim = DecodeTrim::none;
 };
-[[nodiscard]] DecoderReading readDecoder(const JsonFields& root);
+/// Nothing for a file without one.
+[[nodiscard]] std::optional<DecoderReading> readDecoder(const JsonFields& root);
 
 /// Ids that the post-processor puts in front of a text. Those behind it are not read: a prompt is to be continued.
 [[nodiscard]] std::vector<std::int64_t> readPrefixIds(const JsonFields& root);

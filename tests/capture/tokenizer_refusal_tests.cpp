@@ -3,8 +3,6 @@
 // Wrong and hostile tokenizer files: an Error that names file and key, and nothing else.
 #include "tests/support/catch.hpp"
 
-#include "capture/foreign_pattern.hpp"
-#include "capture/pattern.hpp"
 #include "capture/tokenizer_files.hpp"
 #include "tests/support/bad_input.hpp"
 #include "tests/support/scratch_folder.hpp"
@@ -181,26 +179,6 @@ TEST_CASE("an expression that would take forever ends in an error", "[capture][u
     CHECK_THAT(badInputMessage([&] { (void)tokenizer.encode(std::string(300, 'a') + "b"); }),
                Contains("could not be cut"));
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
-}
-
-TEST_CASE("Oniguruma's expressions mean the same here", "[capture][unit]")
-{
-    CHECK(fromOniguruma(R"([^\s\p{L}])") == R"([^\p{White_Space}\p{L}])");
-    CHECK(fromOniguruma(R"(\s+(?!\S)|\\s[\]\[])") == R"(\p{White_Space}+(?!\P{White_Space})|\\s[\]\[])");
-    CHECK(fromOniguruma(R"(\p{Han}\p{^Thai}\P{Nd}[[:alpha:]])") == R"(\p{sc:Han}\p{^sc:Thai}\P{Nd}[[:alpha:]])");
-    CHECK(fromOniguruma("[]a]") == "[\\]a]");
-    const auto found = [](const std::string& expression, const std::string& text) {
-        std::vector<std::string> parts;
-        for (const PatternMatch& match : Pattern(expression, PatternOrigin::file).matches(text))
-            parts.push_back(text.substr(match.begin, match.length));
-        return parts;
-    };
-    CHECK(found(fromOniguruma(R"(\w+)"), "a\u0301\u00b2_\u24d0 \u2163")
-          == std::vector<std::string>{"a\u0301", "_\u24d0", "\u2163"});
-    CHECK(found(fromOniguruma(R"(\s)"), "\u180e \u3000") == std::vector<std::string>{" ", "\u3000"});
-    CHECK(found(quotedPattern("a.b\\E[\n"), "a.b\\E[\nacb") == std::vector<std::string>{"a.b\\E[\n"});
-    CHECK(found("x*", "aaxxa").size() == 1);
-    CHECK(found("^b", "a\nb").size() == 1); // lines, as in Ruby
 }
 
 TEST_CASE("mutated tokenizer files are refused or work, and nothing else", "[capture][unit]")
