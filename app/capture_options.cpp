@@ -46,8 +46,8 @@ void addKeepOptions(OptionTable& table, CaptureOptions& options)
 void addRunOptions(OptionTable& table, CaptureOptions& options)
 {
     table.group("How to run");
-    table.text("-m,--model", options.model, "FILE",
-               "model file (GGUF; default: $KVVIZ_MODEL, then the model that scripts/setup put in place)");
+    table.text("-m,--model", options.model, "PATH",
+               "Hugging Face folder or GGUF file (default: $KVVIZ_MODEL, then the model that scripts/setup put in place)");
     table.choice("--continuation", options.continuation, {"greedy", "gold", "none"},
                  "what follows the prompt: the model's own tokens, the reference answer, or nothing");
     table.integer("--generate", options.generate, 0, "most tokens to continue");

@@ -66,7 +66,6 @@ std::vector<CommandEntry> fileCommands()
          "virtual pack is moved together with its captures; 'kvviz verify' says which are missing."},
         {"status", Program::kvviz, "say how far a batch or an evaluation on many machines is",
          {{"kvviz status run/", "done, running, failed, rate and time left"},
-          {"kvviz status --json run/", "for programs"},
           {"kvviz status --json run/", "for programs"}},
          "Reads the files of the folder and nothing else: capture.json says which prompts there are, a capture that one is "
          "done, a part that one is in work, ID.failed.json that one was refused and why. A part that nobody touched for "

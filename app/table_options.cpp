@@ -9,8 +9,8 @@ namespace {
 
 void addModel(OptionTable& table, std::string& model)
 {
-    table.text("-m,--model", model, "FILE",
-               "model file (GGUF; default: $KVVIZ_MODEL, then the model that scripts/setup put in place)");
+    table.text("-m,--model", model, "PATH",
+               "Hugging Face folder or GGUF file (default: $KVVIZ_MODEL, then the model that scripts/setup put in place)");
 }
 
 void addOutput(OptionTable& table, std::string& output, bool& force)

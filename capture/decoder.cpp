@@ -168,6 +168,7 @@ void Decoder::emitLogits(std::int64_t begin, std::int64_t rows, const float* str
     for (LogitsHook* hook : m_logitsHooks)
         hook->onLogits(begin, rows, m_logits.data(), vocab);
     std::copy_n(m_logits.data() + (rows - 1) * vocab, vocab, m_lastLogits.data());
+    requireFinite(m_lastLogits, begin + rows - 1);
 }
 
 } // namespace kvviz::capture

@@ -5,10 +5,13 @@
 
 #include "capture/sha256.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 namespace kvviz::capture {
 namespace {
@@ -163,6 +166,18 @@ bool headDiffers(const SafetensorsModel& tensors, const Layout& layout)
     return head != nullptr && (head->type != embedding->type || !std::ranges::equal(head->data, embedding->data));
 }
 
+/// A weight of a layer that the settings know nothing of (a bias, experts, adapters): without it the numbers are wrong.
+/// Scales belong to other weights, and frequencies of rotations follow from the settings.
+void refuseOthers(const SafetensorsModel& tensors, const std::string& prefix, const std::set<std::string>& known)
+{
+    for (const TensorInfo* const tensor : tensors.tensors())
+        if (tensor->name.starts_with(prefix) && !known.contains(tensor->name)
+            && tensor->name.find("scale") == std::string::npos && !tensor->name.ends_with("rotary_emb.inv_freq"))
+            throw core::Error(core::ErrorCode::badInput,
+                              fmt::format("'{}': there is a tensor '{}' of the shape {}, but config.json describes a model "
+                                          "without it", tensors.path(), core::displayBytes(tensor->name), tensor->shape));
+}
+
 /// config.json; a folder without one is no model.
 fs::path settingsOf(const fs::path& folder)
 {
@@ -181,8 +196,13 @@ HfFolder::HfFolder(const fs::path& folder)
 {
     const Layout layout(m_spec, m_prefix);
     check(*m_tensors, layout.embedding());
+    std::set<std::string> known;
     for (int layer = 0; layer < m_spec.info.nLayers; ++layer)
-        eachOfLayer(m_spec, layout, layer, [&](auto, const Parts& parts, bool) { check(*m_tensors, parts); });
+        eachOfLayer(m_spec, layout, layer, [&](auto, const Parts& parts, bool) {
+            check(*m_tensors, parts);
+            for (const auto& [name, shape] : parts)
+                known.insert(name);
+        });
     check(*m_tensors, layout.outputNorm());
     if (!m_spec.tied || m_tensors->findTensor(layout.head().front().first) != nullptr)
         check(*m_tensors, layout.head());
@@ -191,6 +211,7 @@ HfFolder::HfFolder(const fs::path& folder)
         throw core::Error(core::ErrorCode::badInput,
                           fmt::format("'{}': config.json says {} layers, but there is a tensor '{}'", folder.string(),
                                       m_spec.info.nLayers, next));
+    refuseOthers(*m_tensors, m_prefix + "layers.", known);
 }
 
 std::shared_ptr<Model> HfFolder::load(WeightType type, bool streamed) const

@@ -9,6 +9,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace kvviz::capture {
 namespace {
 
@@ -34,6 +37,18 @@ private:
 std::shared_ptr<const Backend> cpuBackend(std::shared_ptr<const Model> model)
 {
     return std::make_shared<const CpuBackend>(std::move(model));
+}
+
+void requireFinite(std::span<const float> logits, std::int64_t position)
+{
+    // A sum tells at once, but may overflow where no number does.
+    float sum = 0;
+    for (const float logit : logits)
+        sum += logit;
+    if (!std::isfinite(sum) && !std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); }))
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("the model's logits after token {} are not finite: its weights hold numbers that are "
+                                      "not (or too large ones for the arithmetic)", position));
 }
 
 void requireContext(const Model& model, std::int64_t capacity)

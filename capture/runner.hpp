@@ -72,6 +72,8 @@ public:
 
 [[nodiscard]] std::shared_ptr<const Backend> cpuBackend(std::shared_ptr<const Model> model);
 
+/// Throws Error(badInput) when the logits after token `position` are not finite: so are the weights, or they overflow.
+void requireFinite(std::span<const float> logits, std::int64_t position);
 /// Throws Error(badInput) when so many tokens exceed the model's context.
 void requireContext(const Model& model, std::int64_t capacity);
 /// Throws Error(badInput) for ids outside the vocabulary, and when they do not fit behind `held` tokens.

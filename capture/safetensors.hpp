@@ -46,6 +46,8 @@ public:
     /// A type that is not supported, or weights of GPTQ or AWQ (NAME.qweight) instead of plain ones.
     [[nodiscard]] std::string obstacle(std::string_view name) const override;
     [[nodiscard]] std::size_t tensorCount() const { return m_index.size(); }
+    /// In order of their names.
+    [[nodiscard]] std::vector<const TensorInfo*> tensors() const;
     [[nodiscard]] std::uint64_t bytes() const; ///< of all tensors
     /// Shard files, in order of their names.
     [[nodiscard]] std::vector<std::filesystem::path> files() const;

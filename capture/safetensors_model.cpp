@@ -184,6 +184,14 @@ std::string SafetensorsModel::obstacle(std::string_view name) const
     return {};
 }
 
+std::vector<const TensorInfo*> SafetensorsModel::tensors() const
+{
+    std::vector<const TensorInfo*> result;
+    for (const auto& [name, tensor] : m_index)
+        result.push_back(tensor);
+    return result;
+}
+
 std::uint64_t SafetensorsModel::bytes() const
 {
     std::uint64_t total = 0;

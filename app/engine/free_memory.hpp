@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 
 namespace kvviz::app {
 
-/// Bytes that programs can still have without the machine swapping (MemAvailable); 0 where the system does not tell.
-[[nodiscard]] std::uint64_t freeMemory();
+/// Bytes that this process can still have without the machine swapping (MemAvailable) and within the limits of its
+/// control groups and of ulimit -v; 0 where the system does not tell. `system`: where /proc and /sys are.
+[[nodiscard]] std::uint64_t freeMemory(const std::filesystem::path& system = "/");
 
 } // namespace kvviz::app

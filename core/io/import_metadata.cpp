@@ -176,7 +176,13 @@ ImportMetadata parseImportMetadata(const std::string& text, const std::string& p
     result.info.prompt.continuation.clear(); // said by describeImport unless it is given
     if (text.empty())
         return result;
-    const Json json = Json::parse(text, nullptr, false);
+    static constexpr int kDeepest = 64; // extra keys are written out again, level by level, on the stack
+    const auto check = [&place](int depth, Json::parse_event_t, const Json&) {
+        if (depth > kDeepest)
+            throw Error(ErrorCode::badInput, fmt::format("{} nests deeper than {} levels", place, kDeepest));
+        return true;
+    };
+    const Json json = Json::parse(text, check, false);
     if (!json.is_object())
         throw Error(ErrorCode::badInput, fmt::format("{} is no JSON object", place));
     const std::map<std::string, Setter> setters = settersOf(result);

@@ -137,6 +137,16 @@ TEST_CASE("layers of a GGUF file that are read each time give the same numbers",
     CHECK(std::ranges::equal(read.step(5), kept.step(5)));
 }
 
+TEST_CASE("weights that are not finite end a run", "[capture][unit]")
+{
+    const auto model = std::make_shared<Model>(*test::tinyModel());
+    auto layer = std::make_shared<LayerWeights>(*model->layers.back());
+    layer->ffnNorm.front() = std::nanf("");
+    model->layers.back() = layer;
+    Decoder decoder(model, {31, 8, 4, false});
+    CHECK_THROWS_WITH(decoder.prefill(test::someIds(30)), Catch::Contains("not finite"));
+}
+
 TEST_CASE("bfloat16 weights stay near float32", "[capture][unit]")
 {
     Decoder exact(tinyModel({}), {64, 8, 4, true});

@@ -162,3 +162,13 @@ TEST_CASE("Integer weights are refused with their type", "[capture][model]")
     CHECK_THAT(message("model.layers.0.self_attn.q_proj.qweight", "I32"), Contains("GPTQ") && Contains("q_proj.qweight"));
     CHECK_THAT(message("model.layers.0.self_attn.q_proj.weight", "U8"), Contains("type U8") && Contains("q_proj.weight"));
 }
+
+TEST_CASE("A weight that the settings know nothing of is refused", "[capture][model]")
+{
+    const ScratchFolder folder;
+    fs::copy(KVVIZ_TEST_DATA "/models/made-biases-mqa", folder / "model");
+    json settings = settingsIn(folder / "model");
+    settings["attention_bias"] = false;
+    folder.write("model/config.json", settings.dump());
+    CHECK_THAT(badInputMessage([&] { (void)HfFolder(folder / "model"); }), Contains("_proj.bias") && Contains("without it"));
+}

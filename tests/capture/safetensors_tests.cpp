@@ -101,6 +101,18 @@ TEST_CASE("Hostile safetensors files are refused with the tensor and the reason"
     }
 }
 
+TEST_CASE("Headers of many tensors are read at once, deep ones refused", "[capture][io]")
+{
+    const ScratchFolder folder;
+    std::string header = "{";
+    for (int i = 0; i < 60000; ++i) // minutes, when each tensor looked at those before it
+        header += fmt::format("{}\"t{}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}", i > 0 ? "," : "", i);
+    CHECK(SafetensorsFile(folder.write("many.safetensors", file(header + "}", ""))).tensors().size() == 60000);
+    const std::string deep = "{\"a\":{\"dtype\":" + std::string(200000, '[') + std::string(200000, ']') + "}}";
+    const fs::path path = folder.write("deep.safetensors", file(deep, ""));
+    CHECK_THAT(badInputMessage([&] { (void)SafetensorsFile(path); }), Contains("nests deeper"));
+}
+
 TEST_CASE("A damaged model folder loads or is refused, whatever byte is wrong", "[capture][io]")
 {
     const fs::path source = KVVIZ_TEST_DATA "/models/made-biases-mqa";
