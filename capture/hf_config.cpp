@@ -174,7 +174,7 @@ HfModelSpec readHfConfig(const std::filesystem::path& configFile)
     HfModelSpec spec;
     spec.family = name;
     spec.info = readSizes(config, family);
-    spec.info.name = std::filesystem::absolute(configFile).parent_path().filename().string();
+    spec.info.name = std::filesystem::absolute(configFile).lexically_normal().parent_path().filename().string();
     const std::int64_t context = config.integer("max_position_embeddings", family.context);
     const HfRope rope = readHfRope(config, family.rope, spec.info.headDim, context);
     if (rope.global.dim != rope.local.dim || rope.global.attentionFactor != rope.local.attentionFactor)

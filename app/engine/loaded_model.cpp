@@ -87,9 +87,7 @@ LoadedModel loadModelFile(const std::string& given, capture::WeightType type, co
 {
     const core::Stopwatch watch;
     capture::setThreads(common.threads);
-    fs::path path = findModel(given);
-    if (path.filename() == "config.json" || path.extension() == ".safetensors") // a file of the folder
-        path = fs::absolute(path).parent_path();
+    const fs::path path = folderOfModel(findModel(given));
     LoadedModel loaded = fs::is_directory(path) ? loadFolder(path, type, common, readLayers)
                                                 : loadFile(path, type, common, readLayers);
     loaded.seconds = watch.seconds();

@@ -53,4 +53,10 @@ std::filesystem::path findModel(const std::string& given)
                       "no model was found; give one with --model FILE.gguf or KVVIZ_MODEL, or run scripts/setup");
 }
 
+std::filesystem::path folderOfModel(const std::filesystem::path& path)
+{
+    const bool part = path.filename() == "config.json" || path.extension() == ".safetensors";
+    return part ? std::filesystem::absolute(path).parent_path() : path;
+}
+
 } // namespace kvviz::app

@@ -3,6 +3,7 @@
 // kvviz models check: what a model is and what it takes, from its settings and tensor tables alone.
 #include "app/commands.hpp"
 #include "app/engine/free_memory.hpp"
+#include "app/engine/model_location.hpp"
 #include "app/json_output.hpp"
 #include "app/output.hpp"
 #include "capture/chat_template.hpp"
@@ -22,6 +23,8 @@
 
 namespace kvviz::app {
 namespace {
+
+constexpr std::int64_t kLongest = std::int64_t{1} << 30; ///< tokens; sizes of longer runs overflow
 
 /// What there is to make tokens of text.
 struct TokenizerSummary {
@@ -194,7 +197,7 @@ void printSummary(const ModelSummary& summary, const ModelsOptions& options)
         gpuLine("", memory.gpuHalves.streamed, memory.gpuFloat32.streamed, "layers read each time they are used");
     line("tokenizer", tokenizerText(summary.tokenizer));
     const auto bytes = captureBytes(info, options);
-    line("captures", fmt::format("of that run: stats {}, cache {}, map {}, full {}", core::humanBytes(bytes[0]),
+    line("captures", fmt::format("of that run take at most, before compression: stats {}, cache {}, map {}, full {}", core::humanBytes(bytes[0]),
                                  core::humanBytes(bytes[1]), core::humanBytes(bytes[2]), core::humanBytes(bytes[3])));
     if (options.length + options.generate > info.contextLength)
         line("note", fmt::format("{} tokens exceed its context", options.length + options.generate));
@@ -256,8 +259,11 @@ Json jsonOf(const ModelSummary& summary, const ModelsOptions& options)
 
 int runModels(const ModelsOptions& options, const CommonOptions& common)
 {
-    ModelSummary summary = modelSummaryOf(options.path);
-    summary.tokenizer = tokenizerOf(options.path);
+    if (options.length > kLongest || options.generate > kLongest)
+        throw core::Error(core::ErrorCode::usage, fmt::format("--length and --generate go up to {}", kLongest));
+    const std::string path = folderOfModel(options.path).string();
+    ModelSummary summary = modelSummaryOf(path);
+    summary.tokenizer = tokenizerOf(path);
     if (common.json)
         printJson(jsonOf(summary, options));
     else

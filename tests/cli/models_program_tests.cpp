@@ -47,6 +47,8 @@ TEST_CASE("models check names what a folder lacks, and still tells the rest", "[
     CHECK(plain.status == 0);
     CHECK_THAT(plain.out, Contains("supported") && Contains("token ids only") && Contains("on a GPU"));
     CHECK(json::parse(check(folderOf("qwen2"), {"--json"}).out)["tokenizer"].is_null());
+    CHECK(json::parse(check(folderOf("qwen2/./config.json"), {"--json"}).out)["name"] == "qwen2");
+    CHECK(check(folderOf("qwen2"), {"--length", "9223372036854775807"}).status == 2);
 
     const test::ScratchFolder scratch;
     fs::copy(folderOf("made-linear"), scratch / "model");

@@ -40,7 +40,7 @@ public:
     /// A shell command with this Slurm, kvviz of this build, and the folder as working directory.
     [[nodiscard]] Outcome run(const std::string& command) const
     {
-        return test::runShell(fmt::format("cd {} && export SLURM_CONF={} KVVIZ={}/kvviz && {}", m_folder.path(""),
+        return test::runShell(fmt::format("cd {} && export SLURM_CONF={} KVVIZ='{}/kvviz' && {}", m_folder.path(""),
                                           m_folder.path("slurm/slurm.conf"), KVVIZ_BIN_DIR, command));
     }
     /// Runs it and gives the first line.
@@ -54,7 +54,7 @@ public:
     /// The number of a job from a script of resources/slurm.
     [[nodiscard]] std::string submit(const std::string& options, const std::string& name, const std::string& arguments) const
     {
-        return ask(fmt::format("sbatch --parsable {} {}/resources/slurm/{} {}", options, KVVIZ_SOURCE_DIR, name, arguments));
+        return ask(fmt::format("sbatch --parsable {} '{}/resources/slurm/{}' {}", options, KVVIZ_SOURCE_DIR, name, arguments));
     }
     [[nodiscard]] std::string state(const std::string& task) const
     {
