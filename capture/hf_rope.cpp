@@ -112,8 +112,10 @@ JsonFields settingsOf(const JsonFields& config)
         return settings;
     if (!settings.has("full_attention"))
         return config.object("rope_scaling");
+    nlohmann::json full = settings.object("full_attention").take(); // refuses what is no object
+    full.update(config.object("rope_scaling").json());
     nlohmann::json merged = std::move(settings).take();
-    merged["full_attention"].update(config.object("rope_scaling").json());
+    merged["full_attention"] = std::move(full);
     return {std::move(merged), fmt::format("{}: rope_parameters with rope_scaling", config.place())};
 }
 

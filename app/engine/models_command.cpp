@@ -197,8 +197,9 @@ void printSummary(const ModelSummary& summary, const ModelsOptions& options)
         gpuLine("", memory.gpuHalves.streamed, memory.gpuFloat32.streamed, "layers read each time they are used");
     line("tokenizer", tokenizerText(summary.tokenizer));
     const auto bytes = captureBytes(info, options);
-    line("captures", fmt::format("of that run take at most, before compression: stats {}, cache {}, map {}, full {}", core::humanBytes(bytes[0]),
-                                 core::humanBytes(bytes[1]), core::humanBytes(bytes[2]), core::humanBytes(bytes[3])));
+    line("captures", fmt::format("of that run take at most, before compression: stats {}, cache {}, map {}, full {}",
+                                 core::humanBytes(bytes[0]), core::humanBytes(bytes[1]), core::humanBytes(bytes[2]),
+                                 core::humanBytes(bytes[3])));
     if (options.length + options.generate > info.contextLength)
         line("note", fmt::format("{} tokens exceed its context", options.length + options.generate));
 }

@@ -121,6 +121,8 @@ TEST_CASE("Rotations take their settings from where the architecture keeps them"
     CHECK(gemma.arch.rope.theta == 7);
     CHECK(gemma.arch.localRope.kind == RopeSpec::Kind::plain);
     CHECK_THAT(refusal({{"model_type", "gemma3_text"}, {"rope_parameters", linear}}), Contains("full_attention"));
+    CHECK_THAT(refusal({{"model_type", "gemma3_text"}, {"rope_parameters", {{"full_attention", 5}}}, {"rope_scaling", linear}}),
+               Contains("full_attention") && Contains("no JSON object"));
     // Zeros of YaRN are as good as none.
     const json yarn = {{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 16}, {"mscale", 0}};
     CHECK(specOf({{"model_type", "llama"}, {"rope_scaling", yarn}}).arch.rope.attentionFactor == Approx(0.1 * std::log(4.0) + 1));
