@@ -168,6 +168,8 @@ Model describeModel(const GgufFile& file)
     return model;
 }
 
+bool isTied(const GgufFile& file) { return file.findTensor("output.weight") == nullptr; }
+
 namespace {
 
 /// All but the layers, which are null.
@@ -177,7 +179,7 @@ std::shared_ptr<Model> loadOuter(const GgufFile& file, WeightType type)
     const core::ModelInfo& info = model->info;
     model->embedding = readLinear(file, "token_embd.weight", info.vocabSize, info.hiddenSize, type);
     model->outputNorm = readStacked(file, {{"output_norm.weight", {info.hiddenSize}}});
-    if (file.findTensor("output.weight") != nullptr)
+    if (!isTied(file))
         model->output = readLinear(file, "output.weight", info.vocabSize, info.hiddenSize, type);
     model->layers.resize(static_cast<std::size_t>(info.nLayers));
     return model;

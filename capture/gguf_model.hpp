@@ -11,6 +11,9 @@ namespace kvviz::capture {
 /// What the file describes, without its weights. Throws as loadModel().
 [[nodiscard]] Model describeModel(const GgufFile& file);
 
+/// Is the output matrix the embedding?
+[[nodiscard]] bool isTied(const GgufFile& file);
+
 /// Reads architecture `llama` (attention rows un-permuted into the Hugging Face layout, so that keys and queries equal
 /// what transformers computes). Throws Error(badInput): unknown architecture (lists the supported ones), missing or
 /// misshapen tensor, contradictory numbers. `sha256` is left to the caller.

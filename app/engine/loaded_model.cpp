@@ -70,8 +70,8 @@ LoadedModel loadFile(const fs::path& path, capture::WeightType type, const Commo
     LoadedModel loaded;
     loaded.tokenizer = std::make_shared<capture::Tokenizer>(*file);
     const capture::Model described = capture::describeModel(*file);
-    const bool tied = file->findTensor("output.weight") == nullptr;
-    const std::uint64_t count = capture::weightCount(described.info, described.arch.ffnSize, tied);
+    const std::uint64_t count =
+        capture::weightCount(described.info, described.arch.ffnSize, capture::isTied(*file));
     const std::shared_ptr<capture::Model> model = readLayers || mustStream(count, type, common)
                                                       ? capture::streamModel(file, type)
                                                       : capture::loadModel(*file, type);

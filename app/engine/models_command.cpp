@@ -82,7 +82,7 @@ ModelSummary modelSummaryOf(const std::string& path)
     summary.format = "GGUF file";
     summary.info = std::move(model.info);
     summary.arch = std::move(model.arch);
-    summary.tied = file.findTensor("output.weight") == nullptr;
+    summary.tied = capture::isTied(file);
     summary.biases = file.findTensor("blk.0.attn_q.bias") != nullptr;
     summary.tensors = file.tensors().size();
     summary.fileBytes = std::filesystem::file_size(path);
