@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Shape = std::vector<std::int64_t>;
-using Parts = std::vector<std::pair<std::string, Shape>>;
+using Parts = TensorParts;
 
 /// The tensors of a model by what they are for. The names are those of transformers.
 class Layout {
@@ -119,7 +119,7 @@ void check(const TensorSource& source, const Parts& parts)
 
 std::vector<float> readNorm(const TensorSource& source, const Parts& parts, bool fromOne)
 {
-    std::vector<float> values = readStacked(source, parts);
+    std::vector<float> values = readVector(source, parts);
     if (fromOne)
         for (float& value : values)
             value += 1.0f;

@@ -3,6 +3,8 @@
 // Tensors of a memory-mapped model file, whatever its format, and their conversion to float32.
 #pragma once
 
+#include "capture/weight_memory.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -50,9 +52,12 @@ public:
     [[nodiscard]] const TensorInfo& tensor(std::string_view name, const std::vector<std::int64_t>& shape) const;
 };
 
-/// Tensors of these names and shapes one below the other. Shapes are checked before anything is allocated: the numbers
-/// come from the file.
-[[nodiscard]] std::vector<float>
-readStacked(const TensorSource& source, const std::vector<std::pair<std::string, std::vector<std::int64_t>>>& parts);
+/// Names and shapes of tensors that are read one below the other.
+using TensorParts = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
+
+/// Shapes are checked before anything is allocated: the numbers come from the file. Throws what tensor() throws.
+[[nodiscard]] WeightVector<float> readStacked(const TensorSource& source, const TensorParts& parts);
+/// The same for norms and biases, which are short.
+[[nodiscard]] std::vector<float> readVector(const TensorSource& source, const TensorParts& parts);
 
 } // namespace kvviz::capture
