@@ -29,6 +29,7 @@ const TensorInfo& TensorSource::tensor(std::string_view name, const std::vector<
     if (found->shape != shape)
         throw core::Error(core::ErrorCode::badInput, fmt::format("'{}': tensor '{}' has the shape {}, expected {}",
                                                                  path(), name, found->shape, shape));
+    requireReadable(*found);
     return *found;
 }
 
