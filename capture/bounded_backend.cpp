@@ -11,13 +11,19 @@
 namespace kvviz::capture {
 namespace {
 
+/// Of a run of `tokens` tokens with what hooks keep of it, taken in proportion to the options' run.
+double bytesOf(const Model& model, const DecoderOptions& options, std::int64_t tokens)
+{
+    return static_cast<double>(runBytes(model.info, model.arch.ffnSize, tokens))
+           + static_cast<double>(options.kept) * static_cast<double>(tokens) / static_cast<double>(options.capacity);
+}
+
 /// The longest run, up to the model's context, that takes no more than `free` bytes.
-std::int64_t longestRun(const Model& model, std::uint64_t free)
+std::int64_t longestRun(const Model& model, const DecoderOptions& options, double free)
 {
     std::int64_t fitting = 0;
     for (std::int64_t step = std::int64_t{1} << 30; step > 0; step /= 2)
-        if (fitting + step <= model.info.contextLength
-            && runBytes(model.info, model.arch.ffnSize, fitting + step) <= free)
+        if (fitting + step <= model.info.contextLength && bytesOf(model, options, fitting + step) <= free)
             fitting += step;
     return fitting;
 }
@@ -32,23 +38,24 @@ public:
     std::unique_ptr<Runner> newRunner(const DecoderOptions& options) const override
     {
         requireContext(*m_model, options.capacity);
-        const std::uint64_t free = m_freeBytes();
-        const std::uint64_t needs = runBytes(m_model->info, m_model->arch.ffnSize, options.capacity);
-        if (free > 0 && needs > free)
-            refuse(options.capacity, needs, free);
+        const auto free = static_cast<double>(m_freeBytes());
+        if (free > 0 && bytesOf(*m_model, options, options.capacity) > free)
+            refuse(options, free);
         return m_backend->newRunner(options);
     }
     std::string device() const override { return m_backend->device(); }
     std::string dtype() const override { return m_backend->dtype(); }
 
 private:
-    [[noreturn]] void refuse(std::int64_t tokens, std::uint64_t needs, std::uint64_t free) const
+    [[noreturn]] void refuse(const DecoderOptions& options, double free) const
     {
-        const std::int64_t longest = longestRun(*m_model, free);
+        const std::int64_t longest = longestRun(*m_model, options, free);
+        const double needs = bytesOf(*m_model, options, options.capacity);
         throw core::Error(core::ErrorCode::device,
                           fmt::format("a run of {} tokens (prompt and continuation) with {} takes {} beside the weights, but "
-                                      "{} of memory are free; {}", tokens, m_model->info.name, core::humanBytes(needs),
-                                      core::humanBytes(free),
+                                      "{} of memory are free; {}", options.capacity, m_model->info.name,
+                                      core::humanBytes(static_cast<std::uint64_t>(needs)),
+                                      core::humanBytes(static_cast<std::uint64_t>(free)),
                                       longest > 0 ? fmt::format("a run of up to {} tokens would fit", longest)
                                                   : "not even a run of one token would fit"));
     }

@@ -22,6 +22,7 @@ struct DecoderOptions {
     std::int64_t sinks = 4;     ///< k of AttentionStatistics::sinkMass; queryMean starts after them
     bool promptLogits = true;   ///< logits of every prompt position, or of the last only
     bool queryStatistics = false; ///< fill AttentionStatistics::queryMean and queryCovariance
+    std::uint64_t kept = 0;       ///< bytes that hooks keep beside the run, for those who ask whether it fits
 };
 
 /// Keys and values of one layer in float32 on the host: (g, j, c) at g * headStride + j * d + c.

@@ -110,6 +110,11 @@ TokenizedPrompt Session::tokenize(const PromptSource& source) const
 Session::Estimate Session::estimate(const PromptSource& source) const
 {
     const TokenizedPrompt prompt = tokenize(source);
+    return {prompt.size(), prompt.mostGenerated, estimateBytes(sizesOf(prompt))};
+}
+
+SizeQuestion Session::sizesOf(const TokenizedPrompt& prompt) const
+{
     const std::int64_t n = prompt.size();
     const std::vector<std::int64_t> queries = chosenQueries(m_settings, n);
     SizeQuestion question;
@@ -127,7 +132,7 @@ Session::Estimate Session::estimate(const PromptSource& source) const
     question.rowsType = m_settings.rowsType;
     question.cacheType = m_settings.cacheType;
     question.mapType = m_settings.mapType;
-    return {n, prompt.mostGenerated, estimateBytes(question)};
+    return question;
 }
 
 io::WriterOptions Session::writerOptions(std::int64_t n) const
@@ -180,7 +185,8 @@ CaptureSummary Session::runAndWrite(const PromptSource& source, const TokenizedP
                      m_settings.tier == core::Tier::full);
     LogitsRecorder logitsRecorder(prompt.ids, m_settings.topK);
     const std::unique_ptr<Runner> runner =
-        m_backend->newRunner({n + prompt.mostGenerated, info.window, m_settings.sinkTokens, true, exact});
+        m_backend->newRunner({n + prompt.mostGenerated, info.window, m_settings.sinkTokens, true, exact,
+                              keptBytes(sizesOf(prompt), m_settings.tier)});
     runner->addHook(&layers);
     runner->addHook(&maps);
     runner->addHook(&logitsRecorder);

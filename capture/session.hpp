@@ -66,6 +66,7 @@ public:
                        const core::Progress& progress) const;
 
 private:
+    [[nodiscard]] SizeQuestion sizesOf(const TokenizedPrompt& prompt) const;
     CaptureSummary runAndWrite(const PromptSource& source, const TokenizedPrompt& prompt,
                                const std::filesystem::path& output, const core::Progress& progress) const;
     [[nodiscard]] TokenizedPrompt tokenize(const PromptSource& source) const;

@@ -48,6 +48,11 @@ std::array<std::uint64_t, 4> estimateBytes(const SizeQuestion& q)
     return bytes;
 }
 
+std::uint64_t keptBytes(const SizeQuestion& question, core::Tier tier)
+{
+    return estimateBytes(question)[static_cast<std::size_t>(std::min(tier, core::Tier::cache))] / 2 * 3;
+}
+
 std::uint64_t weightCount(const core::ModelInfo& info, std::int64_t ffnSize, bool tied)
 {
     const std::int64_t hidden = info.hiddenSize, queries = std::int64_t{info.nHeads} * info.headDim;
@@ -63,7 +68,8 @@ std::uint64_t runBytes(const core::ModelInfo& info, std::int64_t ffnSize, std::i
     const std::int64_t rows = std::min(tokens, kChunkRows);
     const std::int64_t cache = 2 * std::int64_t{info.nLayers} * info.nKvHeads * d * tokens;
     const std::int64_t stream = tokens * (hidden + 2 * heads * d);
-    const std::int64_t scratch = rows * (2 * hidden + (heads + 2 * info.nKvHeads) * d + 3 * ffnSize + info.vocabSize);
+    const std::int64_t scratch = rows * (2 * hidden + (heads + 2 * info.nKvHeads) * d + 3 * ffnSize + 2 * std::int64_t{info.vocabSize})
+                                 + hidden * info.vocabSize;
     const std::int64_t attention = heads * tokens * (io::kMapChunk + 6 + 4 * io::kMapChunk / 64);
     return static_cast<std::uint64_t>(4 * (cache + stream + scratch + attention));
 }

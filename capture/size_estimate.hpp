@@ -21,11 +21,16 @@ struct SizeQuestion {
 /// chunks are compressed. Map and full count only the chunks that touch the causal triangle.
 [[nodiscard]] std::array<std::uint64_t, 4> estimateBytes(const SizeQuestion& question);
 
+/// What recorders of a capture keep in memory until it is written: its arrays up to the caches, and half as much again
+/// since they grow. Maps are written as they come.
+[[nodiscard]] std::uint64_t keptBytes(const SizeQuestion& question, core::Tier tier);
+
 /// Numbers of a decoder with these sizes; biases and norms, which are few, are left out.
 [[nodiscard]] std::uint64_t weightCount(const core::ModelInfo& info, std::int64_t ffnSize, bool tied);
 
 /// What a run of `tokens` tokens (prompt and continuation) takes beside the weights, in float32, on the CPU: keys and
-/// values, the residual stream, one layer's queries and outputs, one block of attention rows, statistics of a layer.
+/// values, the residual stream, one layer's queries and outputs, one block of attention rows, statistics of a layer, and
+/// the product with the vocabulary, for which the library keeps a second result and its own copy of the matrix.
 [[nodiscard]] std::uint64_t runBytes(const core::ModelInfo& info, std::int64_t ffnSize, std::int64_t tokens);
 
 } // namespace kvviz::capture

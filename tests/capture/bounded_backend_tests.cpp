@@ -35,6 +35,14 @@ TEST_CASE("a run that does not fit into memory is refused, and the longest that 
         CAPTURE(message);
         CHECK(message.find(" up to " + std::to_string(longest) + " tokens would fit") != std::string::npos);
     }
+    // What hooks keep counts, too: so much that a run of half the length just fits.
+    try {
+        const std::uint64_t kept = 1 << 20, free = needs(20) + kept / 2;
+        (void)boundedCpuBackend(model, [free] { return free; })->newRunner({40, 1, 4, true, false, kept});
+        FAIL("accepted");
+    } catch (const core::Error& error) {
+        CHECK(std::string(error.what()).find(" up to 20 tokens would fit") != std::string::npos);
+    }
     CHECK(refusal(40, 1).find("not even a run of one token") != std::string::npos);
     // What does not fit into the context is that, whatever the memory.
     try {
