@@ -139,6 +139,13 @@ core::Progress consoleProgress(const CommonOptions& common)
 
 void finishProgress() { progressLine().close(); }
 
+void printError(std::string_view message)
+{
+    finishProgress();
+    std::fflush(stdout);
+    std::fputs(fmt::format("kvviz: error: {}\n", message).c_str(), stderr);
+}
+
 void note(const CommonOptions& common, std::string_view message)
 {
     if (!common.quiet)

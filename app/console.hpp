@@ -15,6 +15,8 @@ namespace kvviz::app {
 [[nodiscard]] core::Progress consoleProgress(const CommonOptions& common);
 /// Ends the moving line, if any.
 void finishProgress();
+/// "kvviz: error: ..." on stderr, below what was printed on stdout so far. Throws nothing.
+void printError(std::string_view message);
 /// One line on stderr unless quiet.
 void note(const CommonOptions& common, std::string_view message);
 [[nodiscard]] bool useColor(const CommonOptions& common, int fileDescriptor);

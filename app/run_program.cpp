@@ -30,8 +30,7 @@ using core::ErrorCode;
 
 int fail(ErrorCode code, std::string_view message)
 {
-    finishProgress();
-    std::fputs(fmt::format("kvviz: error: {}\n", message).c_str(), stderr);
+    printError(message);
     return static_cast<int>(code);
 }
 

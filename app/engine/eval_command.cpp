@@ -9,10 +9,12 @@
 #include "app/engine/eval_journals.hpp"
 #include "app/engine/loaded_model.hpp"
 #include "app/engine/prompt_source.hpp"
+#include "app/engine/restart_guard.hpp"
 #include "app/task_options.hpp"
 #include "capture/chat_template.hpp"
 #include "core/io/journal.hpp"
 #include "core/io/part_file.hpp"
+#include "core/io/run_folder.hpp"
 #include "evaluation/outcome_json.hpp"
 #include "evaluation/prompt_runner.hpp"
 #include "evaluation/summary.hpp"
@@ -30,6 +32,11 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 using evaluation::PromptOutcome;
+
+std::filesystem::path folderOf(const std::filesystem::path& file)
+{
+    return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
 
 /// A task with the range of its prompts.
 struct EvalTask {
@@ -86,7 +93,7 @@ public:
     Evaluation(const EvalOptions& options, const CommonOptions& common, std::vector<EvalTask> tasks,
                compress::LivePlanner& planner)
         : m_options(options), m_common(common), m_tasks(std::move(tasks)), m_planner(planner),
-          m_cacheBytes(parseByteSize(options.maxCache)), m_shard(resolveShard(options.shard)),
+          m_cacheBytes(parseByteSize(options.maxCache)), m_shard(resolveShard(options.shard)), m_guard(options.output),
           m_progress(consoleProgress(common))
     {
     }
@@ -104,6 +111,7 @@ public:
     /// Runs those of the shard's prompts that no journal holds yet. Throws Error(cancelled) when stopped.
     void run()
     {
+        requireNotStuck();
         m_loaded = loadModelFile(m_options.model,
                                  m_options.dtype == "float32" ? capture::WeightType::float32
                                                               : capture::WeightType::bfloat16,
@@ -129,6 +137,7 @@ public:
                     runUnlessDone(task, i, done++, journal);
         m_progress("eval", done, done);
         finishProgress();
+        m_guard.finished();
     }
 
     [[nodiscard]] std::vector<io::EvalRecord> records() const
@@ -171,6 +180,18 @@ public:
     }
 
 private:
+    /// Throws where a task of Slurm is queued again and again for a prompt that it cannot finish.
+    void requireNotStuck() const
+    {
+        if (!m_guard.isStuck())
+            return;
+        const std::filesystem::path output(m_options.output);
+        if (!m_guard.prompt().empty())
+            io::writeFailure(folderOf(output), m_guard.prompt(), m_guard.sentence(), utcNow(), output.filename().string());
+        throw Error(ErrorCode::failure, m_guard.sentence()
+                                            + "; it ends here. Submit it anew with more time (sbatch --time)");
+    }
+
     /// The shard's prompt number `done`.
     void runUnlessDone(const EvalTask& task, std::int64_t index, std::int64_t done, io::Journal& journal)
     {
@@ -186,6 +207,8 @@ private:
         m_progress("eval " + name, done, share);
         PromptOutcome outcome = runPrompt(task, index);
         journal.append(evaluation::toJsonLine(outcome));
+        m_guard.progressed();
+        io::clearFailure(folderOf(m_options.output), outcome.id, std::filesystem::path(m_options.output).filename().string());
         m_outcomes.emplace(std::pair(name, index), std::move(outcome));
     }
 
@@ -220,6 +243,7 @@ private:
     [[nodiscard]] PromptOutcome runPrompt(const EvalTask& task, std::int64_t index)
     {
         const datasets::Prompt prompt = task.task->prompt(index);
+        m_guard.begin(prompt.id);
         evaluation::PromptRunner runner(m_loaded->model, m_loaded->tokenizer, m_planner,
                                         {.generate = task.generate,
                                          .window = m_options.window,
@@ -255,6 +279,7 @@ private:
     compress::LivePlanner& m_planner;
     std::uint64_t m_cacheBytes;
     Shard m_shard;
+    RestartGuard m_guard;
     core::Progress m_progress;
     std::optional<LoadedModel> m_loaded;
     std::optional<capture::ChatTemplate> m_chat;
