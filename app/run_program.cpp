@@ -28,9 +28,9 @@ namespace {
 
 using core::ErrorCode;
 
-int fail(ErrorCode code, std::string_view message)
+int fail(ErrorCode code, std::string_view message, std::string_view hint = {})
 {
-    printError(message);
+    printError(message, hint);
     return static_cast<int>(code);
 }
 
@@ -117,8 +117,8 @@ int runProgram(int argc, char** argv, const ProgramTable& table)
         const std::string command = line.command();
         if (error.code() != ErrorCode::usage)
             return fail(error.code(), error.what());
-        return fail(error.code(),
-                    fmt::format("{}\nsee 'kvviz {}--help'", error.what(), command.empty() ? "" : command + " "));
+        return fail(error.code(), error.what(),
+                    fmt::format("see 'kvviz {}--help'", command.empty() ? "" : command + " "));
     } catch (const std::bad_alloc&) {
         return fail(ErrorCode::device, "out of memory; use fewer threads or layers, or a machine with more memory");
     } catch (const std::system_error& error) {

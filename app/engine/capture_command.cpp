@@ -48,7 +48,7 @@ int batchStatus(std::size_t good, std::size_t refused)
     return static_cast<int>(good > 0 ? ErrorCode::partial : ErrorCode::badInput);
 }
 
-void printProblem(const std::string& sentence) { std::fputs(("kvviz: " + sentence + "\n").c_str(), stderr); }
+void printProblem(const std::string& sentence) { std::fputs(("kvviz: " + core::shown(sentence, 1200) + "\n").c_str(), stderr); }
 
 Total estimateAll(const capture::Session& session, const std::vector<CaptureJob>& jobs)
 {
@@ -103,7 +103,7 @@ void checkLimit(const Total& total, const CaptureOptions& options)
     if (options.maxBytes.empty())
         return;
     const auto tier = static_cast<std::size_t>(*core::tierFromName(options.tier));
-    if (const std::uint64_t limit = parseByteSize(options.maxBytes); total.bytes[tier] > limit)
+    if (const std::uint64_t limit = parseByteSize(options.maxBytes, "--max-bytes"); total.bytes[tier] > limit)
         throw Error(ErrorCode::usage,
                     fmt::format("tier {} may take {} before compression, more than --max-bytes {}; choose a smaller "
                                 "tier, fewer --layers or a lower --limit",

@@ -93,7 +93,7 @@ public:
     Evaluation(const EvalOptions& options, const CommonOptions& common, std::vector<EvalTask> tasks,
                compress::LivePlanner& planner)
         : m_options(options), m_common(common), m_tasks(std::move(tasks)), m_planner(planner),
-          m_cacheBytes(parseByteSize(options.maxCache)), m_shard(resolveShard(options.shard)), m_guard(options.output),
+          m_cacheBytes(parseByteSize(options.maxCache, "--max-cache")), m_shard(resolveShard(options.shard)), m_guard(options.output),
           m_progress(consoleProgress(common))
     {
     }

@@ -88,7 +88,8 @@ LoadedModel loadModelFile(const std::string& given, capture::WeightType type, co
     const core::Stopwatch watch;
     capture::setThreads(common.threads);
     const fs::path path = folderOfModel(findModel(given));
-    LoadedModel loaded = fs::is_directory(path) ? loadFolder(path, type, common, readLayers)
+    std::error_code ignored; // what can be neither is refused as a file
+    LoadedModel loaded = fs::is_directory(path, ignored) ? loadFolder(path, type, common, readLayers)
                                                 : loadFile(path, type, common, readLayers);
     loaded.seconds = watch.seconds();
     return loaded;
