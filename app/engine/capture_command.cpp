@@ -10,6 +10,7 @@
 #include "app/engine/restart_guard.hpp"
 #include "app/json_output.hpp"
 #include "app/shard.hpp"
+#include "app/task_options.hpp"
 #include "capture/chat_template.hpp"
 #include "core/io/run_folder.hpp"
 #include "core/text.hpp"
@@ -241,6 +242,16 @@ void requireNotStuck(const RestartGuard& guard, const CaptureOptions& options, c
                 guard.sentence() + "; it ends here. Submit it anew with more time (sbatch --time), or without that prompt");
 }
 
+void noteIgnored(const CaptureOptions& options, const CommonOptions& common)
+{
+    std::vector<datasets::TaskInfo> chosen;
+    for (const datasets::TaskInfo& info : datasets::taskList())
+        if (std::find(options.tasks.begin(), options.tasks.end(), info.name) != options.tasks.end())
+            chosen.push_back(info);
+    for (const std::string& sentence : ignoredOptions(options, chosen))
+        note(common, sentence);
+}
+
 RestartGuard restartGuard(const CaptureOptions& options)
 {
     const std::filesystem::path output(options.output);
@@ -255,6 +266,7 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
     std::vector<CaptureJob> jobs = jobsOf(resolveShard(options.shard), all);
     if (const std::string warning = shardWarning(options.shard); !warning.empty())
         note(common, warning);
+    noteIgnored(options, common);
     capture::checkChatChoice(options.chat);
     if (options.chat != "none" && !options.tokenIds.empty())
         throw Error(ErrorCode::usage, "--chat puts text into turns; --token-ids gives none");

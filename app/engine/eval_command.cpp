@@ -66,28 +66,6 @@ std::vector<EvalTask> openTasks(const EvalOptions& options)
     return tasks;
 }
 
-/// What the user asked of a task beyond its defaults.
-std::string settingText(const EvalOptions& choice)
-{
-    std::string text;
-    const auto add = [&](const char* name, const auto& value) {
-        text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
-    };
-    if (choice.shots >= 0)
-        add("shots", choice.shots);
-    if (!choice.subject.empty())
-        add("subject", choice.subject);
-    if (choice.length > 0)
-        add("length", choice.length);
-    if (choice.depth >= 0)
-        add("depth", choice.depth);
-    if (choice.questions > 0)
-        add("questions", choice.questions);
-    if (choice.chat != "none")
-        add("chat", choice.chat);
-    return text;
-}
-
 class Evaluation {
 public:
     Evaluation(const EvalOptions& options, const CommonOptions& common, std::vector<EvalTask> tasks,
@@ -151,7 +129,7 @@ public:
             const evaluation::TaskDescription description{
                 .name = info.name,
                 .category = info.category,
-                .setting = settingText(m_options),
+                .setting = settingText(m_options, info, m_options.chat),
                 .shots = m_options.shots >= 0 ? m_options.shots : info.defaultShots,
                 .modelName = m_loaded->model->info.name};
             for (io::EvalRecord& record :
@@ -215,9 +193,11 @@ private:
     /// All that an outcome depends on; prompts and their number are in its key.
     [[nodiscard]] std::string settingsText() const
     {
-        Json generate = Json::object();
-        for (const EvalTask& task : m_tasks)
+        Json generate = Json::object(), settings = Json::object();
+        for (const EvalTask& task : m_tasks) {
             generate[task.task->info().name] = task.generate;
+            settings[task.task->info().name] = settingText(m_options, task.task->info(), m_options.chat);
+        }
         Json methods = Json::array();
         for (const compress::LivePair& pair : m_planner.pairs())
             methods.push_back({pair.method->info().name, pair.method->params().json(), pair.budget.ratio,
@@ -226,7 +206,7 @@ private:
         for (const std::string& table : m_options.tables)
             tables.push_back(std::filesystem::path(table).filename().string());
         return Json{{"creator", creatorName()}, {"model", m_loaded->model->info.sha256}, {"dtype", m_options.dtype},
-                    {"setting", settingText(m_options)}, {"generate", generate}, {"seed", m_options.seed},
+                    {"settings", settings}, {"generate", generate}, {"seed", m_options.seed},
                     {"window", m_options.window}, {"max_cache", m_cacheBytes}, {"pairs", methods}, {"tables", tables}}
             .dump();
     }
@@ -304,6 +284,15 @@ void requireFree(const EvalOptions& options)
                     fmt::format("'{}' exists; go on with --resume, or overwrite it with --force", options.output));
 }
 
+void noteIgnored(const EvalOptions& options, const std::vector<EvalTask>& tasks, const CommonOptions& common)
+{
+    std::vector<datasets::TaskInfo> infos;
+    for (const EvalTask& task : tasks)
+        infos.push_back(task.task->info());
+    for (const std::string& sentence : ignoredOptions(options, infos))
+        note(common, sentence);
+}
+
 /// A shard writes no results: intervals and tests need all prompts.
 int reportShard(const Evaluation& evaluation, const EvalOptions& options, const CommonOptions& common)
 {
@@ -329,6 +318,7 @@ int runEval(const EvalOptions& options, const CommonOptions& common)
     requireFree(options);
     capture::checkChatChoice(options.chat);
     std::vector<EvalTask> tasks = openTasks(options);
+    noteIgnored(options, tasks, common);
     compress::LivePlanner planner(liveRequest(options, common.threads));
     std::optional<io::PartFile> csv; // refuses a name that cannot be written before the work is done
     if (!options.csv.empty() && options.csv != "-")
