@@ -252,6 +252,16 @@ void noteIgnored(const CaptureOptions& options, const CommonOptions& common)
         note(common, sentence);
 }
 
+/// Without a tokenizer no prompt of a batch can run, so it is said once.
+void requireText(const capture::Tokenizer& tokenizer, const CaptureOptions& options, const CommonOptions& common)
+{
+    if (tokenizer.noText().empty())
+        return;
+    if (options.tokenIds.empty())
+        throw Error(ErrorCode::badInput, tokenizer.noText());
+    note(common, "the model's folder has no tokenizer: tokens are shown by their numbers");
+}
+
 RestartGuard restartGuard(const CaptureOptions& options)
 {
     const std::filesystem::path output(options.output);
@@ -284,6 +294,7 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
         requireNotStuck(guard, options, jobs);
     const DeviceChoice device(options.device, options.dtype);
     const LoadedModel loaded = loadModelFile(options.model, device.weightType(), common, device.onGpu());
+    requireText(*loaded.tokenizer, options, common);
     if (const auto chat = capture::chosenChatTemplate(options.chat, *loaded.tokenizer))
         for (CaptureJob& job : jobs)
             job.source = capture::inChat(std::move(job.source), *chat, *loaded.tokenizer);

@@ -248,3 +248,27 @@ TEST_CASE("values of kilobytes and control characters do not flood the terminal"
     refused({many}, 2);
     refused({"--model", "/" + many}, 3);
 }
+
+TEST_CASE("text for a model folder without a tokenizer is refused with what to do, in every command", "[cli][engine]")
+{
+    const EngineFolder folder;
+    const std::string model = KVVIZ_TEST_DATA "/models/llama";
+    const std::vector<std::vector<std::string>> commands{
+        {"capture", "--text", "abc", "-o", folder.path("a.kvh5")},
+        {"capture", "--task", "addition", "--limit", "2", "-o", folder.path("run")},
+        {"eval", "-q", "--task", "addition", "--limit", "1", "--methods", "snapkv", "--ratios", "0.5", "-o",
+         folder.path("e.kvres.h5")},
+        {"bench", "-q", "--lengths", "16/4", "--methods", "snapkv"},
+        {"share-search", "-q", "-o", folder.path("s.kvtab.h5")}};
+    for (std::vector<std::string> arguments : commands) {
+        CAPTURE(arguments);
+        arguments.insert(arguments.end(), {"--model", model});
+        checkRefused(test::runProgram("kvviz", arguments), 3, {model, "tokenizer.json", "tokenizer.model", "--token-ids"});
+    }
+    CHECK_FALSE(folder.has("run"));
+    const Outcome ids = test::runProgram("kvviz", {"capture", "--model", model, "--token-ids", folder.write("ids.json", "[1, 2, 3]"),
+                                                   "-o", folder.path("ids.kvh5")});
+    INFO(ids.err);
+    CHECK(ids.status == 0);
+    CHECK_THAT(ids.err, Catch::Contains("no tokenizer"));
+}
