@@ -131,3 +131,26 @@ TEST_CASE("an evaluation that gets nowhere in Slurm gives up, and status names i
     CHECK(test::runShell(eval).status == 0);
     CHECK_THAT(test::runProgram("kvviz", {"status", folder.path("run")}).out, !Contains("failed"));
 }
+
+TEST_CASE("on a full disk a capture ends with one sentence, wherever the room ends", "[cli][engine]")
+{
+    const EngineFolder folder;
+    fs::create_directory(folder.path("full"));
+    const std::string mount = fmt::format("mount -t tmpfs -o size=64k none {}", folder.path("full"));
+    if (test::runShell("unshare -m sh -c '" + mount + "'").status != 0) {
+        WARN("skipped: a small disk needs the right to mount one");
+        return;
+    }
+    for (const int kilobytes : {32, 56, 64}) { // while arrays are written, and at the creation of the file
+        CAPTURE(kilobytes);
+        const std::string script = folder.write(
+            "fill.sh", fmt::format("{} && cd {} && head -c {}K /dev/zero > fill && {}; status=$?; ls; exit $status", mount,
+                                   folder.path("full"), kilobytes,
+                                   folder.captureLine("--text abc --generate 1 --tier full -q -o x.kvh5")));
+        const Outcome outcome = test::runShell("unshare -m sh " + script);
+        CHECK(outcome.out == "fill\n");
+        CHECK(outcome.status == 1);
+        CHECK_THAT(outcome.err, Contains("kvviz: error: ") && Contains("No space left on device") && !Contains("HDF5"));
+        CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+    }
+}
