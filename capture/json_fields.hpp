@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,7 +12,6 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,9 +31,6 @@ public:
     static JsonFields ofFile(const std::filesystem::path& path)
     {
         const std::string place = fmt::format("'{}'", path.string());
-        std::ifstream stream(path, std::ios::binary);
-        if (!stream)
-            throw core::Error(core::ErrorCode::badInput, fmt::format("{} cannot be read", place));
         static constexpr int kDeepest = 64;
         const auto check = [&place](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
             if (depth > kDeepest)
@@ -41,7 +38,7 @@ public:
                                   fmt::format("{} nests deeper than {} levels", place, kDeepest));
             return true;
         };
-        return {nlohmann::json::parse(stream, check, false), place};
+        return {nlohmann::json::parse(core::readInputText(path), check, false), place};
     }
 
     [[noreturn]] void refuse(const std::string& why) const

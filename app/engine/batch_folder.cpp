@@ -5,6 +5,7 @@
 
 #include "app/console.hpp"
 #include "app/json_output.hpp"
+#include "core/input_file.hpp"
 #include "core/io/folder_clock.hpp"
 #include "core/io/part_file.hpp"
 #include "core/io/run_folder.hpp"
@@ -67,7 +68,7 @@ void prepareFolder(const CaptureOptions& options, const std::vector<CaptureJob>&
 {
     std::error_code error;
     std::filesystem::create_directories(options.output, error);
-    if (error || !std::filesystem::is_directory(options.output))
+    if (error || !core::isFolder(options.output))
         throw Error(ErrorCode::failure, fmt::format("{}: the folder cannot be made ({})", options.output,
                                                     error ? error.message() : "a file of that name is in the way"));
     const auto isThere = [](const CaptureJob& job) { return std::filesystem::exists(job.output); };

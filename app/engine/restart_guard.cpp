@@ -5,6 +5,7 @@
 
 #include "app/json_output.hpp"
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/io/part_file.hpp"
 #include "core/io/part_state.hpp"
 
@@ -13,14 +14,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
 #include <string_view>
 
 namespace kvviz::app {
 namespace {
 
 constexpr const char* kFormat = "kvviz-restarts";
-constexpr std::uintmax_t kMostBytes = 65536; ///< of a record
+constexpr std::uint64_t kMostBytes = 65536; ///< of a record
 
 std::string valueOf(const Environment& environment, const char* name)
 {
@@ -54,11 +54,11 @@ int restartsOf(const Environment& environment)
 
 Json readRecord(const std::filesystem::path& path)
 {
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(path, error) || std::filesystem::file_size(path, error) > kMostBytes)
+    try {
+        return Json::parse(core::readInputText(path, kMostBytes), nullptr, false);
+    } catch (const core::Error&) { // not there, in most cases
         return {};
-    std::ifstream stream(path, std::ios::binary);
-    return Json::parse(stream, nullptr, false);
+    }
 }
 
 } // namespace

@@ -40,6 +40,7 @@ public:
         const auto piece = m_data.at(array.name)
                                .subspan(static_cast<std::size_t>(begin) * bytes, static_cast<std::size_t>(count) * bytes);
         std::memcpy(out, piece.data(), piece.size());
+        m_file.requireWhole();
     }
 
 private:

@@ -4,6 +4,7 @@
 #include "core/io/run_folder.hpp"
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/io/part_file.hpp"
 
 #include <fmt/format.h>
@@ -25,6 +26,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFailureFormat = "kvviz-failure";
 constexpr std::string_view kFailureEnding = ".failed.json", kJournalEnding = ".journal", kTotalEnding = ".run.json";
+constexpr std::uint64_t kMostRecordBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMostManifestBytes = std::uint64_t{64} << 20; ///< some million prompts
 constexpr std::size_t kRateWindow = 50; ///< finished prompts the rate is taken from, at most
 
 fs::path failurePath(const fs::path& folder, const std::string& id, const std::string& eval)
@@ -32,12 +35,20 @@ fs::path failurePath(const fs::path& folder, const std::string& id, const std::s
     return folder / (eval + (eval.empty() ? "" : ".") + id + std::string(kFailureEnding));
 }
 
-/// A JSON object; nothing if it is gone or none.
+std::optional<Json> objectIn(const std::string& text)
+{
+    Json json = Json::parse(text, nullptr, false);
+    return json.is_object() ? std::optional(std::move(json)) : std::nullopt;
+}
+
+/// A small record of ours; nothing if it is gone, none, or cannot be read.
 std::optional<Json> readObject(const fs::path& path)
 {
-    std::ifstream stream(path, std::ios::binary);
-    Json json = Json::parse(stream, nullptr, false);
-    return json.is_object() ? std::optional(std::move(json)) : std::nullopt;
+    try {
+        return objectIn(core::readInputText(path, kMostRecordBytes));
+    } catch (const Error&) {
+        return std::nullopt;
+    }
 }
 
 std::string textOf(const Json& object, const char* key)
@@ -86,9 +97,9 @@ std::vector<std::string> promptsOf(const Json& manifest, const fs::path& path)
 /// Fills what the manifest says; the ids of its prompts, or nothing.
 std::optional<std::set<std::string>> readManifest(const fs::path& path, RunState& run)
 {
-    if (!fs::exists(path))
+    if (!core::nameExists(path))
         return std::nullopt;
-    const std::optional<Json> json = readObject(path);
+    const std::optional<Json> json = objectIn(core::readInputText(path, kMostManifestBytes));
     if (!json || textOf(*json, "format") != "kvviz-run")
         throw Error(ErrorCode::badInput, fmt::format("'{}' does not describe a run of kvviz capture", path.string()));
     run.hasManifest = true;
@@ -190,7 +201,7 @@ std::vector<EvalProgress> readEvals(const fs::path& folder, const std::vector<st
     std::vector<EvalProgress> result;
     for (auto& [output, eval] : evals) {
         eval.output = output;
-        eval.written = fs::exists(folder / output);
+        eval.written = core::nameExists(folder / output);
         const std::optional<Json> json = readObject(folder / (output + std::string(kTotalEnding)));
         if (json && json->contains("prompts") && json->at("prompts").is_number_integer())
             eval.total = json->at("prompts").get<std::int64_t>();

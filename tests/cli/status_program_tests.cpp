@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <chrono>
 
 using namespace kvviz;
@@ -107,4 +108,27 @@ TEST_CASE("status refuses a capture.json whose prompts are no list", "[cli]")
     CHECK(outcome.status == 3);
     CHECK(outcome.out.empty());
     CHECK_THAT(outcome.err, Contains("capture.json': prompts: expected a list of the ids of prompts, found number"));
+}
+
+TEST_CASE("a capture.json that is no file of its size is refused at once, and hides no other folder", "[cli]")
+{
+    const ScratchFolder folder;
+    const std::string good = makeRun(folder, "good");
+    const auto refused = [&](const std::string& name, const std::string& make) {
+        CAPTURE(name);
+        const std::string run = (folder / name).string();
+        REQUIRE(test::runShell(fmt::format("mkdir '{0}' && cd '{0}' && {1}", run, make)).status == 0);
+        const Outcome outcome = test::runShell(fmt::format("timeout 60 '{}/kvviz' status '{}' '{}'", KVVIZ_BIN_DIR, run, good));
+        CHECK(outcome.status == 3);
+        CHECK_THAT(outcome.out, Contains("0 of 3 prompts done"));
+        CHECK_THAT(outcome.err, Contains("kvviz: error: '" + run + "/capture.json' cannot be read: "));
+        CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+    };
+    refused("folder", "mkdir capture.json");
+    refused("pipe", "mkfifo capture.json");
+    refused("loop", "ln -s capture.json capture.json");
+    refused("huge", "truncate -s 1T capture.json");
+    refused("nowhere", "ln -s /none/at/all capture.json");
+    if (fs::exists("/dev/zero"))
+        refused("endless", "ln -s /dev/zero capture.json");
 }
