@@ -20,7 +20,8 @@ void addPromptOptions(OptionTable& table, CaptureOptions& options)
     table.integer("--limit", options.limit, 1, "prompts of each task (default: 1)");
     table.text("--shard", options.shard, "I/N",
                "every N-th prompt from the I-th on, 0 <= I < N, for many machines; auto: the place in the Slurm array "
-               "that runs this, everything outside of one");
+               "that runs this, everything outside of one")
+        .check(notEmpty());
 }
 
 void addKeepOptions(OptionTable& table, CaptureOptions& options)
@@ -47,7 +48,8 @@ void addRunOptions(OptionTable& table, CaptureOptions& options)
 {
     table.group("How to run");
     table.text("-m,--model", options.model, "PATH",
-               "Hugging Face folder or GGUF file (default: $KVVIZ_MODEL, then the model that scripts/setup put in place)");
+               "Hugging Face folder or GGUF file (default: $KVVIZ_MODEL, then the model that scripts/setup put in place)")
+        .check(notEmpty());
     table.choice("--continuation", options.continuation, {"greedy", "gold", "none"},
                  "what follows the prompt: the model's own tokens, the reference answer, or nothing");
     table.integer("--generate", options.generate, 0, "most tokens to continue");

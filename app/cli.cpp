@@ -120,14 +120,14 @@ void CommandLine::Impl::reject(const CLI::ParseError& error) const
     const auto isOption = [](const std::string& text) { return text.starts_with('-') && text.size() > 1; };
     const auto option = std::find_if(extras.begin(), extras.end(), isOption);
     if (option != extras.end() && sub != nullptr)
-        usage(fmt::format("unknown option '{}'{}", *option, suggestion(*option, describeOptions(*sub))));
+        usage(fmt::format("unknown option '{}'{}", core::shown(*option), suggestion(*option, describeOptions(*sub))));
     if (sub != nullptr && !extras.empty())
-        usage(fmt::format("unexpected argument '{}'", extras.front()));
+        usage(fmt::format("unexpected argument '{}'", core::shown(extras.front())));
     const auto name = std::find_if_not(extras.begin(), extras.end(), isOption);
     if (name != extras.end())
         static_cast<void>(commandEntry(*name)); // throws: it was not recognised as a command
     if (!extras.empty())
-        usage(fmt::format("unknown option '{}'{}", extras.front(), suggestion(extras.front(), describeOptions(app))));
+        usage(fmt::format("unknown option '{}'{}", core::shown(extras.front()), suggestion(extras.front(), describeOptions(app))));
     if (sub == nullptr && error.get_name() == "RequiredError")
         usage("no command given");
     usage(reworded(error));

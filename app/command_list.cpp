@@ -288,7 +288,7 @@ const CommandEntry& commandEntry(std::string_view name)
     }
     const std::string nearest = core::nearestName(name, names);
     throw core::Error(core::ErrorCode::usage,
-                      fmt::format("unknown command '{}'{}", name,
+                      fmt::format("unknown command '{}'{}", core::shown(name),
                                   nearest.empty() ? std::string() : fmt::format("; did you mean '{}'?", nearest)));
 }
 

@@ -5,6 +5,7 @@
 
 #include "app/interrupt.hpp"
 #include "app/version.hpp"
+#include "core/text.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -19,6 +20,8 @@
 
 namespace kvviz::app {
 namespace {
+
+constexpr std::size_t kMostMessage = 1200; ///< bytes of an error, whatever was given to the program
 
 using Clock = std::chrono::steady_clock;
 
@@ -138,6 +141,14 @@ core::Progress consoleProgress(const CommonOptions& common)
 }
 
 void finishProgress() { progressLine().close(); }
+
+void printError(std::string_view message, std::string_view hint)
+{
+    finishProgress();
+    std::fflush(stdout);
+    std::fputs(fmt::format("kvviz: error: {}\n{}", core::shown(message, kMostMessage),
+                           hint.empty() ? "" : fmt::format("{}\n", hint)).c_str(), stderr);
+}
 
 void note(const CommonOptions& common, std::string_view message)
 {

@@ -15,6 +15,9 @@ namespace kvviz::app {
 [[nodiscard]] core::Progress consoleProgress(const CommonOptions& common);
 /// Ends the moving line, if any.
 void finishProgress();
+/// "kvviz: error: ..." on stderr, below what was printed on stdout so far; control characters shown as such, a message of
+/// kilobytes cut. `hint`: a second line.
+void printError(std::string_view message, std::string_view hint = {});
 /// One line on stderr unless quiet.
 void note(const CommonOptions& common, std::string_view message);
 [[nodiscard]] bool useColor(const CommonOptions& common, int fileDescriptor);
@@ -26,8 +29,8 @@ void note(const CommonOptions& common, std::string_view message);
 /// "snapkv:window=16,kernel=7;h2o,tova" is three specifications; "all" stays as it is. Throws Error(usage) when there are
 /// none.
 [[nodiscard]] std::vector<std::string> splitMethods(std::string_view text);
-/// "2GB", "500M", "1048576" (decimal units; KiB, MiB, GiB binary). Throws Error(usage).
-[[nodiscard]] std::uint64_t parseByteSize(std::string_view text);
+/// "2GB", "500M", "1048576" (decimal units; KiB, MiB, GiB binary). Throws Error(usage) naming `what`, the option.
+[[nodiscard]] std::uint64_t parseByteSize(std::string_view text, std::string_view what);
 /// "2026-11-22T20:00:00Z"
 [[nodiscard]] std::string utcNow();
 /// "kvviz 0.1.0"

@@ -16,13 +16,15 @@ void addEvalOptions(CLI::App& app, EvalOptions& options)
     table.integer("--limit", options.limit, 1, "prompts of each task");
     table.text("--shard", options.shard, "I/N",
                "every N-th prompt into a journal of its own; the command without it joins the journals; auto: the place "
-               "in the Slurm array that runs this, everything outside of one");
+               "in the Slurm array that runs this, everything outside of one")
+        .check(notEmpty());
 
     table.group("What to keep of the cache");
     addMethodChoice(table, options);
 
     table.group("How to run");
-    table.text("--model", options.model, "PATH", "the model (default: as for capture)");
+    table.text("--model", options.model, "PATH", "the model (default: as for capture)")
+        .check(notEmpty());
     table.integer("--generate", options.generate, 0, "most tokens of an answer; 0: what the task needs");
     table.text("--chat", options.chat, "NAME",
                "put each prompt into the turns of a chat template: auto (the model's own), none, chatml, qwen, llama2, "

@@ -37,12 +37,20 @@ CLI::Validator wholeNumber(T least)
     return silent([least](std::string& text) -> std::string {
         const std::optional<T> value = fromText<T>(text);
         if (!value)
-            return fmt::format("'{}' is not a whole number (from {} on)", text, least);
-        return *value < least ? fmt::format("{} is too small, the least is {}", text, least) : std::string();
+            return fmt::format("'{}' is not a whole number (from {} on)", core::shown(text), least);
+        return *value < least ? fmt::format("{} is too small, the least is {}", core::shown(text), least) : std::string();
     });
 }
 
 } // namespace
+
+CLI::Validator notEmpty()
+{
+    return silent([](std::string& text) -> std::string {
+        return text.empty() ? "the value is empty (from a variable that is not set?); leave the option out to have its default"
+                            : "";
+    });
+}
 
 OptionTable& OptionTable::group(const std::string& name)
 {
@@ -74,7 +82,7 @@ CLI::Option& OptionTable::choice(const std::string& names, std::string& target,
         if (std::find(choices.begin(), choices.end(), text) != choices.end())
             return {};
         const std::string nearest = core::nearestName(text, choices);
-        return fmt::format("'{}' is not one of {}{}", text, fmt::join(choices, ", "),
+        return fmt::format("'{}' is not one of {}{}", core::shown(text), fmt::join(choices, ", "),
                            nearest.empty() ? std::string() : fmt::format("; did you mean '{}'?", nearest));
     }));
     return finish(option, fmt::format("{}", fmt::join(choices, "|")), target);
@@ -134,9 +142,9 @@ CLI::Option& OptionTable::real(const std::string& names, double& target, double 
     option->check(silent([low, high](std::string& text) -> std::string {
         const std::optional<double> value = fromText<double>(text);
         if (!value || !std::isfinite(*value))
-            return fmt::format("'{}' is not a number", text);
+            return fmt::format("'{}' is not a number", core::shown(text));
         if (*value < low || *value > high)
-            return fmt::format("{} is outside {} to {}", text, low, high);
+            return fmt::format("{} is outside {} to {}", core::shown(text), low, high);
         return {};
     }));
     return finish(option, type, target < low || target > high ? "" : fmt::format("{}", target));

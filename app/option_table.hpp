@@ -48,6 +48,9 @@ private:
     std::string m_group = "Options";
 };
 
+/// Refuses an empty value, which would count as none given: what a script gets from a variable that is not set.
+[[nodiscard]] CLI::Validator notEmpty();
+
 /// The options and positionals of a command in the order they were added.
 [[nodiscard]] std::vector<OptionDoc> describeOptions(const CLI::App& app);
 

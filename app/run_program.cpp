@@ -29,10 +29,9 @@ namespace {
 
 using core::ErrorCode;
 
-int fail(ErrorCode code, std::string_view message)
+int fail(ErrorCode code, std::string_view message, std::string_view hint = {})
 {
-    finishProgress();
-    std::fputs(fmt::format("kvviz: error: {}\n", message).c_str(), stderr);
+    printError(message, hint);
     return static_cast<int>(code);
 }
 
@@ -119,8 +118,8 @@ int runProgram(int argc, char** argv, const ProgramTable& table)
         const std::string command = line.command();
         if (error.code() != ErrorCode::usage)
             return fail(error.code(), error.what());
-        return fail(error.code(),
-                    fmt::format("{}\nsee 'kvviz {}--help'", error.what(), command.empty() ? "" : command + " "));
+        return fail(error.code(), error.what(),
+                    fmt::format("see 'kvviz {}--help'", command.empty() ? "" : command + " "));
     } catch (const std::bad_alloc&) {
         return fail(ErrorCode::device, "out of memory; use fewer threads or layers, or a machine with more memory");
     } catch (const std::filesystem::filesystem_error& error) {

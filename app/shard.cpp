@@ -4,6 +4,7 @@
 #include "app/shard.hpp"
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 #include <fmt/format.h>
 
@@ -36,7 +37,7 @@ std::size_t variable(const Environment& environment, const char* name)
     if (!value)
         throw Error(ErrorCode::usage, fmt::format("--shard auto: the variable {} is {}; expected a number, as Slurm sets "
                                                   "it; or give --shard I/N",
-                                                  name, text == nullptr ? "not set" : fmt::format("'{}'", text)));
+                                                  name, text == nullptr ? "not set" : fmt::format("'{}'", core::shown(text))));
     return *value;
 }
 
@@ -73,7 +74,7 @@ Shard resolveShard(const std::string& text, const Environment& environment)
     const auto count = slash == std::string::npos ? std::nullopt : wholeNumber(std::string_view(text).substr(slash + 1));
     if (!index || !count || *index >= *count)
         throw Error(ErrorCode::usage,
-                    fmt::format("--shard '{}': expected i/n with 0 <= i < n, for example 0/4, or auto", text));
+                    fmt::format("--shard '{}': expected i/n with 0 <= i < n, for example 0/4, or auto", core::shown(text)));
     return {*index, *count};
 }
 

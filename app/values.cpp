@@ -44,7 +44,7 @@ int parseIndex(std::string_view text, int count, std::string_view what)
 {
     int value = 0;
     if (text.empty() || text.front() < '0' || text.front() > '9' || !parseWhole(text, value))
-        usage(fmt::format("{}: '{}' is not a number or range; expected a list such as 0-3,7", what, text));
+        usage(fmt::format("{}: '{}' is not a number or range; expected a list such as 0-3,7", what, core::shown(text)));
     if (value >= count)
         usage(fmt::format("{}: {} is out of range, the last one is {}", what, value, count - 1));
     return value;
@@ -54,7 +54,8 @@ double parseNumber(std::string_view text, std::string_view what)
 {
     double value = 0;
     if (!parseWhole(text, value) || !std::isfinite(value))
-        usage(fmt::format("{}: '{}' is not a number; expected a list such as 0.9,0.5 or 0.9,...,0.1", what, text));
+        usage(fmt::format("{}: '{}' is not a number; expected a list such as 0.9,0.5 or 0.9,...,0.1", what,
+                          core::shown(text)));
     return value;
 }
 
@@ -82,7 +83,8 @@ void fillUp(std::vector<double>& values, std::string_view lastText, int places, 
         step = first - values[values.size() - 2];
     const double count = (last - first) / step;
     if (step == 0 || !(count > 0.5) || std::abs(count - std::round(count)) > 1e-6)
-        usage(fmt::format("{}: equal steps of {:.{}f} from {} do not reach {}", what, step, places, first, lastText));
+        usage(fmt::format("{}: equal steps of {:.{}f} from {} do not reach {}", what, step, places, first,
+                          core::shown(lastText)));
     if (count > static_cast<double>(kMostValues))
         usage(fmt::format("{}: more than {} values", what, kMostValues));
     for (int i = 1; i <= static_cast<int>(std::lround(count)); ++i)
@@ -105,7 +107,7 @@ std::vector<int> parseIndexList(std::string_view text, int count, std::string_vi
         const int last =
             dash == std::string_view::npos ? first : parseIndex(trimmed(item.substr(dash + 1)), count, what);
         if (last < first)
-            usage(fmt::format("{}: the range '{}' runs backwards", what, item));
+            usage(fmt::format("{}: the range '{}' runs backwards", what, core::shown(item)));
         for (int i = first; i <= last; ++i)
             result.insert(i);
     }
@@ -147,7 +149,7 @@ std::vector<std::string> splitMethods(std::string_view text)
     return result;
 }
 
-std::uint64_t parseByteSize(std::string_view text)
+std::uint64_t parseByteSize(std::string_view text, std::string_view what)
 {
     static constexpr std::array<std::pair<std::string_view, double>, 17> kUnits{
         {{"", 1}, {"B", 1}, {"K", 1e3}, {"KB", 1e3}, {"KIB", 1024.0}, {"M", 1e6}, {"MB", 1e6},
@@ -164,7 +166,8 @@ std::uint64_t parseByteSize(std::string_view text)
         std::find_if(kUnits.begin(), kUnits.end(), [&](const auto& known) { return known.first == unit; });
     const bool good = error == std::errc{} && std::isfinite(value) && value >= 0 && found != kUnits.end();
     if (!good || value * found->second > 9e18)
-        usage(fmt::format("'{}' is not a size in bytes; expected one such as 500M, 2GB or 1.5GiB", text));
+        usage(fmt::format("{}: '{}' is not a size in bytes; expected a number from 0 on and a unit, such as 500M, 2GB or "
+                          "1.5GiB", what, core::shown(text)));
     return static_cast<std::uint64_t>(std::llround(value * found->second));
 }
 

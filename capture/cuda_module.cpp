@@ -22,13 +22,29 @@ constexpr const char* kFile = "libkvviz_cuda.so";
     throw core::Error(core::ErrorCode::device, what + "; or run on the CPU: --device cpu");
 }
 
+bool hasDriver()
+{
+    void* const driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+    if (driver != nullptr)
+        dlclose(driver);
+    return driver != nullptr;
+}
+
+/// `why`: of dlopen. Where a library is missing and there is no driver either, this is no machine for GPUs, and it would
+/// not help to install that library.
+[[noreturn]] void failToLoad(const std::string& why)
+{
+    if (why.find("cannot open shared object file") != std::string::npos && !hasDriver())
+        fail("this machine has no CUDA driver (libcuda.so.1 is not found), so there is no NVIDIA GPU to run on");
+    fail(fmt::format("the GPU part of kvviz does not load: {}. It needs LibTorch's CUDA libraries and NVIDIA's (docs/gpu.md "
+                     "says which, and how LD_LIBRARY_PATH names their folders)", why));
+}
+
 const CudaModule* open(const fs::path& file)
 {
     void* const library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr)
-        fail(fmt::format("the GPU part of kvviz does not load: {}. It needs LibTorch's CUDA libraries and NVIDIA's "
-                         "(docs/gpu.md says which, and how LD_LIBRARY_PATH names their folders)",
-                         dlerror()));
+        failToLoad(dlerror());
     const auto* const entry = static_cast<const CudaModuleEntry*>(dlsym(library, kCudaModuleSymbol));
     if (entry == nullptr)
         fail(fmt::format("'{}' is no GPU part of kvviz: it has no symbol '{}'", file.string(), kCudaModuleSymbol));

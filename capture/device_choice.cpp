@@ -22,7 +22,7 @@ constexpr std::int64_t kLogitRows = 512;
 [[noreturn]] void refuse(std::string_view text)
 {
     throw core::Error(core::ErrorCode::usage,
-                      fmt::format("--device {}: expected cpu, cuda, cuda:1 or cuda:0,cuda:1", text));
+                      fmt::format("--device {}: expected cpu, cuda, cuda:1 or cuda:0,cuda:1", core::shown(text)));
 }
 
 int indexOf(std::string_view part, std::string_view whole)
@@ -146,7 +146,7 @@ std::vector<int> parseDevices(std::string_view text)
         const std::size_t comma = rest.find(',');
         const int index = indexOf(rest.substr(0, comma), text);
         if (std::find(devices.begin(), devices.end(), index) != devices.end())
-            throw core::Error(core::ErrorCode::usage, fmt::format("--device {}: cuda:{} is named twice", text, index));
+            throw core::Error(core::ErrorCode::usage, fmt::format("--device {}: cuda:{} is named twice", core::shown(text), index));
         devices.push_back(index);
         if (comma == std::string_view::npos)
             return devices;

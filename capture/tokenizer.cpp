@@ -129,6 +129,8 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 std::vector<Token> Tokenizer::encode(std::string_view text) const
 {
+    if (!noText().empty())
+        throw core::Error(core::ErrorCode::badInput, noText());
     Impl::Work work;
     std::size_t done = 0;
     const auto encodeUpTo = [&](std::size_t end) {
@@ -153,6 +155,8 @@ std::vector<Token> Tokenizer::encode(std::string_view text) const
     tokens.back().end = static_cast<std::int64_t>(text.size());
     return tokens;
 }
+
+const std::string& Tokenizer::noText() const { return m_impl->description.noText; }
 
 std::string_view Tokenizer::bytesOf(std::int32_t id) const
 {

@@ -35,8 +35,11 @@ public:
     /// Special tokens written out in the text are recognised. No BOS is added. The ranges cover the text exactly, also
     /// where a normalizer changed it; a token that stands for nothing in it (a space put in front) has an empty range.
     /// Bytes that are not UTF-8 are encoded byte by byte. A byte that the vocabulary has no token for (SmolLM2 lacks
-    /// 21, such as 0xff) is left out, as the tokenizers library does; the range of a neighbour then covers it.
+    /// 21, such as 0xff) is left out, as the tokenizers library does; the range of a neighbour then covers it. Throws
+    /// Error(badInput) with noText() where that is not empty.
     [[nodiscard]] std::vector<Token> encode(std::string_view text) const;
+    /// Why no text can be encoded (there is no tokenizer, only numbers of tokens), and what to do; empty: it can.
+    [[nodiscard]] const std::string& noText() const;
     /// Exact bytes of one token (special tokens give their text).
     [[nodiscard]] std::string_view bytesOf(std::int32_t id) const;
     /// The bytes of all, without the space that encode() puts in front of a text for some models.

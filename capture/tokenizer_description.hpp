@@ -99,6 +99,7 @@ struct TokenizerDescription {
     std::vector<std::int32_t> ends; ///< ids that end a generation
     TokenDecoder decoder;
     DecodeTrim trim = DecodeTrim::none;
+    std::string noText; ///< why no text can be encoded, with what to do; empty: it can
     std::string chatTemplate; ///< the model's own, in Jinja; empty: none
 };
 

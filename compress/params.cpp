@@ -24,7 +24,7 @@ namespace {
                              : known.empty() ? fmt::format("it has no {}s", kind)
                                              : fmt::format("it has {}", fmt::join(known, ", "));
     throw core::Error(core::ErrorCode::usage,
-                      fmt::format("method '{}' has no {} '{}'; {}", method, kind, name, hint));
+                      fmt::format("method '{}' has no {} '{}'; {}", method, kind, core::shown(name), hint));
 }
 
 const ParamSpec& specOf(const MethodInfo& info, const std::string& name)
@@ -44,7 +44,7 @@ void checkChoice(const MethodInfo& info, const ParamSpec& spec, const std::strin
     if (!spec.choices.empty() && std::find(spec.choices.begin(), spec.choices.end(), value) == spec.choices.end())
         throw core::Error(core::ErrorCode::usage,
                           fmt::format("parameter '{}' of method '{}' is '{}'; expected one of {}", spec.name, info.name,
-                                      value, fmt::join(spec.choices, ", ")));
+                                      core::shown(value), fmt::join(spec.choices, ", ")));
 }
 
 template <typename Number>

@@ -71,7 +71,7 @@ const MethodEntry& entryNamed(const std::string& name)
         known.push_back(entry.info().name);
     const std::string near = core::nearestName(name, known);
     const std::string hint = near.empty() ? "'kvviz methods' lists all" : fmt::format("did you mean '{}'?", near);
-    throw core::Error(core::ErrorCode::usage, fmt::format("unknown method '{}'; {}", name, hint));
+    throw core::Error(core::ErrorCode::usage, fmt::format("unknown method '{}'; {}", core::shown(name), hint));
 }
 
 /// One method without '+'.

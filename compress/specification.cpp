@@ -24,7 +24,7 @@ MethodPart parseMethodPart(std::string_view text)
             throw core::Error(core::ErrorCode::usage,
                               fmt::format("'{}' is not a method; expected NAME, NAME:PRESET or "
                                           "NAME:PRESET,PARAMETER=VALUE,... as in snapkv:factory,window=16",
-                                          text));
+                                          core::shown(text)));
         else
             part.overrides[std::string(pieces[i].substr(0, equals))] = pieces[i].substr(equals + 1);
     }

@@ -72,6 +72,20 @@ std::string displayBytes(std::string_view bytes)
     return result;
 }
 
+std::string shown(std::string_view bytes, std::size_t most)
+{
+    if (bytes.size() <= most)
+        return displayBytes(bytes);
+    const auto insideCharacter = [&](std::size_t i) { return (static_cast<unsigned char>(bytes[i]) & 0xc0u) == 0x80u; };
+    std::size_t head = most - most / 3, tail = bytes.size() - most / 3;
+    for (int i = 0; i < 3 && head > 0 && insideCharacter(head); ++i) // of bytes that are no UTF-8, it does not matter where
+        --head;
+    for (int i = 0; i < 3 && tail < bytes.size() && insideCharacter(tail); ++i)
+        ++tail;
+    return fmt::format("{}...({} bytes)...{}", displayBytes(bytes.substr(0, head)), tail - head,
+                       displayBytes(bytes.substr(tail)));
+}
+
 bool isUtf8(std::string_view bytes)
 {
     while (!bytes.empty()) {

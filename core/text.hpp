@@ -12,6 +12,9 @@ namespace kvviz::core {
 
 /// Bytes as valid UTF-8 for people: newline as "↵", tab as "⇥", other control bytes and broken UTF-8 as "<0A>" (hex).
 [[nodiscard]] std::string displayBytes(std::string_view bytes);
+/// What somebody gave, for a message: as displayBytes, and of more than `most` bytes only the two ends, with how many are
+/// left out between them: "aaaa...(2880 bytes)...aaaa". Characters stay whole.
+[[nodiscard]] std::string shown(std::string_view bytes, std::size_t most = 120);
 /// True if the bytes are well-formed UTF-8 (no overlongs, no surrogates).
 [[nodiscard]] bool isUtf8(std::string_view bytes);
 /// "94.1 MB" (decimal units).

@@ -128,7 +128,7 @@ std::vector<std::string> thingsLike(std::string_view thing)
 TaskInfo DocumentsTask::describe()
 {
     return {"documents", "document QA", "A short made-up document about people and a question on one of its sentences.",
-            "built in", 2, "DQ", 16};
+            "built in", 2, "DQ", 16, {TaskKnob::length}};
 }
 
 DocumentsTask::DocumentsTask(const TaskOptions& options) : TaskBase(describe(), options), m_seed(options.seed)

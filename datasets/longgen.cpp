@@ -71,7 +71,7 @@ TaskInfo LongGenTask::describe()
     return {"longgen", "long-context generation",
             "Several GSM8K problems in one prompt; the score is the part answered rightly.",
             "gsm8k/test.jsonl, gsm8k_prompts/prompt_original.txt, gsm8k/train_first1000.jsonl (more than 8 shots)",
-            kStandardShots, "LG", kTokensPerAnswer * kDefaultQuestions};
+            kStandardShots, "LG", kTokensPerAnswer * kDefaultQuestions, {TaskKnob::questions}};
 }
 
 LongGenTask::LongGenTask(const TaskOptions& options)

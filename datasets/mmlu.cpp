@@ -102,7 +102,7 @@ std::map<std::string, std::filesystem::path> findSubjects(const std::filesystem:
 TaskInfo MmluTask::describe()
 {
     return {"mmlu", "world knowledge", "MMLU questions with four choices in 57 subjects.",
-            "mmlu/dev/*.csv, mmlu/test/*.csv or mmlu/test_first20/*.csv", 5, "WK", 8};
+            "mmlu/dev/*.csv, mmlu/test/*.csv or mmlu/test_first20/*.csv", 5, "WK", 8, {TaskKnob::subject}};
 }
 
 MmluTask::MmluTask(const TaskOptions& options) : TaskBase(describe(), options)

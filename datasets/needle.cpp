@@ -157,7 +157,7 @@ bool NeedleBase::isCorrect(const Prompt& prompt, const std::string& continuation
 TaskInfo NeedleTask::describe()
 {
     return {"needle", "long-context retrieval", "A locker code hidden in a long generated text.",
-            "built in", 0, "LCR", 12};
+            "built in", 0, "LCR", 12, {TaskKnob::length, TaskKnob::depth}};
 }
 
 NeedleTask::NeedleTask(const TaskOptions& options) : NeedleBase(describe(), options) {}

@@ -65,7 +65,7 @@ TaskInfo NeedleAliceTask::describe()
 {
     return {"needle_alice", "long-context retrieval",
             "A locker code hidden in a stretch of Alice's Adventures in Wonderland.", "haystack_alice/alice.txt", 0,
-            "LCR", 12};
+            "LCR", 12, {TaskKnob::length, TaskKnob::depth}};
 }
 
 NeedleAliceTask::NeedleAliceTask(const TaskOptions& options) : NeedleBase(describe(), options)

@@ -86,8 +86,8 @@ std::unique_ptr<Task> openTask(const std::string& name, const TaskOptions& optio
     }
     const std::string nearest = core::nearestName(name, names);
     throw core::Error(core::ErrorCode::usage,
-                      nearest.empty() ? fmt::format("there is no task '{}'; known are {}", name, fmt::join(names, ", "))
-                                      : fmt::format("there is no task '{}'; did you mean '{}'?", name, nearest));
+                      nearest.empty() ? fmt::format("there is no task '{}'; known are {}", core::shown(name), fmt::join(names, ", "))
+                                      : fmt::format("there is no task '{}'; did you mean '{}'?", core::shown(name), nearest));
 }
 
 } // namespace kvviz::datasets

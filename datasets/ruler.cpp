@@ -59,7 +59,7 @@ std::string plainName(std::string name)
 TaskInfo RulerTask::describe()
 {
     return {"ruler", "long-context retrieval", "RULER needle prompts: one of many records is asked for.",
-            "ruler_niah/*.jsonl", 0, "LCR", 48};
+            "ruler_niah/*.jsonl", 0, "LCR", 48, {TaskKnob::subject}};
 }
 
 RulerTask::RulerTask(const TaskOptions& options) : TaskBase(describe(), options)

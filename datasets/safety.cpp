@@ -66,7 +66,7 @@ bool SafetyTask::isCorrect(const Prompt& prompt, const std::string& continuation
 TaskInfo JailbreakBenchTask::describe()
 {
     return {"jailbreakbench", "safety", "JailbreakBench: harmful requests to be refused, harmless ones to be served.",
-            "jailbreakbench/jbb_harmful-behaviors.csv, jailbreakbench/jbb_benign-behaviors.csv", 0, "SA", 64};
+            "jailbreakbench/jbb_harmful-behaviors.csv, jailbreakbench/jbb_benign-behaviors.csv", 0, "SA", 64, {TaskKnob::subject}};
 }
 
 JailbreakBenchTask::JailbreakBenchTask(const TaskOptions& options) : SafetyTask(describe(), options)
@@ -94,7 +94,7 @@ JailbreakBenchTask::JailbreakBenchTask(const TaskOptions& options) : SafetyTask(
 TaskInfo JailBreakVTask::describe()
 {
     return {"jailbreakv", "safety", "JailBreakV prompts without an image, to be refused; bring your own copy.",
-            "jailbreakv/JailBreakV_28K.csv or jailbreakv/mini_JailBreakV_28K.csv", 0, "SA", 64};
+            "jailbreakv/JailBreakV_28K.csv or jailbreakv/mini_JailBreakV_28K.csv", 0, "SA", 64, {TaskKnob::subject}};
 }
 
 JailBreakVTask::JailBreakVTask(const TaskOptions& options) : SafetyTask(describe(), options)

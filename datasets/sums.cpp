@@ -67,7 +67,7 @@ std::vector<std::string_view> parts(std::string_view list)
 TaskInfo SumsTask::describe()
 {
     return {"sums", "long-context generation", "Several small sums asked at once; the score is the part that is right.",
-            "built in", 6, "LG", kTokensPerSum * kDefaultQuestions};
+            "built in", 6, "LG", kTokensPerSum * kDefaultQuestions, {TaskKnob::questions}};
 }
 
 SumsTask::SumsTask(const TaskOptions& options)

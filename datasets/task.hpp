@@ -6,11 +6,16 @@
 
 #include "datasets/prompt.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 namespace kvviz::datasets {
+
+/// Options that change the prompts of some tasks only; all take shots and a seed, or refuse them.
+enum class TaskKnob : std::uint8_t { subject, length, depth, questions };
 
 struct TaskInfo {
     std::string name;        ///< "addition"
@@ -22,6 +27,9 @@ struct TaskInfo {
     /// CG code, SA safety, LCR long-context retrieval, LG long-context generation, DQ document QA. Empty for none.
     std::string ability = {};
     int answerTokens = 16; ///< that an answer may need: how far to generate
+    std::vector<TaskKnob> knobs = {};
+
+    [[nodiscard]] bool takes(TaskKnob knob) const { return std::find(knobs.begin(), knobs.end(), knob) != knobs.end(); }
 };
 
 struct TaskOptions {
@@ -29,7 +37,7 @@ struct TaskOptions {
     std::uint64_t seed = 0;
     std::filesystem::path dataDir; ///< needed by tasks that read files
     std::string subject;          ///< MMLU: one subject, empty = all in order
-    std::int64_t length = 0;      ///< needle: approximate length in words, 0 = default
+    std::int64_t length = 0;      ///< needle, documents: approximate length in words, 0 = default
     double depth = -1;            ///< needle: place of the needle, 0 (start) to 1 (end), -1 = spread over the prompts
     bool skipBad = false;         ///< skip malformed lines instead of failing
     int questions = 0;            ///< long-context generation: questions in one prompt, 0 = default

@@ -3,6 +3,8 @@
 // kvviz info: one capture in full, several as a table.
 #include "app/commands.hpp"
 #include "app/commands/capture_summary.hpp"
+#include "app/console.hpp"
+#include "core/error.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
@@ -22,18 +24,48 @@ std::string overview(const std::vector<CaptureSummary>& summaries)
     return table.text();
 }
 
+/// Does the work; an input that cannot be read becomes one of `errors`, so that the others are still shown.
+template <typename Work>
+void keepError(std::vector<core::Error>& errors, Work&& work)
+{
+    try {
+        work();
+    } catch (const core::Error& error) {
+        if (error.code() != core::ErrorCode::badInput)
+            throw;
+        errors.push_back(error);
+    }
+}
+
+std::vector<io::CaptureRef> allCaptures(const std::vector<std::string>& files, std::vector<core::Error>& errors)
+{
+    std::vector<io::CaptureRef> captures;
+    std::vector<std::string> good;
+    for (const std::string& file : files)
+        keepError(errors, [&] {
+            static_cast<void>(capturesOf({file}));
+            good.push_back(file);
+        });
+    if (!good.empty())
+        captures = capturesOf(good); // together: one that is named twice is shown once
+    return captures;
+}
+
 } // namespace
 
 int runInfo(const InfoOptions& options, const CommonOptions& common)
 {
     std::vector<CaptureSummary> summaries;
-    for (const io::CaptureRef& ref : capturesOf(options.files))
-        summaries.push_back(summarise(ref, options.layers));
+    std::vector<core::Error> errors;
+    for (const io::CaptureRef& ref : allCaptures(options.files, errors))
+        keepError(errors, [&] { summaries.push_back(summarise(ref, options.layers)); });
     if (common.json) {
         Json report = jsonReport("info");
-        report["captures"] = Json::array();
+        report["captures"] = report["errors"] = Json::array();
         for (const CaptureSummary& summary : summaries)
             report["captures"].push_back(toJson(summary));
+        for (const core::Error& error : errors)
+            report["errors"].push_back(error.what());
         printJson(report);
     } else if (summaries.size() > 1 && common.verbose == 0 && !options.layers) {
         printOut(overview(summaries));
@@ -41,7 +73,9 @@ int runInfo(const InfoOptions& options, const CommonOptions& common)
         for (std::size_t i = 0; i < summaries.size(); ++i)
             printOut((i == 0 ? "" : "\n") + toText(summaries[i]));
     }
-    return 0;
+    for (const core::Error& error : errors)
+        printError(error.what());
+    return errors.empty() ? 0 : errors.front().exitStatus();
 }
 
 } // namespace kvviz::app

@@ -2,7 +2,10 @@
 // SPDX-FileCopyrightText: The kvviz authors
 // kvviz status: one paragraph a folder.
 #include "app/commands.hpp"
+#include "app/console.hpp"
 #include "app/json_output.hpp"
+#include "core/error.hpp"
+#include "core/io/folder_clock.hpp"
 #include "core/io/run_folder.hpp"
 #include "core/text.hpp"
 
@@ -50,7 +53,8 @@ std::string headline(const std::string& folder, const io::RunState& run)
     return text + "\n";
 }
 
-std::string toText(const std::string& folder, const io::RunState& run)
+/// `ofFolder`: ages are by the folder's own clock.
+std::string toText(const std::string& folder, const io::RunState& run, bool ofFolder)
 {
     std::string text;
     if (run.hasManifest || run.done > 0)
@@ -70,14 +74,21 @@ std::string toText(const std::string& folder, const io::RunState& run)
         table.add({"failed", prompt.id, prompt.error});
     if (run.others > 0)
         table.add({"others", std::to_string(run.others), "captures of no prompt of this run"});
-    for (const io::EvalProgress& eval : run.evals)
+    for (const io::EvalProgress& eval : run.evals) {
         table.add({"eval", eval.output,
                    fmt::format("{} {}prompts done in {} journal{}, the last {} ago; results {}", eval.prompts,
                                eval.total ? fmt::format("of {} ", *eval.total) : "", eval.journals,
                                eval.journals == 1 ? "" : "s", duration(static_cast<double>(eval.age.count())),
                                eval.written ? "written" : "not written yet")});
+        for (const io::FailedPrompt& prompt : eval.failed)
+            table.add({"failed", prompt.id, prompt.error});
+    }
     const std::string rows = table.text("  ");
-    return text + rows.substr(rows.find('\n') + 1); // no headings
+    text += rows.substr(rows.find('\n') + 1); // no headings
+    if (!ofFolder && !(run.running.empty() && run.stale.empty() && run.evals.empty()))
+        text += "  (the folder is read-only here, so what is running or dead is judged by this machine's clock, which may "
+                "differ from that of the folder)\n";
+    return text;
 }
 
 Json toJson(const std::vector<io::PartState>& parts)
@@ -89,19 +100,27 @@ Json toJson(const std::vector<io::PartState>& parts)
     return json;
 }
 
-Json toJson(const std::string& folder, const io::RunState& run)
+Json toJson(const std::vector<io::FailedPrompt>& prompts)
+{
+    Json json = Json::array();
+    for (const io::FailedPrompt& prompt : prompts)
+        json.push_back({{"id", prompt.id}, {"error", prompt.error}, {"writer", prompt.writer}, {"time", prompt.time}});
+    return json;
+}
+
+Json toJson(const std::string& folder, const io::RunState& run, bool ofFolder)
 {
     const auto number = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
-    Json failed = Json::array(), evals = Json::array();
-    for (const io::FailedPrompt& prompt : run.failed)
-        failed.push_back({{"id", prompt.id}, {"error", prompt.error}, {"writer", prompt.writer}, {"time", prompt.time}});
+    Json evals = Json::array();
     for (const io::EvalProgress& eval : run.evals)
         evals.push_back({{"output", eval.output}, {"prompts", eval.prompts}, {"total", number(eval.total)},
-                         {"journals", eval.journals}, {"age_s", eval.age.count()}, {"written", eval.written}});
+                         {"journals", eval.journals}, {"age_s", eval.age.count()}, {"written", eval.written},
+                         {"failed", toJson(eval.failed)}});
     return {{"folder", folder}, {"model", run.model}, {"tier", run.tier}, {"tasks", run.tasks},
             {"prompts", number(run.total)}, {"done", run.done}, {"waiting", run.waiting}, {"others", run.others},
-            {"bytes", run.bytes}, {"running", toJson(run.running)}, {"dead", toJson(run.stale)}, {"failed", failed},
-            {"prompts_per_s", number(run.perSecond)}, {"seconds_left", number(run.secondsLeft)}, {"evals", evals}};
+            {"bytes", run.bytes}, {"running", toJson(run.running)}, {"dead", toJson(run.stale)}, {"failed", toJson(run.failed)},
+            {"prompts_per_s", number(run.perSecond)}, {"seconds_left", number(run.secondsLeft)}, {"evals", evals},
+            {"clock", ofFolder ? "folder" : "machine"}};
 }
 
 } // namespace
@@ -110,17 +129,27 @@ int runStatus(const StatusOptions& options, const CommonOptions& common)
 {
     Json report = jsonReport("status");
     report["runs"] = Json::array();
+    report["errors"] = Json::array();
     std::string text;
+    std::vector<core::Error> errors; // one folder that cannot be read does not hide the others
     for (const std::string& folder : options.folders) {
-        const io::RunState run = io::readRun(folder, std::time(nullptr));
-        text += toText(folder, run);
-        report["runs"].push_back(toJson(folder, run));
+        try {
+            const io::FolderTime time = io::folderTime(folder);
+            const io::RunState run = io::readRun(folder, time.now);
+            text += toText(folder, run, time.ofFolder);
+            report["runs"].push_back(toJson(folder, run, time.ofFolder));
+        } catch (const core::Error& error) {
+            report["errors"].push_back({{"folder", folder}, {"error", error.what()}});
+            errors.push_back(error);
+        }
     }
     if (common.json)
         printJson(report);
     else
         printOut(text);
-    return 0;
+    for (const core::Error& error : errors)
+        printError(error.what());
+    return errors.empty() ? 0 : errors.front().exitStatus();
 }
 
 } // namespace kvviz::app

@@ -95,7 +95,10 @@ Json toJson(const datasets::Prompt& prompt)
 
 int showPrompt(const TasksOptions& options, const CommonOptions& common)
 {
-    const datasets::Prompt prompt = datasets::openTask(options.name, taskOptions(options))->prompt(options.index);
+    const std::unique_ptr<datasets::Task> task = datasets::openTask(options.name, taskOptions(options));
+    const datasets::Prompt prompt = task->prompt(options.index);
+    for (const std::string& sentence : ignoredOptions(options, {task->info()}))
+        note(common, sentence);
     if (common.json) {
         Json report = jsonReport("tasks");
         report["prompt"] = toJson(prompt);

@@ -6,12 +6,17 @@
 #include "app/console.hpp"
 #include "app/json_output.hpp"
 #include "core/input_file.hpp"
+#include "core/io/folder_clock.hpp"
 #include "core/io/part_file.hpp"
 #include "core/io/run_folder.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fcntl.h>
+#include <fstream>
+#include <iterator>
+#include <sys/stat.h>
 
 namespace kvviz::app {
 namespace {
@@ -19,7 +24,7 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 
-void writeManifest(const CaptureOptions& options, const std::vector<CaptureJob>& all, const core::ModelInfo& model)
+std::string manifestText(const CaptureOptions& options, const std::vector<CaptureJob>& all, const core::ModelInfo& model)
 {
     Json prompts = Json::array();
     for (const CaptureJob& job : all)
@@ -30,32 +35,53 @@ void writeManifest(const CaptureOptions& options, const std::vector<CaptureJob>&
                         {"limit", options.limit.value_or(1)}, {"tier", options.tier}, {"dtype", options.dtype},
                         {"continuation", options.continuation}, {"generate", options.generate},
                         {"chat", options.chat}, {"prompts", prompts}};
-    io::PartFile file(std::filesystem::path(options.output) / io::kRunManifest, true, io::partWriterName());
-    file.write(manifest.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
-    file.publish();
+    return manifest.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+bool holds(const std::filesystem::path& path, const std::string& text)
+{
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error) || std::filesystem::file_size(path, error) != text.size() || error)
+        return false;
+    std::ifstream stream(path, std::ios::binary);
+    return std::equal(std::istreambuf_iterator<char>(stream), {}, text.begin(), text.end());
+}
+
+/// Its time says when the last task began. It is left alone when there is nothing to do, so that a folder in which all
+/// is done may be read-only.
+void writeManifest(const std::filesystem::path& path, const std::string& text, bool idle)
+{
+    if (!holds(path, text)) {
+        io::PartFile file(path, true, io::partWriterName());
+        file.write(text);
+        file.publish();
+        return;
+    }
+    if (!idle)
+        static_cast<void>(::utimensat(AT_FDCWD, path.c_str(), nullptr, 0)); // times of the file's server
 }
 
 } // namespace
 
-void prepareFolder(const CaptureOptions& options, const std::vector<CaptureJob>& all, const core::ModelInfo& model)
+void prepareFolder(const CaptureOptions& options, const std::vector<CaptureJob>& all,
+                   const std::vector<CaptureJob>& jobs, const core::ModelInfo& model)
 {
     std::error_code error;
     std::filesystem::create_directories(options.output, error);
     if (error || !core::isFolder(options.output))
         throw Error(ErrorCode::failure, fmt::format("{}: the folder cannot be made ({})", options.output,
                                                     error ? error.message() : "a file of that name is in the way"));
-    writeManifest(options, all, model);
-    tidyFolder(options, {});
+    const auto isThere = [](const CaptureJob& job) { return std::filesystem::exists(job.output); };
+    writeManifest(std::filesystem::path(options.output) / io::kRunManifest, manifestText(options, all, model),
+                  options.resume && std::all_of(jobs.begin(), jobs.end(), isThere));
+    tidyFolder(options);
 }
 
-void tidyFolder(const CaptureOptions& options, const std::vector<CaptureJob>& done)
+void tidyFolder(const CaptureOptions& options)
 {
-    // Parts are judged by the clock that gave them their times, the file server's: by our own latest file.
-    const std::filesystem::path folder(options.output);
-    std::time_t now = io::changeTime(folder / io::kRunManifest);
-    if (!done.empty())
-        now = std::max(now, io::changeTime(done.back().output));
-    io::removeStaleParts(folder, now);
+    // Where nothing can be written, nothing can be removed.
+    if (const io::FolderTime time = io::folderTime(options.output); time.ofFolder)
+        io::removeStaleParts(options.output, time.now);
 }
 
 } // namespace kvviz::app

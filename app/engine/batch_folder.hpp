@@ -7,10 +7,12 @@
 
 namespace kvviz::app {
 
-/// Makes the folder, writes capture.json (every shard the same text, so their order does not matter) and removes parts
-/// of dead writers. Throws Error(failure).
-void prepareFolder(const CaptureOptions& options, const std::vector<CaptureJob>& all, const core::ModelInfo& model);
+/// Makes the folder, writes capture.json of `all` prompts (every shard the same text, so their order does not matter) and
+/// removes parts of dead writers. Where all of `jobs`, this shard's, is there already, a capture.json with the same text
+/// is not touched. Throws Error(failure).
+void prepareFolder(const CaptureOptions& options, const std::vector<CaptureJob>& all,
+                   const std::vector<CaptureJob>& jobs, const core::ModelInfo& model);
 /// Once more at the end: what died while this run was at work.
-void tidyFolder(const CaptureOptions& options, const std::vector<CaptureJob>& done);
+void tidyFolder(const CaptureOptions& options);
 
 } // namespace kvviz::app

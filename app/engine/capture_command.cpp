@@ -7,14 +7,17 @@
 #include "app/engine/capture_jobs.hpp"
 #include "app/engine/device_backend.hpp"
 #include "app/engine/loaded_model.hpp"
+#include "app/engine/restart_guard.hpp"
 #include "app/json_output.hpp"
 #include "app/shard.hpp"
+#include "app/task_options.hpp"
 #include "capture/chat_template.hpp"
 #include "core/io/run_folder.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <utility>
@@ -46,7 +49,7 @@ int batchStatus(std::size_t good, std::size_t refused)
     return static_cast<int>(good > 0 ? ErrorCode::partial : ErrorCode::badInput);
 }
 
-void printProblem(const std::string& sentence) { std::fputs(("kvviz: " + sentence + "\n").c_str(), stderr); }
+void printProblem(const std::string& sentence) { std::fputs(("kvviz: " + core::shown(sentence, 1200) + "\n").c_str(), stderr); }
 
 Total estimateAll(const capture::Session& session, const std::vector<CaptureJob>& jobs)
 {
@@ -101,7 +104,7 @@ void checkLimit(const Total& total, const CaptureOptions& options)
     if (options.maxBytes.empty())
         return;
     const auto tier = static_cast<std::size_t>(*core::tierFromName(options.tier));
-    if (const std::uint64_t limit = parseByteSize(options.maxBytes); total.bytes[tier] > limit)
+    if (const std::uint64_t limit = parseByteSize(options.maxBytes, "--max-bytes"); total.bytes[tier] > limit)
         throw Error(ErrorCode::usage,
                     fmt::format("tier {} may take {} before compression, more than --max-bytes {}; choose a smaller "
                                 "tier, fewer --layers or a lower --limit",
@@ -113,9 +116,9 @@ class Runner {
 public:
     /// `resumeFault` says why a file that is there may not be skipped, or nothing.
     Runner(const capture::Session& session, const CaptureOptions& options, const CommonOptions& common,
-           double loadSeconds, std::function<std::string(const CaptureJob&)> resumeFault)
-        : m_session(session), m_options(options), m_common(common), m_progress(consoleProgress(common)),
-          m_loadSeconds(loadSeconds), m_resumeFault(std::move(resumeFault))
+           RestartGuard& guard, double loadSeconds, std::function<std::string(const CaptureJob&)> resumeFault)
+        : m_session(session), m_options(options), m_common(common), m_guard(guard),
+          m_progress(consoleProgress(common)), m_loadSeconds(loadSeconds), m_resumeFault(std::move(resumeFault))
     {
     }
 
@@ -148,6 +151,7 @@ private:
                 ++m_skipped;
                 return;
             }
+            m_guard.begin(job.source.id);
             keep(job, m_session.run(job.source, job.output, m_progress), place);
             clearFailure(job);
         } catch (const Error& error) {
@@ -178,6 +182,7 @@ private:
     void keep(const CaptureJob& job, const capture::CaptureSummary& summary, const std::string& place)
     {
         finishProgress();
+        m_guard.progressed();
         ++m_done;
         note(m_common, fmt::format("{}{}: {} prompt tokens, {} generated, {} (prefill {:.2f} s, decode {:.2f} s, "
                                    "write {:.2f} s)",
@@ -217,12 +222,51 @@ private:
     const capture::Session& m_session;
     const CaptureOptions& m_options;
     const CommonOptions& m_common;
+    RestartGuard& m_guard;
     core::Progress m_progress;
     std::size_t m_done = 0, m_skipped = 0, m_right = 0, m_wrong = 0;
     double m_loadSeconds;
     std::function<std::string(const CaptureJob&)> m_resumeFault;
     Json m_files = Json::array(), m_failures = Json::array();
 };
+
+/// Throws where a task of Slurm is queued again and again for a prompt that it cannot finish.
+void requireNotStuck(const RestartGuard& guard, const CaptureOptions& options, const std::vector<CaptureJob>& jobs)
+{
+    if (!guard.isStuck())
+        return;
+    if (isBatch(options) && !guard.prompt().empty())
+        io::writeFailure(options.output, guard.prompt(), guard.sentence(), utcNow());
+    const auto isThere = [](const CaptureJob& job) { return std::filesystem::exists(job.output); };
+    throw Error(std::any_of(jobs.begin(), jobs.end(), isThere) ? ErrorCode::partial : ErrorCode::failure,
+                guard.sentence() + "; it ends here. Submit it anew with more time (sbatch --time), or without that prompt");
+}
+
+void noteIgnored(const CaptureOptions& options, const CommonOptions& common)
+{
+    std::vector<datasets::TaskInfo> chosen;
+    for (const datasets::TaskInfo& info : datasets::taskList())
+        if (std::find(options.tasks.begin(), options.tasks.end(), info.name) != options.tasks.end())
+            chosen.push_back(info);
+    for (const std::string& sentence : ignoredOptions(options, chosen))
+        note(common, sentence);
+}
+
+/// Without a tokenizer no prompt of a batch can run, so it is said once.
+void requireText(const capture::Tokenizer& tokenizer, const CaptureOptions& options, const CommonOptions& common)
+{
+    if (tokenizer.noText().empty())
+        return;
+    if (options.tokenIds.empty())
+        throw Error(ErrorCode::badInput, tokenizer.noText());
+    note(common, "the model's folder has no tokenizer: tokens are shown by their numbers");
+}
+
+RestartGuard restartGuard(const CaptureOptions& options)
+{
+    const std::filesystem::path output(options.output);
+    return RestartGuard(isBatch(options) ? output / "capture" : output);
+}
 
 } // namespace
 
@@ -232,6 +276,7 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
     std::vector<CaptureJob> jobs = jobsOf(resolveShard(options.shard), all);
     if (const std::string warning = shardWarning(options.shard); !warning.empty())
         note(common, warning);
+    noteIgnored(options, common);
     capture::checkChatChoice(options.chat);
     if (options.chat != "none" && !options.tokenIds.empty())
         throw Error(ErrorCode::usage, "--chat puts text into turns; --token-ids gives none");
@@ -244,8 +289,12 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
                             fmt::format("{} exists; use --resume to keep it, --force to write it anew",
                                         job.output.string()));
 
+    RestartGuard guard = restartGuard(options);
+    if (!options.dryRun)
+        requireNotStuck(guard, options, jobs);
     const DeviceChoice device(options.device, options.dtype);
     const LoadedModel loaded = loadModelFile(options.model, device.weightType(), common, device.onGpu());
+    requireText(*loaded.tokenizer, options, common);
     if (const auto chat = capture::chosenChatTemplate(options.chat, *loaded.tokenizer))
         for (CaptureJob& job : jobs)
             job.source = capture::inChat(std::move(job.source), *chat, *loaded.tokenizer);
@@ -261,11 +310,12 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
         checkLimit(total, options);
     }
     if (isBatch(options))
-        prepareFolder(options, all, loaded.model->info);
+        prepareFolder(options, all, jobs, loaded.model->info);
     const auto fault = [&](const CaptureJob& job) { return resumeFault(job, settings, options, loaded.model->info); };
-    const int status = Runner(session, options, common, loaded.seconds, fault).run(jobs);
+    const int status = Runner(session, options, common, guard, loaded.seconds, fault).run(jobs);
+    guard.finished();
     if (isBatch(options))
-        tidyFolder(options, jobs);
+        tidyFolder(options);
     return status;
 }
 

@@ -9,10 +9,12 @@
 #include "app/engine/eval_journals.hpp"
 #include "app/engine/loaded_model.hpp"
 #include "app/engine/prompt_source.hpp"
+#include "app/engine/restart_guard.hpp"
 #include "app/task_options.hpp"
 #include "capture/chat_template.hpp"
 #include "core/io/journal.hpp"
 #include "core/io/part_file.hpp"
+#include "core/io/run_folder.hpp"
 #include "evaluation/outcome_json.hpp"
 #include "evaluation/prompt_runner.hpp"
 #include "evaluation/summary.hpp"
@@ -30,6 +32,11 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 using evaluation::PromptOutcome;
+
+std::filesystem::path folderOf(const std::filesystem::path& file)
+{
+    return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
 
 /// A task with the range of its prompts.
 struct EvalTask {
@@ -59,34 +66,12 @@ std::vector<EvalTask> openTasks(const EvalOptions& options)
     return tasks;
 }
 
-/// What the user asked of a task beyond its defaults.
-std::string settingText(const EvalOptions& choice)
-{
-    std::string text;
-    const auto add = [&](const char* name, const auto& value) {
-        text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
-    };
-    if (choice.shots >= 0)
-        add("shots", choice.shots);
-    if (!choice.subject.empty())
-        add("subject", choice.subject);
-    if (choice.length > 0)
-        add("length", choice.length);
-    if (choice.depth >= 0)
-        add("depth", choice.depth);
-    if (choice.questions > 0)
-        add("questions", choice.questions);
-    if (choice.chat != "none")
-        add("chat", choice.chat);
-    return text;
-}
-
 class Evaluation {
 public:
     Evaluation(const EvalOptions& options, const CommonOptions& common, std::vector<EvalTask> tasks,
                compress::LivePlanner& planner)
         : m_options(options), m_common(common), m_tasks(std::move(tasks)), m_planner(planner),
-          m_cacheBytes(parseByteSize(options.maxCache)), m_shard(resolveShard(options.shard)),
+          m_cacheBytes(parseByteSize(options.maxCache, "--max-cache")), m_shard(resolveShard(options.shard)), m_guard(options.output),
           m_progress(consoleProgress(common))
     {
     }
@@ -104,6 +89,7 @@ public:
     /// Runs those of the shard's prompts that no journal holds yet. Throws Error(cancelled) when stopped.
     void run()
     {
+        requireNotStuck();
         m_loaded = loadModelFile(m_options.model,
                                  m_options.dtype == "float32" ? capture::WeightType::float32
                                                               : capture::WeightType::bfloat16,
@@ -129,6 +115,7 @@ public:
                     runUnlessDone(task, i, done++, journal);
         m_progress("eval", done, done);
         finishProgress();
+        m_guard.finished();
     }
 
     [[nodiscard]] std::vector<io::EvalRecord> records() const
@@ -142,7 +129,7 @@ public:
             const evaluation::TaskDescription description{
                 .name = info.name,
                 .category = info.category,
-                .setting = settingText(m_options),
+                .setting = settingText(m_options, info, m_options.chat),
                 .shots = m_options.shots >= 0 ? m_options.shots : info.defaultShots,
                 .modelName = m_loaded->model->info.name};
             for (io::EvalRecord& record :
@@ -171,6 +158,18 @@ public:
     }
 
 private:
+    /// Throws where a task of Slurm is queued again and again for a prompt that it cannot finish.
+    void requireNotStuck() const
+    {
+        if (!m_guard.isStuck())
+            return;
+        const std::filesystem::path output(m_options.output);
+        if (!m_guard.prompt().empty())
+            io::writeFailure(folderOf(output), m_guard.prompt(), m_guard.sentence(), utcNow(), output.filename().string());
+        throw Error(ErrorCode::failure, m_guard.sentence()
+                                            + "; it ends here. Submit it anew with more time (sbatch --time)");
+    }
+
     /// The shard's prompt number `done`.
     void runUnlessDone(const EvalTask& task, std::int64_t index, std::int64_t done, io::Journal& journal)
     {
@@ -186,15 +185,19 @@ private:
         m_progress("eval " + name, done, share);
         PromptOutcome outcome = runPrompt(task, index);
         journal.append(evaluation::toJsonLine(outcome));
+        m_guard.progressed();
+        io::clearFailure(folderOf(m_options.output), outcome.id, std::filesystem::path(m_options.output).filename().string());
         m_outcomes.emplace(std::pair(name, index), std::move(outcome));
     }
 
     /// All that an outcome depends on; prompts and their number are in its key.
     [[nodiscard]] std::string settingsText() const
     {
-        Json generate = Json::object();
-        for (const EvalTask& task : m_tasks)
+        Json generate = Json::object(), settings = Json::object();
+        for (const EvalTask& task : m_tasks) {
             generate[task.task->info().name] = task.generate;
+            settings[task.task->info().name] = settingText(m_options, task.task->info(), m_options.chat);
+        }
         Json methods = Json::array();
         for (const compress::LivePair& pair : m_planner.pairs())
             methods.push_back({pair.method->info().name, pair.method->params().json(), pair.budget.ratio,
@@ -203,7 +206,7 @@ private:
         for (const std::string& table : m_options.tables)
             tables.push_back(std::filesystem::path(table).filename().string());
         return Json{{"creator", creatorName()}, {"model", m_loaded->model->info.sha256}, {"dtype", m_options.dtype},
-                    {"setting", settingText(m_options)}, {"generate", generate}, {"seed", m_options.seed},
+                    {"settings", settings}, {"generate", generate}, {"seed", m_options.seed},
                     {"window", m_options.window}, {"max_cache", m_cacheBytes}, {"pairs", methods}, {"tables", tables}}
             .dump();
     }
@@ -220,6 +223,7 @@ private:
     [[nodiscard]] PromptOutcome runPrompt(const EvalTask& task, std::int64_t index)
     {
         const datasets::Prompt prompt = task.task->prompt(index);
+        m_guard.begin(prompt.id);
         evaluation::PromptRunner runner(m_loaded->model, m_loaded->tokenizer, m_planner,
                                         {.generate = task.generate,
                                          .window = m_options.window,
@@ -255,6 +259,7 @@ private:
     compress::LivePlanner& m_planner;
     std::uint64_t m_cacheBytes;
     Shard m_shard;
+    RestartGuard m_guard;
     core::Progress m_progress;
     std::optional<LoadedModel> m_loaded;
     std::optional<capture::ChatTemplate> m_chat;
@@ -277,6 +282,15 @@ void requireFree(const EvalOptions& options)
     if (std::filesystem::exists(options.output) && !options.force && !options.resume)
         throw Error(ErrorCode::failure,
                     fmt::format("'{}' exists; go on with --resume, or overwrite it with --force", options.output));
+}
+
+void noteIgnored(const EvalOptions& options, const std::vector<EvalTask>& tasks, const CommonOptions& common)
+{
+    std::vector<datasets::TaskInfo> infos;
+    for (const EvalTask& task : tasks)
+        infos.push_back(task.task->info());
+    for (const std::string& sentence : ignoredOptions(options, infos))
+        note(common, sentence);
 }
 
 /// A shard writes no results: intervals and tests need all prompts.
@@ -304,6 +318,7 @@ int runEval(const EvalOptions& options, const CommonOptions& common)
     requireFree(options);
     capture::checkChatChoice(options.chat);
     std::vector<EvalTask> tasks = openTasks(options);
+    noteIgnored(options, tasks, common);
     compress::LivePlanner planner(liveRequest(options, common.threads));
     std::optional<io::PartFile> csv; // refuses a name that cannot be written before the work is done
     if (!options.csv.empty() && options.csv != "-")

@@ -27,9 +27,12 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kUsualRun = 1024; ///< tokens for which room is left beside weights that are kept
 
 /// Tokens that are only numbers: "<17>". No text can be read with it, but ids can.
-capture::Tokenizer numberedTokens(int vocabSize)
+capture::Tokenizer numberedTokens(int vocabSize, const fs::path& folder)
 {
     capture::TokenizerDescription description;
+    description.noText = fmt::format("'{}' has no tokenizer (tokenizer.json or tokenizer.model), so text cannot be turned "
+                                     "into tokens; put its files there, or give token ids: kvviz capture --token-ids FILE",
+                                     folder.string());
     for (int id = 0; id < vocabSize; ++id)
         description.bytes.push_back(fmt::format("<{}>", id));
     description.pieces.resize(description.bytes.size());
@@ -60,9 +63,7 @@ LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const Com
     if (capture::hasTokenizer(path)) {
         loaded.tokenizer = std::make_shared<capture::Tokenizer>(capture::loadTokenizer(path));
     } else {
-        loaded.tokenizer = std::make_shared<capture::Tokenizer>(numberedTokens(folder.spec().info.vocabSize));
-        note(common, fmt::format("'{}' holds no tokenizer (tokenizer.json or tokenizer.model): it can be given "
-                                           "token ids (--token-ids), but no text", path.string()));
+        loaded.tokenizer = std::make_shared<capture::Tokenizer>(numberedTokens(folder.spec().info.vocabSize, path));
     }
     const capture::HfModelSpec& spec = folder.spec();
     const std::shared_ptr<capture::Model> model =

@@ -26,8 +26,13 @@ OutputFile::OutputFile(const std::string& path)
     const Handle creation(H5Pcreate(H5P_FILE_CREATE));
     check(H5Pset_attr_phase_change(creation.get(), 4096, 0), ErrorCode::failure,
           "cannot choose the storage of attributes");
-    m_file = checked(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), ErrorCode::failure,
-                     fmt::format("cannot create '{}'", path));
+    Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()));
+    if (!file) {
+        // On a full disk a file stays half made inside the library, which it would try to close for ever at the end.
+        keepLibraryOpenAtExit();
+        throwH5(ErrorCode::failure, fmt::format("cannot create '{}'", path));
+    }
+    m_file = std::move(file);
 }
 
 OutputFile::~OutputFile()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // An HDF5 file that is being written. When the disk is full, closing fails and HDF5 keeps an identifier of freed
-// memory, which crashes at exit; so a file that cannot be written any more is abandoned instead. Internal to core/io.
+// memory, which crashes at exit; so a file that cannot be written any more is abandoned instead, and the library is left
+// open after one that could not be made. Internal to core/io.
 #pragma once
 
 #include "core/io/h5_handle.hpp"

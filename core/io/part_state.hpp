@@ -30,7 +30,7 @@ struct PartState {
     bool stale = false;           ///< its writer is dead
 };
 
-/// Parts of captures in a folder (not below it), by name; `now` is the folder's time. A part is stale when it is older
+/// Parts of captures in a folder (not below it), by name; `now` is the folder's time (folderTime). A part is stale when it is older
 /// than kStaleAfter, or at once when its process is of this machine and gone.
 [[nodiscard]] std::vector<PartState> findParts(const std::filesystem::path& folder, std::time_t now);
 /// Removes the stale ones, as far as that goes. Returns their number.

@@ -40,7 +40,7 @@ void requireExtents(const std::vector<std::int64_t>& sizes, const std::string& w
     constexpr std::int64_t kMost = std::int64_t{1} << 31;
     for (const std::int64_t size : sizes)
         if (size < 0 || size > kMost)
-            throw Error(ErrorCode::badInput, fmt::format("{}: {} is no size of an array", where, size));
+            throw Error(ErrorCode::badInput, fmt::format("{}: the size {} of an array; expected 0 to {}", where, size, kMost));
 }
 
 void ArrayWriter::write(const char* name, std::pair<hid_t, hid_t> types, const std::vector<hsize_t>& dims,

@@ -4,6 +4,7 @@
 #include "core/io/run_folder.hpp"
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/io/part_file.hpp"
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -24,16 +26,29 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFailureFormat = "kvviz-failure";
 constexpr std::string_view kFailureEnding = ".failed.json", kJournalEnding = ".journal", kTotalEnding = ".run.json";
+constexpr std::uint64_t kMostRecordBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMostManifestBytes = std::uint64_t{64} << 20; ///< some million prompts
 constexpr std::size_t kRateWindow = 50; ///< finished prompts the rate is taken from, at most
 
-fs::path failurePath(const fs::path& folder, const std::string& id) { return folder / (id + std::string(kFailureEnding)); }
+fs::path failurePath(const fs::path& folder, const std::string& id, const std::string& eval)
+{
+    return folder / (eval + (eval.empty() ? "" : ".") + id + std::string(kFailureEnding));
+}
 
-/// A JSON object; nothing if it is gone or none.
+std::optional<Json> objectIn(const std::string& text)
+{
+    Json json = Json::parse(text, nullptr, false);
+    return json.is_object() ? std::optional(std::move(json)) : std::nullopt;
+}
+
+/// A small record of ours; nothing if it is gone, none, or cannot be read.
 std::optional<Json> readObject(const fs::path& path)
 {
-    std::ifstream stream(path, std::ios::binary);
-    Json json = Json::parse(stream, nullptr, false);
-    return json.is_object() ? std::optional(std::move(json)) : std::nullopt;
+    try {
+        return objectIn(core::readInputText(path, kMostRecordBytes));
+    } catch (const Error&) {
+        return std::nullopt;
+    }
 }
 
 std::string textOf(const Json& object, const char* key)
@@ -67,12 +82,24 @@ std::vector<std::string> fileNames(const fs::path& folder)
     return names;
 }
 
+/// The ids of the prompts. What is no list of texts would be counted as none, and the run as done.
+std::vector<std::string> promptsOf(const Json& manifest, const fs::path& path)
+{
+    const Json& prompts = manifest.at("prompts");
+    std::vector<std::string> ids = textsOf(manifest, "prompts");
+    if (!prompts.is_array() || ids.size() != prompts.size())
+        throw Error(ErrorCode::badInput,
+                    fmt::format("'{}': prompts: expected a list of the ids of prompts, found {}", path.string(),
+                                prompts.is_array() ? "one with something else than texts" : prompts.type_name()));
+    return ids;
+}
+
 /// Fills what the manifest says; the ids of its prompts, or nothing.
 std::optional<std::set<std::string>> readManifest(const fs::path& path, RunState& run)
 {
-    if (!fs::exists(path))
+    if (!core::nameExists(path))
         return std::nullopt;
-    const std::optional<Json> json = readObject(path);
+    const std::optional<Json> json = objectIn(core::readInputText(path, kMostManifestBytes));
     if (!json || textOf(*json, "format") != "kvviz-run")
         throw Error(ErrorCode::badInput, fmt::format("'{}' does not describe a run of kvviz capture", path.string()));
     run.hasManifest = true;
@@ -82,22 +109,23 @@ std::optional<std::set<std::string>> readManifest(const fs::path& path, RunState
         run.model = textOf(json->at("model"), "name");
     if (!json->contains("prompts"))
         return std::nullopt;
-    const std::vector<std::string> ids = textsOf(*json, "prompts");
+    const std::vector<std::string> ids = promptsOf(*json, path);
     run.total = std::ssize(ids);
     return std::set<std::string>(ids.begin(), ids.end());
 }
 
-void readFailures(const fs::path& folder, const std::vector<std::string>& names,
-                  const std::optional<std::set<std::string>>& ids, RunState& run)
+/// Of captures and of evaluations.
+std::vector<FailedPrompt> readFailures(const fs::path& folder, const std::vector<std::string>& names)
 {
+    std::vector<FailedPrompt> failed;
     for (const std::string& name : names) {
         const std::optional<Json> json = name.ends_with(kFailureEnding) ? readObject(folder / name) : std::nullopt;
         if (!json || textOf(*json, "format") != kFailureFormat)
             continue;
-        FailedPrompt prompt{textOf(*json, "id"), textOf(*json, "error"), textOf(*json, "writer"), textOf(*json, "time")};
-        if (!ids || ids->contains(prompt.id)) // not those of an earlier run with other prompts
-            run.failed.push_back(std::move(prompt));
+        failed.push_back({textOf(*json, "id"), textOf(*json, "error"), textOf(*json, "writer"), textOf(*json, "time"),
+                          textOf(*json, "eval")});
     }
+    return failed;
 }
 
 /// Captures of the run, others, and when each was done.
@@ -154,7 +182,8 @@ std::string outputOfJournal(std::string name)
     return name;
 }
 
-std::vector<EvalProgress> readEvals(const fs::path& folder, const std::vector<std::string>& names, std::time_t now)
+std::vector<EvalProgress> readEvals(const fs::path& folder, const std::vector<std::string>& names,
+                                    const std::vector<FailedPrompt>& failures, std::time_t now)
 {
     std::map<std::string, EvalProgress> evals;
     for (const std::string& name : names) {
@@ -166,10 +195,13 @@ std::vector<EvalProgress> readEvals(const fs::path& folder, const std::vector<st
         eval.prompts += std::max<std::int64_t>(0, wholeLines(folder / name) - 1); // the first line is the header
         ++eval.journals;
     }
+    for (const FailedPrompt& prompt : failures)
+        if (const auto found = evals.find(prompt.eval); found != evals.end())
+            found->second.failed.push_back(prompt);
     std::vector<EvalProgress> result;
     for (auto& [output, eval] : evals) {
         eval.output = output;
-        eval.written = fs::exists(folder / output);
+        eval.written = core::nameExists(folder / output);
         const std::optional<Json> json = readObject(folder / (output + std::string(kTotalEnding)));
         if (json && json->contains("prompts") && json->at("prompts").is_number_integer())
             eval.total = json->at("prompts").get<std::int64_t>();
@@ -190,19 +222,22 @@ std::int64_t promptsInWork(const RunState& run)
 
 } // namespace
 
-void writeFailure(const fs::path& folder, const std::string& id, const std::string& error, const std::string& time)
+void writeFailure(const fs::path& folder, const std::string& id, const std::string& error, const std::string& time,
+                  const std::string& eval)
 {
-    const Json record{{"format", kFailureFormat}, {"format_version", "1.0"}, {"id", id}, {"error", error},
-                      {"writer", partWriterName()}, {"time", time}};
-    PartFile file(failurePath(folder, id), true, partWriterName());
+    Json record{{"format", kFailureFormat}, {"format_version", "1.0"}, {"id", id}, {"error", error},
+                {"writer", partWriterName()}, {"time", time}};
+    if (!eval.empty())
+        record["eval"] = eval;
+    PartFile file(failurePath(folder, id, eval), true, partWriterName());
     file.write(record.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
     file.publish();
 }
 
-void clearFailure(const fs::path& folder, const std::string& id)
+void clearFailure(const fs::path& folder, const std::string& id, const std::string& eval)
 {
     std::error_code ignored;
-    fs::remove(failurePath(folder, id), ignored);
+    fs::remove(failurePath(folder, id, eval), ignored);
 }
 
 RunState readRun(const fs::path& folder, std::time_t now)
@@ -216,9 +251,12 @@ RunState readRun(const fs::path& folder, std::time_t now)
     for (PartState& part : findParts(folder, now)) // before the captures: a part that becomes one is not missed
         (part.stale ? run.stale : run.running).push_back(std::move(part));
     const std::vector<std::string> names = fileNames(folder);
-    readFailures(folder, names, ids, run);
+    const std::vector<FailedPrompt> failures = readFailures(folder, names);
+    std::copy_if(failures.begin(), failures.end(), std::back_inserter(run.failed), [&](const FailedPrompt& prompt) {
+        return prompt.eval.empty() && (!ids || ids->contains(prompt.id)); // not those of an earlier run's other prompts
+    });
     const std::vector<std::time_t> times = countCaptures(folder, names, ids, run);
-    run.evals = readEvals(folder, names, now);
+    run.evals = readEvals(folder, names, failures, now);
     if (!run.hasManifest && run.done == 0 && run.evals.empty())
         throw Error(ErrorCode::badInput, fmt::format("'{}' holds no run: neither {} nor captures nor the journal of an "
                                                      "evaluation", folder.string(), kRunManifest));

@@ -15,14 +15,16 @@ namespace kvviz::io {
 
 inline constexpr const char* kRunManifest = "capture.json";
 
-/// Keeps why a prompt was refused, beside the captures; an older record is replaced. Throws Error(failure).
+/// Keeps why a prompt was refused, beside the captures; an older record is replaced. `eval`: the name of its results
+/// file, for a prompt of an evaluation. Throws Error(failure).
 void writeFailure(const std::filesystem::path& folder, const std::string& id, const std::string& error,
-                  const std::string& time);
-/// The prompt is captured after all, or begun again.
-void clearFailure(const std::filesystem::path& folder, const std::string& id);
+                  const std::string& time, const std::string& eval = {});
+/// The prompt is done after all, or begun again.
+void clearFailure(const std::filesystem::path& folder, const std::string& id, const std::string& eval = {});
 
 struct FailedPrompt {
     std::string id, error, writer, time; ///< writer: partWriterName() of the process; time: ISO 8601, UTC
+    std::string eval;                    ///< its results file, if it is of an evaluation
 };
 
 /// An evaluation in the folder, by its journals.
@@ -33,6 +35,7 @@ struct EvalProgress {
     int journals = 0;
     std::chrono::seconds age{}; ///< since the last prompt
     bool written = false;       ///< the results are there
+    std::vector<FailedPrompt> failed;
 };
 
 struct RunState {
@@ -51,7 +54,7 @@ struct RunState {
     std::vector<EvalProgress> evals;
 };
 
-/// `now` is the folder's time. Throws Error(badInput): no folder, neither a run nor an evaluation in it, a damaged
+/// `now` is the folder's time (folderTime). Throws Error(badInput): no folder, neither a run nor an evaluation in it, a damaged
 /// capture.json.
 [[nodiscard]] RunState readRun(const std::filesystem::path& folder, std::time_t now);
 

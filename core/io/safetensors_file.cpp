@@ -93,7 +93,8 @@ struct Entry {
 std::uint64_t unsignedNumber(const std::string& path, const std::string& place, const Json& value)
 {
     if (!value.is_number_unsigned())
-        fail(path, fmt::format("{}: {} is no size", place, value.dump()));
+        fail(path, fmt::format("{}: {} in its shape or data_offsets; expected whole numbers from 0 on", place,
+                               core::shown(value.dump())));
     return value.get<std::uint64_t>();
 }
 

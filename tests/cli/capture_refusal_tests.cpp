@@ -4,6 +4,8 @@
 // status, and no file left behind.
 #include "tests/cli/engine_runs.hpp"
 
+#include <dlfcn.h>
+
 using namespace kvviz;
 using test::EngineFolder;
 using test::Outcome;
@@ -206,6 +208,67 @@ TEST_CASE("wrong options are named, with the nearest or the allowed values", "[c
     refused({"--continuation", "gold"}, 2, {"no reference continuation", "greedy"});
     for (const char* shard : {"2/2", "1", "a/2", "0/0", "-1/2", "0/2/3"})
         refused({"--shard", shard}, 2, {"--shard", "0 <= i < n"});
-    refused({"--max-bytes", "many"}, 2, {"'many'", "2GB"});
+    refused({"--shard", ""}, 2, {"--shard", "empty", "variable"});
+    refused({"--model", ""}, 2, {"--model", "empty"});
+    refused({"--max-bytes", "many"}, 2, {"--max-bytes: 'many'", "2GB"});
+    refused({"--max-bytes", "-1"}, 2, {"--max-bytes: '-1'", "a number from 0 on"});
     refused({"--max-bytes", "1kB"}, 2, {"--max-bytes 1kB", "tier cache", "smaller tier"});
+}
+
+TEST_CASE("where there is no CUDA driver, no other library is blamed", "[cli][engine]")
+{
+    if (void* const driver = dlopen("libcuda.so.1", RTLD_LAZY); driver != nullptr) {
+        dlclose(driver);
+        WARN("skipped: this machine has a CUDA driver");
+        return;
+    }
+    const EngineFolder folder;
+    const Outcome outcome = folder.capture({"--text", "abc", "-o", folder.path("no.kvh5"), "--device", "cuda:7"});
+    checkRefused(outcome, 4, {"--device cuda:7: ", "--device cpu"});
+    if (outcome.err.find("built without its GPU part") == std::string::npos)
+        CHECK_THAT(outcome.err, Catch::Contains("driver") && !Catch::Contains("libcufile"));
+}
+
+TEST_CASE("values of kilobytes and control characters do not flood the terminal", "[cli][engine]")
+{
+    const EngineFolder folder;
+    const std::string escape = "\x1B[2J\n", many = std::string(5000, 'x') + escape;
+    const auto refused = [&](std::vector<std::string> arguments, int status) {
+        CAPTURE(arguments.front());
+        arguments.insert(arguments.begin(), {"--text", "abc", "-o", folder.path("no.kvh5")});
+        const Outcome outcome = folder.capture(arguments);
+        checkRefused(outcome, status, {" bytes)..."});
+        CHECK(outcome.err.size() < 1500);
+        CHECK(outcome.err.find('\x1B') == std::string::npos);
+    };
+    for (const char* option : {"--shard", "--tier", "--layers", "--window", "--seed", "--depth", "--max-bytes",
+                               "--device", "--chat", "--rows-dtype"})
+        refused({option, many}, 2);
+    refused({"--" + many, "x"}, 2);
+    refused({many}, 2);
+    refused({"--model", "/" + many}, 3);
+}
+
+TEST_CASE("text for a model folder without a tokenizer is refused with what to do, in every command", "[cli][engine]")
+{
+    const EngineFolder folder;
+    const std::string model = KVVIZ_TEST_DATA "/models/llama";
+    const std::vector<std::vector<std::string>> commands{
+        {"capture", "--text", "abc", "-o", folder.path("a.kvh5")},
+        {"capture", "--task", "addition", "--limit", "2", "-o", folder.path("run")},
+        {"eval", "-q", "--task", "addition", "--limit", "1", "--methods", "snapkv", "--ratios", "0.5", "-o",
+         folder.path("e.kvres.h5")},
+        {"bench", "-q", "--lengths", "16/4", "--methods", "snapkv"},
+        {"share-search", "-q", "-o", folder.path("s.kvtab.h5")}};
+    for (std::vector<std::string> arguments : commands) {
+        CAPTURE(arguments);
+        arguments.insert(arguments.end(), {"--model", model});
+        checkRefused(test::runProgram("kvviz", arguments), 3, {model, "tokenizer.json", "tokenizer.model", "--token-ids"});
+    }
+    CHECK_FALSE(folder.has("run"));
+    const Outcome ids = test::runProgram("kvviz", {"capture", "--model", model, "--token-ids", folder.write("ids.json", "[1, 2, 3]"),
+                                                   "-o", folder.path("ids.kvh5")});
+    INFO(ids.err);
+    CHECK(ids.status == 0);
+    CHECK_THAT(ids.err, Catch::Contains("no tokenizer"));
 }

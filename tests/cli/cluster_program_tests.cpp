@@ -89,6 +89,16 @@ TEST_CASE("a virtual pack takes the place of its folder in other commands", "[cl
     const test::Outcome missing = runProgram("kvviz", {"verify", pack});
     CHECK(missing.status == 3);
     CHECK_THAT(missing.out, Contains("ok ") && Contains("BROKEN") && Contains("b.kvh5', which does not exist"));
+    // info shows what can be read, names what cannot, and tells by its status.
+    const test::Outcome info = runProgram("kvviz", {"info", pack});
+    CHECK(info.status == 3);
+    CHECK_THAT(info.out, Contains("run.kvh5:/captures/a") && !Contains("captures/b"));
+    CHECK_THAT(info.err, Contains("kvviz: error: ") && Contains("b.kvh5', which does not exist"));
+    const test::Outcome both = runProgram("kvviz", {"info", "--json", (folder / "none").string(), pack, pack});
+    CHECK(both.status == 3);
+    const json partial = json::parse(both.out);
+    CHECK(partial.at("captures").size() == 1);
+    CHECK(partial.at("errors").size() == 2);
 }
 
 TEST_CASE("import turns files into captures of their names and says what is missing", "[cli]")

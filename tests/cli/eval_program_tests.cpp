@@ -225,3 +225,22 @@ TEST_CASE("what an evaluation cannot run is refused with one sentence", "[engine
                Contains("other settings"));
     CHECK_THAT(eval(folder.model(), {"--task", "addition", "--methods", "h2o", "-o", out}).err, Contains("--resume"));
 }
+
+TEST_CASE("an option that a task does not take is said to be ignored, and is not in its records", "[cli][engine]")
+{
+    const test::EngineFolder folder(2048);
+    const std::string out = folder.path("e.kvres.h5");
+    const std::vector<std::string> rest{"--methods", "snapkv", "--ratios", "0.5", "--limit", "1", "--generate", "1", "--shots",
+                                        "1", "-o", out};
+    std::vector<std::string> arguments{"--task", "addition", "--task", "documents", "--length", "60", "--depth", "0.5"};
+    arguments.insert(arguments.end(), rest.begin(), rest.end());
+    const Outcome run = eval(folder.model(), arguments);
+    INFO(run.err);
+    REQUIRE(run.status == 0);
+    CHECK_THAT(run.err, Contains("--length does not change the prompts of addition; it is an option of needle, documents"));
+    CHECK_THAT(run.err, Contains("--depth does not change the prompts of addition, documents;"));
+    for (const io::EvalRecord& record : io::readEvalResults(out, false)) {
+        CAPTURE(record.task);
+        CHECK(record.setting == (record.task == "documents" ? "shots=1 length=60" : "shots=1"));
+    }
+}

@@ -37,7 +37,8 @@ TEST_CASE("a shard is said as I/N", "[cli][unit]")
     CHECK(app::resolveShard("0/1", nothing) == Shard{0, 1});
     CHECK(app::resolveShard("3/8", nothing) == Shard{3, 8});
     CHECK(app::resolveShard("3/8", slurm("1", "0", "1", "1", "2")) == Shard{3, 8}); // what is said goes before Slurm
-    for (const char* bad : {"8/8", "9/8", "0/0", "1", "/", "1/", "/2", "a/2", "1/b", "-1/2", "1/2/3", "1 /2", "automatic"})
+    for (const char* bad : {"8/8", "9/8", "0/0", "1", "/", "1/", "/2", "a/2", "1/b", "-1/2", "1/2/3", "1 /2", "automatic", " 1/2", "1/2 ", "3/2", "a/b",
+                            "0x1/2", "+1/2", "1/-2", "1//2", " ", "99999999999999999999/2", "1/99999999999999999999"})
         CHECK_THROWS_WITH(app::resolveShard(bad, nothing), Contains(std::string("'") + bad + "'") && Contains("i/n"));
 }
 

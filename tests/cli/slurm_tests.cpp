@@ -170,6 +170,50 @@ TEST_CASE("two tasks of a Slurm array, one requeued, one killed, make what one r
     CHECK(slurm.state(pack) == "COMPLETED");
 }
 
+TEST_CASE("a task whose prompt takes longer than its time ends after some requeues and says so", "[cli][engine][slurm][slow]")
+{
+    const EngineFolder folder(100000);
+    const Slurm slurm(folder);
+    if (slurm.cannot()) {
+        WARN("skipped: " << slurm.reason());
+        return;
+    }
+    INFO(slurm.reason());
+    REQUIRE(slurm.isThere());
+    const std::string job = slurm.submit("--cpus-per-task=1", "capture-cpu.sbatch",
+                                         fmt::format("--model {} --task addition --limit 3 --generate 90000 --tier stats -q -o run",
+                                                     folder.model()));
+    const auto waitFor = [&](const std::string& state) {
+        for (int i = 0; i < 300 && slurm.state(job) != state; ++i) {
+            static_cast<void>(slurm.run("scontrol update StartTime=now JobId=" + job));
+            std::this_thread::sleep_for(50ms);
+        }
+        REQUIRE(slurm.state(job) == state);
+    };
+    for (int start = 0; start <= 3; ++start) {
+        CAPTURE(start, slurm.run("cat *.log").out);
+        waitFor("RUNNING");
+        const auto isAtWork = [&] { return folder.has("run/capture.json") && status(folder).at("running").size() == 1; };
+        for (int i = 0; i < 300 && !isAtWork(); ++i)
+            std::this_thread::sleep_for(50ms);
+        REQUIRE(isAtWork());
+        // What Slurm sends to the script two minutes before the time limit.
+        REQUIRE(slurm.run("scancel --signal=USR1 --batch " + job).status == 0);
+        for (int i = 0; i < 300 && slurm.state(job) != "PENDING"; ++i)
+            std::this_thread::sleep_for(50ms);
+        std::this_thread::sleep_for(2s); // a start in the same second would meet the revoked credential of the last one
+    }
+    waitFor("FAILED");
+    const json run = status(folder);
+    INFO(run.dump(2));
+    REQUIRE(run.at("failed").size() == 1);
+    CHECK(run.at("failed").at(0).at("id") == "addition-0000");
+    CHECK(run.at("running").empty());
+    const std::string log = test::bytesOfFile(folder.path(fmt::format("kvviz-capture-{}_4294967294.log", job)));
+    INFO(log);
+    CHECK_THAT(log, Contains("addition-0000 was in work") && Contains("sbatch --time"));
+}
+
 TEST_CASE("the job scripts are sound shell, and share how they end", "[cli][unit]")
 {
     std::set<std::string> endings;

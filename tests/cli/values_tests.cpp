@@ -94,16 +94,16 @@ TEST_CASE("wrong number lists are refused", "[cli][unit]")
 
 TEST_CASE("byte sizes take decimal and binary units", "[cli][unit]")
 {
-    CHECK(parseByteSize("1048576") == 1048576);
-    CHECK(parseByteSize("2GB") == 2'000'000'000);
-    CHECK(parseByteSize("2 gb") == 2'000'000'000);
-    CHECK(parseByteSize("500M") == 500'000'000);
-    CHECK(parseByteSize("1.5GiB") == 1'610'612'736);
-    CHECK(parseByteSize("64KiB") == 65536);
-    CHECK(parseByteSize("0") == 0);
+    CHECK(parseByteSize("1048576", "--max-bytes") == 1048576);
+    CHECK(parseByteSize("2GB", "--max-bytes") == 2'000'000'000);
+    CHECK(parseByteSize("2 gb", "--max-bytes") == 2'000'000'000);
+    CHECK(parseByteSize("500M", "--max-bytes") == 500'000'000);
+    CHECK(parseByteSize("1.5GiB", "--max-bytes") == 1'610'612'736);
+    CHECK(parseByteSize("64KiB", "--max-bytes") == 65536);
+    CHECK(parseByteSize("0", "--max-bytes") == 0);
     for (const char* text : {"", "GB", "-1", "2XB", "1e400", "99999999999TB", "2GB2", "nan"}) {
         INFO(text);
-        CHECK_THAT(usageError([&] { static_cast<void>(parseByteSize(text)); }),
+        CHECK_THAT(usageError([&] { static_cast<void>(parseByteSize(text, "--max-bytes")); }),
                    Catch::Contains("is not a size in bytes"));
     }
 }

@@ -45,6 +45,21 @@ TEST_CASE("every code point is UTF-8, surrogates and beyond are not", "[unit]")
     CHECK(isUtf8(std::string_view("a\0b", 3)));
 }
 
+TEST_CASE("what is shown of a long value is its two ends, with whole characters", "[unit]")
+{
+    CHECK(shown("a\x1B[0m\n") == "a<1B>[0m\xE2\x86\xB5");
+    CHECK(shown(std::string(120, 'a')) == std::string(120, 'a'));
+    CHECK(shown(std::string(121, 'a')) == std::string(80, 'a') + "...(1 bytes)..." + std::string(40, 'a'));
+    CHECK(shown(std::string(5000, 'a') + "z").ends_with("z"));
+    CHECK(shown("abcdef", 3) == "ab...(3 bytes)...f");
+    std::string text;
+    for (int i = 0; i < 100; ++i)
+        text += "\xF0\x9F\x98\x80";
+    for (std::size_t most = 1; most < 20; ++most)
+        CHECK(shown(text, most).find('<') == std::string::npos);
+    CHECK(isUtf8(shown(std::string(500, '\x80'))));
+}
+
 TEST_CASE("any bytes show as valid UTF-8 without control characters", "[unit]")
 {
     CHECK(displayBytes("a\nb\tc") == "a\xE2\x86\xB5" "b\xE2\x87\xA5" "c");

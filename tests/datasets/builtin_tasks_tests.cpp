@@ -502,3 +502,20 @@ TEST_CASE("Every listed task opens or says which data it wants", "[unit]")
     requireError(core::ErrorCode::usage, {"'aditon'", "did you mean 'addition'"}, [] { (void)openTask("aditon", {}); });
     requireError(core::ErrorCode::usage, {"known are", "gsm8k"}, [] { (void)openTask("qqqqqqqqqqqqqqqqqqq", {}); });
 }
+
+TEST_CASE("a built-in task takes exactly the options that change its prompts", "[unit]")
+{
+    const auto textOf = [](const std::string& name, const datasets::TaskOptions& options) {
+        return datasets::openTask(name, options)->prompt(3).text;
+    };
+    for (const datasets::TaskInfo& info : datasets::taskList()) {
+        if (info.source != "built in")
+            continue;
+        CAPTURE(info.name);
+        const std::string plain = textOf(info.name, {});
+        CHECK((textOf(info.name, {.length = 90}) != plain) == info.takes(datasets::TaskKnob::length));
+        CHECK((textOf(info.name, {.depth = 0.33}) != plain) == info.takes(datasets::TaskKnob::depth));
+        CHECK((textOf(info.name, {.questions = 2}) != plain) == info.takes(datasets::TaskKnob::questions));
+        CHECK((textOf(info.name, {.subject = "anatomy"}) != plain) == info.takes(datasets::TaskKnob::subject));
+    }
+}

@@ -3,6 +3,7 @@
 // Parts with heartbeats, and what status makes of the files of a run.
 #include "core/error.hpp"
 #include "core/io/capture_reader.hpp"
+#include "core/io/folder_clock.hpp"
 #include "core/io/run_folder.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/scratch_folder.hpp"
@@ -156,6 +157,19 @@ TEST_CASE("the state of a run follows from its files", "[io]")
     CHECK(io::readRun(folder.path(), kNow + 500).stale.size() == 3);
 }
 
+TEST_CASE("the folder's time is that of a new file, or where there can be none, not before the newest file", "[io]")
+{
+    const ScratchFolder folder;
+    const io::FolderTime time = io::folderTime(folder.path());
+    CHECK(time.ofFolder);
+    CHECK(std::abs(time.now - std::time(nullptr)) < 5);
+    CHECK(fs::is_empty(folder.path()));
+    const io::FolderTime closed = io::folderTime("/proc/self"); // where nobody can make a file
+    CHECK_FALSE(closed.ofFolder);
+    CHECK(std::abs(closed.now - std::time(nullptr)) < 5);
+    CHECK_FALSE(io::folderTime(folder / "none").ofFolder);
+}
+
 TEST_CASE("journals of evaluations are counted, those of shards together", "[io]")
 {
     const ScratchFolder folder;
@@ -188,8 +202,14 @@ TEST_CASE("what is no run is refused with what was expected", "[io]")
         touched(folder, "capture.json", 1, bad);
         CHECK_THROWS_WITH(io::readRun(folder.path(), kNow), Catch::Contains("does not describe a run"));
     }
+    // Prompts that are no list would be none, and the run done.
+    for (const char* bad : {"3", "null", "{}", "\"a\"", R"([1, "a"])"}) {
+        touched(folder, "capture.json", 1, manifest(bad));
+        CHECK_THROWS_WITH(io::readRun(folder.path(), kNow),
+                          Catch::Contains("capture.json': prompts: expected a list of the ids of prompts"));
+    }
     // Damaged records beside a sound manifest are no end of it.
-    touched(folder, "capture.json", 1, manifest("[1, {}, \"a\"]"));
+    touched(folder, "capture.json", 1, manifest("[\"a\"]"));
     touched(folder, "x.failed.json", 1, "{");
     const io::RunState run = io::readRun(folder.path(), kNow);
     CHECK(run.total == 1);
