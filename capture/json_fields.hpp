@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/error.hpp"
+#include "core/io/json_text.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,22 +28,15 @@ public:
         if (!m_object.is_object())
             refuse("it is no JSON object");
     }
-    /// Throws Error(badInput) for a file that cannot be read, is no JSON object, or nests deeper than any such file does
-    /// (copying and printing values go down level by level, on the stack).
+    /// Throws Error(badInput) for a file that cannot be read, is no JSON object, or is not what io::parseJson takes.
     static JsonFields ofFile(const std::filesystem::path& path)
     {
         const std::string place = fmt::format("'{}'", path.string());
         std::ifstream stream(path, std::ios::binary);
         if (!stream)
             throw core::Error(core::ErrorCode::badInput, fmt::format("{} cannot be read", place));
-        static constexpr int kDeepest = 64;
-        const auto check = [&place](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
-            if (depth > kDeepest)
-                throw core::Error(core::ErrorCode::badInput,
-                                  fmt::format("{} nests deeper than {} levels", place, kDeepest));
-            return true;
-        };
-        return {nlohmann::json::parse(stream, check, false), place};
+        const std::string text{std::istreambuf_iterator<char>(stream), {}};
+        return {io::parseJson(text, place), place};
     }
 
     [[noreturn]] void refuse(const std::string& why) const

@@ -344,7 +344,8 @@ TEST_CASE("wrong metadata is refused with its key", "[io]")
     const SafetensorsBuilder file = arraysOf(whole());
     const auto refused = [&](const std::string& metadata) { return refusal(folder, file, exactly(metadata)); };
     CHECK_THAT(refused("[1]"), Contains("the metadata is no JSON object"));
-    CHECK_THAT(refused("{"), Contains("no JSON object"));
+    CHECK_THAT(refused("{"), Contains("the metadata is no JSON (byte 2)"));
+    CHECK_THAT(refused(R"({"n_prompt": 70, "n_prompt": 71})"), Contains("the metadata names 'n_prompt' twice"));
     CHECK_THAT(refused(R"({"n_prompt": 76})"), Contains("n_prompt is 76, but there are 75 tokens"));
     CHECK_THAT(refused(R"({"n_prompt": "many"})"), Contains("n_prompt: expected a whole number from 1"));
     CHECK_THAT(refused(R"({"tokens": ["a"]})"), Contains("1 texts") && Contains("expected 75"));
