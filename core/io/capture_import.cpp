@@ -3,12 +3,15 @@
 // Layer by layer from the arrays to the writer.
 #include "core/io/capture_import.hpp"
 
+#include "core/error.hpp"
 #include "core/io/capture_writer.hpp"
 #include "core/io/import_layer.hpp"
 #include "core/io/import_logits.hpp"
+#include "core/io/mapped_file.hpp"
 #include "core/parallel.hpp"
 #include "core/pooling.hpp"
 #include "core/row_statistics.hpp"
+#include "core/text.hpp"
 
 #include <fmt/format.h>
 
@@ -54,6 +57,7 @@ public:
         writer.finish(info);
         summary.info = info;
         summary.missing = m_description.missing;
+        summary.ignored = m_description.ignored;
         summary.fileBytes = std::filesystem::file_size(output);
         return summary;
     }
@@ -162,6 +166,17 @@ private:
 };
 
 } // namespace
+
+std::string readMetadataFile(const std::filesystem::path& file)
+{
+    const MappedFile mapped(file); // waits for nothing, and takes no memory before the size is known
+    const std::span<const std::byte> bytes = mapped.bytes();
+    if (std::ssize(bytes) > kMostMetadata)
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("'{}' has {}, metadata has {} at most; give the JSON that docs/import.md describes",
+                                      file.string(), core::humanBytes(bytes.size()), core::humanBytes(kMostMetadata)));
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 ImportSummary importCapture(const std::filesystem::path& input, const std::filesystem::path& output,
                             const ImportSettings& settings, const core::Progress& progress)
