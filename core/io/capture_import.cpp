@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/io/capture_writer.hpp"
+#include "core/io/import_agreement.hpp"
 #include "core/io/import_layer.hpp"
 #include "core/io/import_logits.hpp"
 #include "core/io/mapped_file.hpp"
@@ -135,6 +136,8 @@ private:
                 exact.statistics = queryStatisticsOf(queries, info);
                 turnQueries(queries, info, number, 1);
             }
+            if (m_description.key.isThere())
+                requireAgreement(m_description, rows, {queries, exact.key, isCoarse(m_description, exact.key)}, layer, m_place);
             exact.query = cacheQueriesOf(queries, info);
             if (!m_description.rawQueries && m_description.rotation != Rotation::unknown) {
                 turnQueries(queries, info, number, -1);
