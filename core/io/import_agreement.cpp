@@ -110,8 +110,8 @@ bool isCoarse(const ImportDescription& description, const std::vector<float>& ke
 {
     const auto isBFloat16 = [](const LayeredArray& array) { return array.isThere() && array.type() == ElementType::bf16; };
     const auto isShort = [](float value) { return (std::bit_cast<std::uint32_t>(value) & 0xffffu) == 0; };
-    return isBFloat16(description.attention) || isBFloat16(description.query) || isBFloat16(description.key)
-           || std::all_of(keys.begin(), keys.end(), isShort);
+    return description.info.dtype == "bfloat16" || isBFloat16(description.attention) || isBFloat16(description.query)
+           || isBFloat16(description.key) || std::all_of(keys.begin(), keys.end(), isShort);
 }
 
 void requireAgreement(const ImportDescription& description, const ImportedRows& rows, const ScoredVectors& vectors,

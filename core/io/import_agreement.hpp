@@ -14,8 +14,8 @@ struct ScoredVectors {
     bool coarse = false;               ///< the model computed in bfloat16
 };
 
-/// Did the model compute this layer in bfloat16? By the types of the arrays, or by keys that all are such numbers (scripts
-/// save them as float32).
+/// Did the model compute this layer in bfloat16? By the metadata, the types of the arrays, or keys that all are such numbers
+/// (scripts save them as float32).
 [[nodiscard]] bool isCoarse(const ImportDescription& description, const std::vector<float>& keys);
 
 /// Computes some rows of each head anew, kComparedRows spread over the tokens and the last one among them, by the model's

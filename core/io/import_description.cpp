@@ -61,7 +61,7 @@ void addTokens(ArraySource& source, const ImportMetadata& metadata, std::int64_t
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (values[i] < 0 || values[i] >= most)
             fail(source, fmt::format("'input_ids': {} at {} is no token id; expected 0 to {}{}", values[i], i, most - 1,
-                                     vocabulary > 0 ? ", as vocab_size of the metadata is " + std::to_string(vocabulary) : ""));
+                                     vocabulary > 0 ? fmt::format(" (vocab_size of the metadata is {})", vocabulary) : ""));
         const std::string text = texts.empty() ? fmt::format("{} ", values[i]) : texts[i];
         result.info.tokens.append(static_cast<std::int32_t>(values[i]), text);
         if (static_cast<std::int64_t>(i) < result.info.nPrompt())
@@ -96,7 +96,8 @@ void addPrompt(const ArraySource& source, const ImportMetadata& metadata, std::i
         info.segments.push_back({core::SegmentKind::generated, 0, {prompt.nPrompt, total}, "generated"});
 }
 
-constexpr std::int64_t kMost = 1 << 20; ///< layers, heads, channels of a head: more than any model has
+constexpr std::int64_t kMost = 1 << 20;         ///< layers, heads: more than any model has
+constexpr std::int64_t kMostChannels = 1 << 12; ///< of a head; covariances take the square of it
 
 void addHeads(const ArraySource& source, const ImportDescription& described, core::ModelInfo& model)
 {
@@ -122,7 +123,7 @@ void addChannels(const ArraySource& source, const ImportDescription& described, 
     const LayeredArray& vectors = described.key.isThere() ? described.key : described.query;
     if (vectors.isThere()) {
         const std::int64_t channels = vectors.shape()[2];
-        if (channels > kMost)
+        if (channels > kMostChannels)
             fail(source, fmt::format("'{}' has {} channels, more than a head can have", vectors.name(), channels));
         if (model.headDim != 0 && model.headDim != channels)
             fail(source, fmt::format("head_dim of the metadata is {}, but '{}' has {} channels", model.headDim,
@@ -208,7 +209,8 @@ ImportDescription describeImport(ArraySource& source, const std::string& metadat
         fail(source, "'query_raw' holds queries before rotation, but the metadata does not say how they are turned; give "
                      "'rope_theta' or 'rope_frequencies' (or 'rope_dim': 0 for a model that turns none)");
     ImportDescription result{said.info, {source, "attention", 3}, {source, "key", 3}, {source, "value", 3},
-                             rawQueries ? std::move(raw) : std::move(query), rawQueries, said.rotation, {}, ignoredArrays(source)};
+                             rawQueries ? std::move(raw) : std::move(query), rawQueries, said.rotation, {},
+                             ignoredArrays(source)};
     if (!result.attention.isThere())
         fail(source, "the array 'attention' (or attention.0, attention.1, ...) is missing");
     requireShapes(source, result);

@@ -20,6 +20,7 @@ using core::ErrorCode;
 
 constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
 constexpr std::int64_t kCandidates = 10;
+constexpr std::int64_t kMostVocabulary = 1 << 24; ///< no model comes near it; one row is in memory
 
 [[noreturn]] void fail(const ArraySource& source, const std::string& what)
 {
@@ -78,8 +79,9 @@ ImportedLogits fromLogits(ArraySource& source, const NamedArray& array, const co
                           ImportedLogits result)
 {
     const std::int64_t total = info.nTokens(), vocabulary = array.shape.empty() ? 0 : array.shape.back();
-    if (vocabulary < 1 || array.elements() != total * vocabulary || array.shape.size() < 2)
-        fail(source, fmt::format("'logits' has the shape {}, expected [{}, vocabulary]", array.shapeText(), total));
+    if (vocabulary < 1 || vocabulary > kMostVocabulary || array.shape.size() < 2 || array.elements() != total * vocabulary)
+        fail(source, fmt::format("'logits' has the shape {}, expected [{}, vocabulary], at most {} tokens",
+                                 array.shapeText(), total, kMostVocabulary));
     result.topK = static_cast<int>(std::min(kCandidates, vocabulary));
     for (std::int64_t i = 0; i < total; ++i) {
         const std::vector<float> row = source.floats(array, i * vocabulary, vocabulary);

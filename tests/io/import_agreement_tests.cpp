@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <functional>
+#include <iterator>
 
 using namespace kvviz;
 using namespace kvviz::test;
@@ -46,6 +47,9 @@ struct Model {
 /// Softmax of a layer by the definition, one head after the other.
 std::vector<float> attentionBy(const LayerData& layer, const Model& model)
 {
+    const auto at = [](const std::vector<float>& values, std::int64_t i) {
+        return static_cast<double>(values[static_cast<std::size_t>(i)]);
+    };
     std::vector<float> rows(static_cast<std::size_t>(kHeads * kTotal * kTotal), 0.0f);
     for (std::int64_t h = 0; h < kHeads; ++h)
         for (std::int64_t q = 0; q < kTotal; ++q) {
@@ -54,14 +58,14 @@ std::vector<float> attentionBy(const LayerData& layer, const Model& model)
             for (std::int64_t k = std::max<std::int64_t>(0, q - model.window + 1); k <= q; ++k) {
                 double score = 0;
                 for (std::int64_t c = 0; c < kChannels; ++c)
-                    score += model.scale * static_cast<double>(layer.query[static_cast<std::size_t>((h * kTotal + q) * kChannels + c)])
-                             * static_cast<double>(layer.key[static_cast<std::size_t>((h / 2 * kTotal + k) * kChannels + c)]);
+                    score += model.scale * at(layer.query, (h * kTotal + q) * kChannels + c)
+                             * at(layer.key, (h / 2 * kTotal + k) * kChannels + c);
                 weights.push_back(std::exp(model.cap > 0 ? model.cap * std::tanh(score / model.cap) : score));
                 sum += weights.back();
             }
-            for (std::size_t i = 0; i < weights.size(); ++i)
-                rows[static_cast<std::size_t>((h * kTotal + q + 1) * kTotal - (kTotal - q - 1)) - weights.size() + i] =
-                    static_cast<float>(weights[i] / sum);
+            float* const afterLast = rows.data() + (h * kTotal + q) * kTotal + q + 1;
+            std::transform(weights.rbegin(), weights.rend(), std::make_reverse_iterator(afterLast),
+                           [sum](double weight) { return static_cast<float>(weight / sum); });
         }
     return rows;
 }
@@ -72,8 +76,10 @@ SafetensorsBuilder seenBy(const Model& model)
     const SyntheticCapture capture = whole();
     const LayerData& layer = capture.layer(0);
     SafetensorsBuilder file;
-    file.add("input_ids", "I64", {kTotal}, idsOf(capture)).floats("attention", {1, kHeads, kTotal, kTotal}, attentionBy(layer, model));
-    file.floats("key", {1, kKvHeads, kTotal, kChannels}, layer.key).floats("value", {1, kKvHeads, kTotal, kChannels}, layer.value);
+    file.add("input_ids", "I64", {kTotal}, idsOf(capture));
+    file.floats("attention", {1, kHeads, kTotal, kTotal}, attentionBy(layer, model));
+    file.floats("key", {1, kKvHeads, kTotal, kChannels}, layer.key);
+    file.floats("value", {1, kKvHeads, kTotal, kChannels}, layer.value);
     return file.floats("query", {1, kHeads, kTotal, kChannels}, layer.query);
 }
 

@@ -104,7 +104,8 @@ TEST_CASE("rows that look outside of the layer's window are refused", "[io]")
         std::vector<float> weights(static_cast<std::size_t>(kTotal * kTotal), 0.0f);
         for (std::int64_t query = 0; query < kTotal; ++query)
             for (std::int64_t key = std::max<std::int64_t>(0, query - 15); key <= query; ++key)
-                weights[static_cast<std::size_t>(query * kTotal + key)] = 1.0f / static_cast<float>(std::min<std::int64_t>(16, query + 1));
+                weights[static_cast<std::size_t>(query * kTotal + key)] =
+                    1.0f / static_cast<float>(std::min<std::int64_t>(16, query + 1));
         weights[static_cast<std::size_t>(40 * kTotal + 24)] = beyond;
         SafetensorsBuilder file;
         file.add("input_ids", "I64", {kTotal}, idsOf(whole())).floats("attention", {1, 1, kTotal, kTotal}, weights);
@@ -132,6 +133,11 @@ TEST_CASE("logits that no softmax takes are refused with their row", "[io]")
     CHECK_THAT(refusal(folder, with(919, 1, NAN)), Contains("'logits', row 3: the logit of token 919 is nan"));
     CHECK_THAT(refusal(folder, with(0, kVocabulary, -infinity)), Contains("'logits', row 3: all logits are -inf"));
     CHECK_NOTHROW(import(folder, with(0, kVocabulary - 1, -infinity))); // a grammar may forbid all but one
+    std::filesystem::remove(folder / "out.kvh5");
+    SafetensorsBuilder wide;
+    wide.add("input_ids", "I64", {1}, std::vector<std::int64_t>{4}).floats("attention", {1, 1, 1, 1}, {1});
+    wide.floats("logits", {1, (1 << 24) + 1}, std::vector<float>((1 << 24) + 1, 0.0f));
+    CHECK_THAT(refusal(folder, wide, exactly("{}")), Contains("'logits' has the shape [1, 16777217]"));
 }
 
 TEST_CASE("two sides that contradict each other are both named", "[io]")
@@ -143,7 +149,7 @@ TEST_CASE("two sides that contradict each other are both named", "[io]")
                Contains("continuation of the metadata is 'none', but n_prompt leaves 5 of 75 tokens"));
     CHECK_THAT(said(R"({"continuation": "gold"})"), Contains("'gold', but n_prompt leaves 0 of 75"));
     CHECK_THAT(said(R"({"vocab_size": 9})"), Contains("'input_ids': ") && Contains("expected 0 to 8")
-                                                 && Contains("vocab_size of the metadata is 9"));
+                                                 && Contains("(vocab_size of the metadata is 9)"));
     SafetensorsBuilder negative;
     negative.add("input_ids", "I64", {2}, std::vector<std::int64_t>{4, -1}).floats("attention", {1, 1, 2, 2}, {1, 0, 0.5f, 0.5f});
     CHECK_THAT(refusal(folder, negative, exactly("{}")), Contains("'input_ids': -1 at 1 is no token id"));

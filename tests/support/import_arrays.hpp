@@ -89,7 +89,8 @@ inline io::ImportSummary import(const ScratchFolder& folder, const SafetensorsBu
     return io::importCapture(folder.write("in.safetensors", file.bytes()), folder / "out.kvh5", again, {});
 }
 
-inline std::string refusal(const ScratchFolder& folder, const SafetensorsBuilder& file, const io::ImportSettings& settings = exactly())
+inline std::string refusal(const ScratchFolder& folder, const SafetensorsBuilder& file,
+                           const io::ImportSettings& settings = exactly())
 {
     const std::string message = badInputMessage([&] { static_cast<void>(import(folder, file, settings)); });
     CHECK_FALSE(std::filesystem::exists(folder / "out.kvh5"));
