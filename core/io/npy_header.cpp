@@ -55,13 +55,13 @@ std::string setType(NamedArray& array, std::string_view value)
     const std::string_view descr = value.substr(1, end - 1);
     const std::string shown = core::displayBytes(descr);
     if (descr.starts_with("|O"))
-        return fmt::format("it holds Python objects (dtype=object, which lists of unequal length become), pickled: they cannot "
+        return fmt::format("it holds Python objects (dtype=object, which lists of unequal length and dicts become), pickled: they cannot "
                            "be read without running what is in them; {}", kHowToSave);
     if (descr.starts_with('>'))
         return fmt::format("its elements are big-endian ('{}'); save them as little-endian", shown);
     const std::string_view kind = descr.empty() ? descr : descr.substr(1);
     if (kind.starts_with('U'))
-        return setText(array, kind.substr(1)) ? "" : fmt::format("texts of the type '{}' are not read", shown);
+        return setText(array, kind.substr(1)) ? "" : fmt::format("a text of the type '{}' is longer than is read", shown);
     const std::pair<std::string_view, ElementType> kTypes[] = {
         {"f8", ElementType::f64}, {"f4", ElementType::f32}, {"f2", ElementType::f16}, {"i8", ElementType::i64},
         {"i4", ElementType::i32}, {"i2", ElementType::i16}, {"i1", ElementType::i8},  {"u8", ElementType::u64},
