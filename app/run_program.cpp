@@ -20,6 +20,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <new>
 #include <system_error>
 
@@ -122,6 +123,8 @@ int runProgram(int argc, char** argv, const ProgramTable& table)
                     fmt::format("{}\nsee 'kvviz {}--help'", error.what(), command.empty() ? "" : command + " "));
     } catch (const std::bad_alloc&) {
         return fail(ErrorCode::device, "out of memory; use fewer threads or layers, or a machine with more memory");
+    } catch (const std::filesystem::filesystem_error& error) {
+        return fail(ErrorCode::failure, fmt::format("'{}': {}", error.path1().string(), error.code().message()));
     } catch (const std::system_error& error) {
         if (error.code() == std::errc::broken_pipe)
             return 0; // thrown by fmt::print when the reader has left

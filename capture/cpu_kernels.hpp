@@ -57,8 +57,11 @@ void addOuterProducts(const float* rows, std::int64_t d, float* gram);
 /// y[r] (+)= dot(weight[r, :], x) for rows [begin, end) of a [.., columns] matrix.
 void matrixVector(const float* weight, const float* x, float* y, std::int64_t begin, std::int64_t end,
                   std::int64_t columns, bool accumulate);
-void matrixVector(const core::BFloat16* weight, const float* x, float* y, std::int64_t begin, std::int64_t end,
+/// The same for bfloat16 weights, with x in the order of splitPairs().
+void matrixVector(const core::BFloat16* weight, const float* pairs, float* y, std::int64_t begin, std::int64_t end,
                   std::int64_t columns, bool accumulate);
+/// out[size] = the values of x at even places, then those at odd places.
+void splitPairs(const float* x, std::int64_t size, float* out);
 
 /// out[0..d) = sum_j p[j] * rows[j, 0..d).
 void weightedSum(const float* p, const float* rows, float* out, std::int64_t count, std::int64_t d);

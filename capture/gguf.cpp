@@ -255,6 +255,12 @@ std::vector<std::int64_t> GgufFile::integers(const std::string& key) const
     failKind(m_path, key, value, "an array of integers");
 }
 
+void GgufFile::read(const TensorInfo& tensor, std::span<float> out) const
+{
+    dequantise(tensor, out);
+    m_file.requireWhole();
+}
+
 const TensorInfo* GgufFile::findTensor(std::string_view name) const
 {
     const auto found = m_tensorIndex.find(name);

@@ -41,6 +41,7 @@ public:
 
     [[nodiscard]] const std::vector<TensorInfo>& tensors() const { return m_tensors; }
     [[nodiscard]] const TensorInfo* findTensor(std::string_view name) const override;
+    void read(const TensorInfo& tensor, std::span<float> out) const override;
     void dropPages() const { m_file.dropPages(); }
 
 private:

@@ -47,7 +47,7 @@ RopeSpec readRope(const GgufFile& file, const core::ModelInfo& info)
         spec.factor = linear;
     }
     if (file.findTensor("rope_freqs.weight") != nullptr) {
-        std::vector<float> factors = readStacked(file, {{"rope_freqs.weight", {spec.dim / 2}}});
+        std::vector<float> factors = readVector(file, {{"rope_freqs.weight", {spec.dim / 2}}});
         for (int i = 0; i < spec.dim / 2; ++i) {
             float& factor = factors[static_cast<std::size_t>(i)];
             if (!(factor > 0))
@@ -129,23 +129,23 @@ LayerWeights readLayer(const GgufFile& file, const Model& model, int layer, Weig
     const auto bias = [layer](const char* part) { return fmt::format("blk.{}.{}.bias", layer, part); };
 
     LayerWeights weights;
-    weights.attentionNorm = readStacked(file, {{name("attn_norm"), {hidden}}});
-    weights.ffnNorm = readStacked(file, {{name("ffn_norm"), {hidden}}});
-    std::vector<float> qkv = readStacked(file, {{name("attn_q"), {queryRows, hidden}},
+    weights.attentionNorm = readVector(file, {{name("attn_norm"), {hidden}}});
+    weights.ffnNorm = readVector(file, {{name("ffn_norm"), {hidden}}});
+    WeightVector<float> qkv = readStacked(file, {{name("attn_q"), {queryRows, hidden}},
                                                 {name("attn_k"), {keyRows, hidden}},
                                                 {name("attn_v"), {keyRows, hidden}}});
     unpermute(qkv.data(), info.nHeads, info, hidden);
     unpermute(qkv.data() + queryRows * hidden, info.nKvHeads, info, hidden);
     weights.qkv = Linear(std::move(qkv), queryRows + 2 * keyRows, hidden, type);
     if (file.findTensor(bias("attn_q")) != nullptr) {
-        weights.qkvBias = readStacked(
+        weights.qkvBias = readVector(
             file, {{bias("attn_q"), {queryRows}}, {bias("attn_k"), {keyRows}}, {bias("attn_v"), {keyRows}}});
         unpermute(weights.qkvBias.data(), info.nHeads, info, 1);
         unpermute(weights.qkvBias.data() + queryRows, info.nKvHeads, info, 1);
     }
     weights.attentionOutput = readLinear(file, name("attn_output"), hidden, queryRows, type);
     if (file.findTensor(bias("attn_output")) != nullptr)
-        weights.attentionOutputBias = readStacked(file, {{bias("attn_output"), {hidden}}});
+        weights.attentionOutputBias = readVector(file, {{bias("attn_output"), {hidden}}});
     weights.gateUp = Linear(
         readStacked(file, {{name("ffn_gate"), {model.arch.ffnSize, hidden}}, {name("ffn_up"), {model.arch.ffnSize, hidden}}}),
         2 * model.arch.ffnSize, hidden, type);
@@ -178,7 +178,7 @@ std::shared_ptr<Model> loadOuter(const GgufFile& file, WeightType type)
     auto model = std::make_shared<Model>(describeModel(file));
     const core::ModelInfo& info = model->info;
     model->embedding = readLinear(file, "token_embd.weight", info.vocabSize, info.hiddenSize, type);
-    model->outputNorm = readStacked(file, {{"output_norm.weight", {info.hiddenSize}}});
+    model->outputNorm = readVector(file, {{"output_norm.weight", {info.hiddenSize}}});
     if (!isTied(file))
         model->output = readLinear(file, "output.weight", info.vocabSize, info.hiddenSize, type);
     model->layers.resize(static_cast<std::size_t>(info.nLayers));

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace kvviz::capture {
 namespace {
@@ -164,6 +165,27 @@ std::string supportedFamilies()
     return names;
 }
 
+namespace {
+
+/// "quantization_config": {"weight_block_size": [rows, columns]}; 128 x 128 unless it says so. What is quantised how is
+/// seen by the types of the tensors.
+ScaleBlock readScaleBlock(const JsonFields& file)
+{
+    if (!file.has("quantization_config"))
+        return {};
+    const JsonFields settings = file.object("quantization_config");
+    if (!settings.has("weight_block_size"))
+        return {};
+    const std::vector<double> sizes = settings.positives("weight_block_size");
+    const auto whole = [](double size) { return size == std::floor(size) && size <= 1 << 20; };
+    if (sizes.size() != 2 || !whole(sizes[0]) || !whole(sizes[1]))
+        settings.refuse(fmt::format("'weight_block_size' is {}, expected two whole numbers",
+                                    settings.json().at("weight_block_size").dump()));
+    return {static_cast<std::int64_t>(sizes[0]), static_cast<std::int64_t>(sizes[1])};
+}
+
+} // namespace
+
 HfModelSpec readHfConfig(const std::filesystem::path& configFile)
 {
     const JsonFields file = JsonFields::ofFile(configFile);
@@ -198,6 +220,7 @@ HfModelSpec readHfConfig(const std::filesystem::path& configFile)
     spec.headNorms = family.headNorms;
     spec.fusedProjections = family.fused;
     spec.tied = file.boolean("tie_word_embeddings", family.gemma); // with a vision part, the outer key counts
+    spec.scaleBlock = readScaleBlock(file);
     if (family.gemma)
         readGemma(config, family, spec);
     if (file.has("text_config"))

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "capture/architecture.hpp"
+#include "capture/safetensors.hpp"
 #include "core/capture_info.hpp"
 
 #include <filesystem>
@@ -23,6 +24,7 @@ struct HfModelSpec {
     bool normsFromOne = false;   ///< norm weights are stored less one (Gemma)
     bool fusedProjections = false; ///< qkv_proj and gate_up_proj (Phi-3)
     bool tied = false;           ///< the output matrix is the embedding
+    ScaleBlock scaleBlock;       ///< of 8-bit floats
 };
 
 /// Throws Error(badInput): no JSON, a key of another kind or out of range (names it and its value), an architecture that

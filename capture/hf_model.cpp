@@ -5,6 +5,7 @@
 
 #include "capture/sha256.hpp"
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
@@ -18,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Shape = std::vector<std::int64_t>;
-using Parts = std::vector<std::pair<std::string, Shape>>;
+using Parts = TensorParts;
 
 /// The tensors of a model by what they are for. The names are those of transformers.
 class Layout {
@@ -119,7 +120,7 @@ void check(const TensorSource& source, const Parts& parts)
 
 std::vector<float> readNorm(const TensorSource& source, const Parts& parts, bool fromOne)
 {
-    std::vector<float> values = readStacked(source, parts);
+    std::vector<float> values = readVector(source, parts);
     if (fromOne)
         for (float& value : values)
             value += 1.0f;
@@ -181,7 +182,7 @@ void refuseOthers(const SafetensorsModel& tensors, const std::string& prefix, co
 /// config.json; a folder without one is no model.
 fs::path settingsOf(const fs::path& folder)
 {
-    if (!fs::exists(folder / "config.json"))
+    if (!core::nameExists(folder / "config.json"))
         throw core::Error(core::ErrorCode::badInput,
                           fmt::format("'{}': there is no config.json; a model is a Hugging Face folder or a GGUF file",
                                       folder.string()));
@@ -192,7 +193,7 @@ fs::path settingsOf(const fs::path& folder)
 
 HfFolder::HfFolder(const fs::path& folder)
     : m_folder(folder), m_spec(readHfConfig(settingsOf(folder))),
-      m_tensors(std::make_shared<const SafetensorsModel>(folder)), m_prefix(findPrefix(*m_tensors))
+      m_tensors(std::make_shared<const SafetensorsModel>(folder, m_spec.scaleBlock)), m_prefix(findPrefix(*m_tensors))
 {
     const Layout layout(m_spec, m_prefix);
     check(*m_tensors, layout.embedding());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/io/json_text.hpp"
 
 #include <fmt/format.h>
@@ -12,8 +13,6 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,11 +31,7 @@ public:
     static JsonFields ofFile(const std::filesystem::path& path)
     {
         const std::string place = fmt::format("'{}'", path.string());
-        std::ifstream stream(path, std::ios::binary);
-        if (!stream)
-            throw core::Error(core::ErrorCode::badInput, fmt::format("{} cannot be read", place));
-        const std::string text{std::istreambuf_iterator<char>(stream), {}};
-        return {io::parseJson(text, place), place};
+        return {io::parseJson(core::readInputText(path), place), place};
     }
 
     [[noreturn]] void refuse(const std::string& why) const

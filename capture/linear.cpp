@@ -62,7 +62,7 @@ void atTorchBoundary(Work&& work)
 
 } // namespace
 
-Linear::Linear(std::vector<float> weights, std::int64_t outputs, std::int64_t inputs, WeightType type)
+Linear::Linear(WeightVector<float> weights, std::int64_t outputs, std::int64_t inputs, WeightType type)
     : m_outputs(outputs), m_inputs(inputs), m_type(type)
 {
     if (std::ssize(weights) != outputs * inputs)
@@ -83,6 +83,11 @@ void Linear::apply(const float* x, std::int64_t rows, float* y, bool accumulate)
         return applyMany(x, rows, y, accumulate);
     constexpr std::int64_t kRowsPerTask = 16;
     const std::int64_t tasks = (m_outputs + kRowsPerTask - 1) / kRowsPerTask;
+    std::vector<float> pairs;
+    if (m_type == WeightType::bfloat16) {
+        pairs.resize(static_cast<std::size_t>(m_inputs));
+        splitPairs(x, m_inputs, pairs.data());
+    }
 #pragma omp parallel for schedule(static)
     for (std::int64_t task = 0; task < tasks; ++task) {
         const std::int64_t begin = task * kRowsPerTask;
@@ -90,7 +95,7 @@ void Linear::apply(const float* x, std::int64_t rows, float* y, bool accumulate)
         if (m_type == WeightType::float32)
             matrixVector(m_float.data(), x, y, begin, end, m_inputs, accumulate);
         else
-            matrixVector(m_bfloat.data(), x, y, begin, end, m_inputs, accumulate);
+            matrixVector(m_bfloat.data(), pairs.data(), y, begin, end, m_inputs, accumulate);
     }
 }
 

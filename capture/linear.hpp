@@ -5,6 +5,7 @@
 // header.
 #pragma once
 
+#include "capture/weight_memory.hpp"
 #include "core/half.hpp"
 
 #include <cstdint>
@@ -20,7 +21,7 @@ class Linear {
 public:
     Linear() = default;
     /// Takes the weights [outputs, inputs] in float32; they are kept as `type`.
-    Linear(std::vector<float> weights, std::int64_t outputs, std::int64_t inputs, WeightType type);
+    Linear(WeightVector<float> weights, std::int64_t outputs, std::int64_t inputs, WeightType type);
 
     [[nodiscard]] std::int64_t inputs() const noexcept { return m_inputs; }
     [[nodiscard]] std::int64_t outputs() const noexcept { return m_outputs; }
@@ -42,8 +43,8 @@ private:
     std::int64_t m_outputs = 0;
     std::int64_t m_inputs = 0;
     WeightType m_type = WeightType::float32;
-    std::vector<float> m_float;            // [outputs, inputs], when float32
-    std::vector<core::BFloat16> m_bfloat;  // [outputs, inputs], when bfloat16
+    WeightVector<float> m_float;           // [outputs, inputs], when float32
+    WeightVector<core::BFloat16> m_bfloat; // [outputs, inputs], when bfloat16
 };
 
 /// c[m, n] = a[m, k] b[n, k]^T or, with `transposeB` false, a[m, k] b[k, n]; row-major with leading dimensions; one

@@ -23,6 +23,7 @@ public:
     [[nodiscard]] const std::vector<TensorInfo>& tensors() const { return m_tensors; }
     /// Names with their types: integers and the like, which no weight of a supported model has.
     [[nodiscard]] const std::map<std::string, std::string, std::less<>>& unsupported() const { return m_unsupported; }
+    void requireWhole() const { m_file.requireWhole(); }
     void dropPages() const { m_file.dropPages(); }
 
 private:
@@ -31,18 +32,24 @@ private:
     std::map<std::string, std::string, std::less<>> m_unsupported;
 };
 
+/// Rows and columns of a matrix of 8-bit floats that share a scale ("weight_block_size").
+struct ScaleBlock {
+    std::int64_t rows = 128, columns = 128;
+};
+
 /// The tensors of a model: one file, or the shards that model.safetensors.index.json lists.
 class SafetensorsModel final : public TensorSource {
 public:
     /// A folder, or one file. Throws Error(badInput): no weights there, a shard missing or damaged, a name in two
     /// shards, an index that names a tensor its shard does not hold.
-    explicit SafetensorsModel(const std::filesystem::path& path);
+    explicit SafetensorsModel(const std::filesystem::path& path, ScaleBlock block = {});
 
     [[nodiscard]] const std::string& path() const override { return m_path; }
     [[nodiscard]] const TensorInfo* findTensor(std::string_view name) const override;
-    /// 8-bit floats are multiplied by the scales beside them: NAME_scale_inv, blocks of 128 x 128 (DeepSeek), or
+    /// 8-bit floats are multiplied by the scales beside them: NAME_scale_inv, one a block (DeepSeek), or
     /// NAME_scale, one number or one a row (compressed-tensors). Throws Error(badInput) where there are none.
     void read(const TensorInfo& tensor, std::span<float> out) const override;
+    void requireReadable(const TensorInfo& tensor) const override;
     /// A type that is not supported, or weights of GPTQ or AWQ (NAME.qweight) instead of plain ones.
     [[nodiscard]] std::string obstacle(std::string_view name) const override;
     [[nodiscard]] std::size_t tensorCount() const { return m_index.size(); }
@@ -54,9 +61,18 @@ public:
     void dropPages() const;
 
 private:
+    struct Scales {
+        const TensorInfo* tensor = nullptr; // [ceil(rows / rows of a block), ceil(columns / columns of a block)]
+        std::int64_t rows = 0, columns = 0; // of a block
+    };
+
     void add(const std::filesystem::path& file);
+    [[nodiscard]] bool holds(const std::filesystem::path& file, const std::string& tensor) const;
+    [[nodiscard]] Scales scalesOf(const TensorInfo& tensor) const;
+    void scale(const TensorInfo& tensor, std::span<float> out) const;
 
     std::string m_path;
+    ScaleBlock m_block;
     std::vector<SafetensorsFile> m_files;
     std::map<std::string, const TensorInfo*, std::less<>> m_index;
 };

@@ -3,6 +3,7 @@
 // Types that weights can have, shards, and the scales of 8-bit floats.
 #include "capture/safetensors.hpp"
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <fstream>
 #include <optional>
 #include <set>
 
@@ -19,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr const char* kIndex = "model.safetensors.index.json";
-constexpr std::int64_t kBlock = 128; ///< rows and columns that share a scale
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what)
 {
@@ -29,8 +28,7 @@ constexpr std::int64_t kBlock = 128; ///< rows and columns that share a scale
 /// Tensor to shard, as the index of a folder says.
 std::map<std::string, std::string> readIndex(const fs::path& path)
 {
-    std::ifstream stream(path);
-    const nlohmann::json index = nlohmann::json::parse(stream, nullptr, false);
+    const nlohmann::json index = nlohmann::json::parse(core::readInputText(path), nullptr, false);
     if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
         fail(path, "it is no index of safetensors files (a JSON object with 'weight_map')");
     std::map<std::string, std::string> shards;
@@ -38,7 +36,8 @@ std::map<std::string, std::string> readIndex(const fs::path& path)
         if (!file.is_string())
             fail(path, fmt::format("the file of '{}' is no text", core::displayBytes(tensor)));
         const fs::path name = file.get<std::string>();
-        if (name.empty() || name != name.filename() || name == "." || name == "..")
+        if (name.empty() || name != name.filename() || name == "." || name == ".."
+            || name.native().find('\0') != std::string::npos)
             fail(path, fmt::format("'{}' is no file of this folder", core::displayBytes(name.string())));
         shards.emplace(tensor, name.string());
     }
@@ -48,7 +47,7 @@ std::map<std::string, std::string> readIndex(const fs::path& path)
 /// The weights of a folder without an index.
 fs::path onlyFile(const fs::path& folder)
 {
-    if (fs::exists(folder / "model.safetensors"))
+    if (core::nameExists(folder / "model.safetensors"))
         return folder / "model.safetensors";
     std::vector<fs::path> found;
     for (const auto& entry : fs::directory_iterator(folder))
@@ -75,7 +74,9 @@ std::optional<TensorType> weightType(io::ElementType type)
     }
 }
 
-std::int64_t blocks(std::int64_t size) { return (size + kBlock - 1) / kBlock; }
+std::int64_t blocksOf(std::int64_t size, std::int64_t block) { return (size + block - 1) / block; }
+
+std::int64_t columnsOf(const TensorInfo& tensor) { return tensor.shape.empty() ? 1 : tensor.shape.back(); }
 
 std::vector<float> valuesOf(const TensorInfo& tensor)
 {
@@ -96,13 +97,13 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : m_file(path)
     }
 }
 
-SafetensorsModel::SafetensorsModel(const fs::path& path) : m_path(path.string())
+SafetensorsModel::SafetensorsModel(const fs::path& path, ScaleBlock block) : m_path(path.string()), m_block(block)
 {
-    if (!fs::is_directory(path)) {
+    if (!core::isFolder(path)) {
         add(path);
         return;
     }
-    if (!fs::exists(path / kIndex)) {
+    if (!core::nameExists(path / kIndex)) {
         add(onlyFile(path));
         return;
     }
@@ -113,14 +114,21 @@ SafetensorsModel::SafetensorsModel(const fs::path& path) : m_path(path.string())
     m_files.reserve(names.size()); // m_index points into it
     for (const std::string& name : names)
         add(path / name);
-    for (const auto& [tensor, file] : shards) {
-        const bool known = std::any_of(m_files.begin(), m_files.end(), [&tensor = tensor](const SafetensorsFile& shard) {
-            return shard.unsupported().contains(tensor);
-        });
-        if (!known && !m_index.contains(tensor))
+    for (const auto& [tensor, file] : shards)
+        if (!holds(path / file, tensor))
             fail(path / kIndex, fmt::format("it places '{}' in '{}', which does not hold it", core::displayBytes(tensor),
                                             core::displayBytes(file)));
-    }
+}
+
+bool SafetensorsModel::holds(const fs::path& file, const std::string& tensor) const
+{
+    const auto shard = std::find_if(m_files.begin(), m_files.end(),
+                                    [&](const SafetensorsFile& one) { return one.path() == file.string(); });
+    if (shard == m_files.end() || shard->unsupported().contains(tensor))
+        return shard != m_files.end();
+    const TensorInfo* const found = findTensor(tensor);
+    const std::vector<TensorInfo>& own = shard->tensors();
+    return found != nullptr && found >= own.data() && found < own.data() + own.size();
 }
 
 void SafetensorsModel::add(const fs::path& file)
@@ -140,16 +148,22 @@ const TensorInfo* SafetensorsModel::findTensor(std::string_view name) const
 void SafetensorsModel::read(const TensorInfo& tensor, std::span<float> out) const
 {
     dequantise(tensor, out);
-    if (tensor.type != TensorType::f8_e4m3)
-        return;
-    const std::int64_t columns = tensor.shape.empty() ? 1 : tensor.shape.back();
+    if (tensor.type == TensorType::f8_e4m3)
+        scale(tensor, out);
+    for (const SafetensorsFile& file : m_files)
+        file.requireWhole();
+}
+
+void SafetensorsModel::requireReadable(const TensorInfo& tensor) const
+{
+    if (tensor.type == TensorType::f8_e4m3)
+        (void)scalesOf(tensor);
+}
+
+SafetensorsModel::Scales SafetensorsModel::scalesOf(const TensorInfo& tensor) const
+{
+    const std::int64_t columns = columnsOf(tensor);
     const std::int64_t rows = columns > 0 ? tensor.elements() / columns : 0;
-    const auto multiply = [&](const std::vector<float>& scales, auto&& place) {
-#pragma omp parallel for schedule(static)
-        for (std::int64_t r = 0; r < rows; ++r)
-            for (std::int64_t c = 0; c < columns; ++c)
-                out[static_cast<std::size_t>(r * columns + c)] *= scales[static_cast<std::size_t>(place(r, c))];
-    };
     const TensorInfo* const inBlocks = findTensor(tensor.name + "_scale_inv");
     const TensorInfo* const byRow = findTensor(tensor.name + "_scale");
     const TensorInfo* const scale = inBlocks != nullptr ? inBlocks : byRow;
@@ -157,15 +171,29 @@ void SafetensorsModel::read(const TensorInfo& tensor, std::span<float> out) cons
         fail(m_path, fmt::format("tensor '{}' holds 8-bit floats without scales ('{}_scale_inv' or '{}_scale')",
                                  tensor.name, tensor.name, tensor.name));
     if (scale->elements() == 1)
-        return multiply(valuesOf(*scale), [](std::int64_t, std::int64_t) { return 0; });
-    if (inBlocks != nullptr && scale->shape == std::vector<std::int64_t>{blocks(rows), blocks(columns)})
-        return multiply(valuesOf(*scale), [&](std::int64_t r, std::int64_t c) {
-            return r / kBlock * blocks(columns) + c / kBlock;
-        });
+        return {scale, rows, columns};
+    const std::vector<std::int64_t> blocks{blocksOf(rows, m_block.rows), blocksOf(columns, m_block.columns)};
+    if (inBlocks != nullptr && scale->shape == blocks)
+        return {scale, m_block.rows, m_block.columns};
     if (byRow != nullptr && inBlocks == nullptr && scale->elements() == rows && scale->shape.front() == rows)
-        return multiply(valuesOf(*scale), [](std::int64_t r, std::int64_t) { return r; });
-    fail(m_path, fmt::format("tensor '{}' has the shape {}, which does not fit the scales of '{}', {}", scale->name,
-                             scale->shape, tensor.name, tensor.shape));
+        return {scale, 1, columns};
+    fail(m_path, fmt::format("tensor '{}' has the shape {}, which does not fit the scales of '{}', {}{}", scale->name,
+                             scale->shape, tensor.name, tensor.shape,
+                             inBlocks == nullptr ? "" : fmt::format(", in blocks of {} x {}: {}", m_block.rows,
+                                                                    m_block.columns, blocks)));
+}
+
+void SafetensorsModel::scale(const TensorInfo& tensor, std::span<float> out) const
+{
+    const std::int64_t columns = columnsOf(tensor), rows = columns > 0 ? tensor.elements() / columns : 0;
+    const Scales scales = scalesOf(tensor);
+    const std::vector<float> values = valuesOf(*scales.tensor);
+    const std::int64_t across = blocksOf(columns, scales.columns);
+#pragma omp parallel for schedule(static)
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t c = 0; c < columns; ++c)
+            out[static_cast<std::size_t>(r * columns + c)] *=
+                values[static_cast<std::size_t>(r / scales.rows * across + c / scales.columns)];
 }
 
 std::string SafetensorsModel::obstacle(std::string_view name) const

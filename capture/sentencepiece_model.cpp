@@ -7,14 +7,13 @@
 #include "capture/byte_fallback.hpp"
 #include "capture/utf8.hpp"
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 
 #include <sentencepiece_processor.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 namespace kvviz::capture {
 namespace {
@@ -98,12 +97,8 @@ TokenizerDescription describeSentencePiece(const std::filesystem::path& path)
 {
     TokenizerDescription result;
     result.place = fmt::format("'{}'", path.string());
-    std::ifstream stream(path, std::ios::binary);
-    std::ostringstream bytes;
-    if (!stream || !(bytes << stream.rdbuf()))
-        throw core::Error(core::ErrorCode::badInput, fmt::format("{} cannot be read", result.place));
     result.kind = TokenModelKind::sentencePiece;
-    result.sentencePieceModel = bytes.str();
+    result.sentencePieceModel = core::readInputText(path);
     const auto processor = load(result.sentencePieceModel, result.place);
     for (int id = 0; id < processor->GetPieceSize(); ++id) {
         result.bytes.push_back(textOf(*processor, id));

@@ -29,11 +29,11 @@ const TensorInfo& TensorSource::tensor(std::string_view name, const std::vector<
     if (found->shape != shape)
         throw core::Error(core::ErrorCode::badInput, fmt::format("'{}': tensor '{}' has the shape {}, expected {}",
                                                                  path(), name, found->shape, shape));
+    requireReadable(*found);
     return *found;
 }
 
-std::vector<float> readStacked(const TensorSource& source,
-                               const std::vector<std::pair<std::string, std::vector<std::int64_t>>>& parts)
+WeightVector<float> readStacked(const TensorSource& source, const TensorParts& parts)
 {
     std::vector<const TensorInfo*> tensors;
     std::int64_t total = 0;
@@ -41,7 +41,7 @@ std::vector<float> readStacked(const TensorSource& source,
         tensors.push_back(&source.tensor(name, shape));
         total += tensors.back()->elements();
     }
-    std::vector<float> values(static_cast<std::size_t>(total));
+    WeightVector<float> values(static_cast<std::size_t>(total));
     std::int64_t at = 0;
     for (const TensorInfo* tensor : tensors) {
         source.read(*tensor, std::span(values).subspan(static_cast<std::size_t>(at),
@@ -49,6 +49,12 @@ std::vector<float> readStacked(const TensorSource& source,
         at += tensor->elements();
     }
     return values;
+}
+
+std::vector<float> readVector(const TensorSource& source, const TensorParts& parts)
+{
+    const WeightVector<float> values = readStacked(source, parts);
+    return {values.begin(), values.end()};
 }
 
 } // namespace kvviz::capture

@@ -3,6 +3,8 @@
 // Tensors of a memory-mapped model file, whatever its format, and their conversion to float32.
 #pragma once
 
+#include "capture/weight_memory.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -40,19 +42,26 @@ public:
     [[nodiscard]] virtual const std::string& path() const = 0;
     /// nullptr when absent.
     [[nodiscard]] virtual const TensorInfo* findTensor(std::string_view name) const = 0;
-    /// Values of a tensor of this source; more than dequantise() where a companion tensor holds its scales.
-    virtual void read(const TensorInfo& tensor, std::span<float> out) const { dequantise(tensor, out); }
+    /// Values of a tensor of this source; more than dequantise() where a companion tensor holds its scales. Throws
+    /// Error(badInput) when the file was cut short since it was opened.
+    virtual void read(const TensorInfo& tensor, std::span<float> out) const = 0;
 
     /// Why a tensor that is not found cannot be used, if the source knows; empty: it is not there.
     [[nodiscard]] virtual std::string obstacle(std::string_view) const { return {}; }
 
-    /// Throws Error(badInput) when absent or when the shape differs (names both shapes).
+    /// Throws Error(badInput) when what read() needs beside the tensor itself is not there or does not fit to it.
+    virtual void requireReadable(const TensorInfo&) const {}
+
+    /// Throws Error(badInput) when absent, when the shape differs (names both shapes), or when it is not readable.
     [[nodiscard]] const TensorInfo& tensor(std::string_view name, const std::vector<std::int64_t>& shape) const;
 };
 
-/// Tensors of these names and shapes one below the other. Shapes are checked before anything is allocated: the numbers
-/// come from the file.
-[[nodiscard]] std::vector<float>
-readStacked(const TensorSource& source, const std::vector<std::pair<std::string, std::vector<std::int64_t>>>& parts);
+/// Names and shapes of tensors that are read one below the other.
+using TensorParts = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
+
+/// Shapes are checked before anything is allocated: the numbers come from the file. Throws what tensor() throws.
+[[nodiscard]] WeightVector<float> readStacked(const TensorSource& source, const TensorParts& parts);
+/// The same for norms and biases, which are short.
+[[nodiscard]] std::vector<float> readVector(const TensorSource& source, const TensorParts& parts);
 
 } // namespace kvviz::capture

@@ -10,12 +10,11 @@
 #include "capture/sentencepiece_model.hpp"
 #include "capture/tokenizer_description.hpp"
 #include "capture/tokenizer_json.hpp"
+#include "core/input_file.hpp"
 #include "core/text.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <sstream>
 
 namespace kvviz::capture {
 namespace {
@@ -23,15 +22,9 @@ namespace {
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
-bool isFile(const fs::path& path)
-{
-    std::error_code ignored;
-    return fs::is_regular_file(path, ignored);
-}
-
 std::optional<JsonFields> fieldsOf(const fs::path& path)
 {
-    if (!isFile(path))
+    if (!core::nameExists(path))
         return std::nullopt;
     return JsonFields::ofFile(path);
 }
@@ -158,14 +151,9 @@ void readBeside(const fs::path& folder, TokenizerDescription& description)
 
 void readTemplateFile(const fs::path& path, TokenizerDescription& description)
 {
-    if (!isFile(path))
+    if (!core::nameExists(path))
         return;
-    std::ifstream stream(path, std::ios::binary);
-    std::ostringstream text;
-    text << stream.rdbuf();
-    if (!stream)
-        throw core::Error(core::ErrorCode::badInput, fmt::format("'{}' cannot be read", path.string()));
-    description.chatTemplate = text.str();
+    description.chatTemplate = core::readInputText(path);
 }
 
 Tokenizer finished(TokenizerDescription description, const fs::path& folder)
@@ -182,9 +170,9 @@ Tokenizer finished(TokenizerDescription description, const fs::path& folder)
 
 Tokenizer ofFolder(const fs::path& folder)
 {
-    if (isFile(folder / "tokenizer.json"))
+    if (core::nameExists(folder / "tokenizer.json"))
         return finished(describeTokenizerJson(folder / "tokenizer.json"), folder);
-    if (isFile(folder / "tokenizer.model"))
+    if (core::nameExists(folder / "tokenizer.model"))
         return finished(describeSentencePiece(folder / "tokenizer.model"), folder);
     throw core::Error(core::ErrorCode::badInput,
                       fmt::format("'{}' has neither tokenizer.json nor tokenizer.model; other forms (vocab.json with "
@@ -197,8 +185,8 @@ Tokenizer ofFolder(const fs::path& folder)
 
 bool hasTokenizer(const fs::path& folder)
 {
-    return fs::exists(folder / "tokenizer.json") || fs::exists(folder / "tokenizer.model")
-           || fs::exists(folder / "vocab.json"); // read by none of us, but the refusal says what to do
+    return core::nameExists(folder / "tokenizer.json") || core::nameExists(folder / "tokenizer.model")
+           || core::nameExists(folder / "vocab.json"); // read by none of us, but the refusal says what to do
 }
 
 Tokenizer loadTokenizer(const fs::path& path)

@@ -4,11 +4,11 @@
 #include "study/latencies.hpp"
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <fstream>
 
 namespace kvviz::study {
 namespace {
@@ -53,8 +53,7 @@ void computeGains(std::vector<MeasuredLatency>& rows)
 std::vector<MeasuredLatency> readFile(const std::filesystem::path& path)
 {
     try {
-        std::ifstream stream(path, std::ios::binary);
-        const Json report = Json::parse(stream);
+        const Json report = Json::parse(core::readInputText(path));
         const auto model = report.at("model").get<std::string>();
         std::vector<MeasuredLatency> rows;
         for (const Json& row : report.at("results"))

@@ -4,14 +4,13 @@
 #include "study/manifest.hpp"
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/io/part_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 namespace kvviz::study {
 namespace {
@@ -98,14 +97,10 @@ Manifest readManifest(const std::filesystem::path& folder)
     const auto fail = [&](const std::string& what) -> core::Error {
         return {core::ErrorCode::badInput, fmt::format("'{}' is no study of kvviz: {}", path.string(), what)};
     };
-    std::ifstream stream(path, std::ios::binary);
-    std::stringstream text;
-    text << stream.rdbuf();
-    if (!stream)
-        throw fail("it cannot be read");
+    const std::string text = core::readInputText(path);
     Manifest manifest;
     try {
-        const Json json = Json::parse(text.str());
+        const Json json = Json::parse(text);
         if (json.at("format") != kFormat || !json.at("format_version").get<std::string>().starts_with("1."))
             throw fail("expected format 'kvviz-study', version 1");
         json.at("creator").get_to(manifest.creator);

@@ -3,6 +3,7 @@
 #include "views/opened_files.hpp"
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "views/session.hpp"
 
 #include <fmt/format.h>
@@ -62,7 +63,7 @@ OpenedFiles sortFiles(const std::vector<fs::path>& paths)
         try {
             if (!fs::exists(path))
                 throw core::Error(core::ErrorCode::badInput, fmt::format("'{}' does not exist", path.string()));
-            if (fs::is_directory(path))
+            if (core::isFolder(path))
                 sortFolder(path, opened);
             else
                 sortFile(path, opened);

@@ -3,6 +3,7 @@
 #include "views/session.hpp"
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,8 +12,6 @@
 
 #include <array>
 #include <cmath>
-#include <fstream>
-#include <sstream>
 
 namespace kvviz::views {
 
@@ -263,13 +262,9 @@ void saveSession(const Session& session, const std::filesystem::path& file)
 
 Session loadSession(const std::filesystem::path& file)
 {
-    std::ifstream in(file, std::ios::binary);
-    if (!in || std::filesystem::is_directory(file))
-        throw Error(ErrorCode::badInput, fmt::format("'{}' cannot be read", file.string()));
-    std::stringstream text;
-    text << in.rdbuf();
+    const std::string text = core::readInputText(file);
     try {
-        return parseSession(text.str(), std::filesystem::absolute(file).parent_path());
+        return parseSession(text, std::filesystem::absolute(file).parent_path());
     } catch (const Error& error) {
         throw Error(error.code(), fmt::format("'{}': {}", file.string(), error.what()));
     }

@@ -3,6 +3,7 @@
 #include "views/style_file.hpp"
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
@@ -12,7 +13,6 @@
 #include <QFontDatabase>
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
 #include <iterator>
 
@@ -182,11 +182,7 @@ StyleSheet parseStyle(std::string_view json, const std::string& name)
 
 StyleSheet readStyleFile(const std::filesystem::path& path)
 {
-    std::ifstream stream(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (!stream)
-        throw core::Error(core::ErrorCode::badInput, fmt::format("cannot read the style file '{}'", path.string()));
-    return parseStyle(text, path.string());
+    return parseStyle(core::readInputText(path), path.string());
 }
 
 PlotStyle exportStyle(const StyleSheet& sheet, double fontPt, std::optional<bool> dark)

@@ -7,6 +7,7 @@
 #include "app/commands/method_choice.hpp"
 #include "app/console.hpp"
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -100,7 +101,7 @@ compress::ReplayRequest replayRequest(const ReplayOptions& options, int threads)
 
 std::filesystem::path resultsPath(const std::filesystem::path& input)
 {
-    if (std::filesystem::is_directory(input))
+    if (core::isFolder(input))
         return input / "replay.kvres.h5";
     std::filesystem::path result = input;
     if (result.extension() == ".kvh5")

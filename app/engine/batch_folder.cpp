@@ -5,6 +5,7 @@
 
 #include "app/console.hpp"
 #include "app/json_output.hpp"
+#include "core/input_file.hpp"
 #include "core/io/part_file.hpp"
 #include "core/io/run_folder.hpp"
 
@@ -40,7 +41,7 @@ void prepareFolder(const CaptureOptions& options, const std::vector<CaptureJob>&
 {
     std::error_code error;
     std::filesystem::create_directories(options.output, error);
-    if (error || !std::filesystem::is_directory(options.output))
+    if (error || !core::isFolder(options.output))
         throw Error(ErrorCode::failure, fmt::format("{}: the folder cannot be made ({})", options.output,
                                                     error ? error.message() : "a file of that name is in the way"));
     writeManifest(options, all, model);

@@ -3,6 +3,8 @@
 #include "app/engine/device_backend.hpp"
 
 #include "app/dispatch.hpp"
+#include "app/engine/free_memory.hpp"
+#include "capture/bounded_backend.hpp"
 #include "capture/cuda_module.hpp"
 #include "capture/device_choice.hpp"
 #include "core/error.hpp"
@@ -44,7 +46,7 @@ capture::WeightType DeviceChoice::weightType() const
 std::shared_ptr<const capture::Backend> DeviceChoice::open(std::shared_ptr<const capture::Model> model) const
 {
     if (!onGpu())
-        return capture::cpuBackend(std::move(model));
+        return capture::boundedCpuBackend(std::move(model), [] { return freeMemory(); });
     return capture::openCudaModule(programFolder()).open(std::move(model), m_indices, m_dtype);
 }
 

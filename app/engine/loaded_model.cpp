@@ -12,16 +12,19 @@
 #include "capture/size_estimate.hpp"
 #include "capture/tokenizer_description.hpp"
 #include "capture/tokenizer_files.hpp"
+#include "core/input_file.hpp"
 #include "core/stopwatch.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace kvviz::app {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr double kMostOfMemory = 0.9; ///< that weights may take: the run needs some, too
+constexpr std::int64_t kUsualRun = 1024; ///< tokens for which room is left beside weights that are kept
 
 /// Tokens that are only numbers: "<17>". No text can be read with it, but ids can.
 capture::Tokenizer numberedTokens(int vocabSize)
@@ -33,15 +36,20 @@ capture::Tokenizer numberedTokens(int vocabSize)
     return capture::Tokenizer(std::move(description));
 }
 
-/// Must the layers be read from the files each time they are used? Says so, then. `count`: numbers of the model.
-bool mustStream(std::uint64_t count, capture::WeightType type, const CommonOptions& common)
+/// Must the layers be read from the files each time they are used, so that a usual run has room beside them? Says so,
+/// then.
+bool mustStream(const core::ModelInfo& info, std::int64_t ffnSize, bool tied, capture::WeightType type,
+                const CommonOptions& common)
 {
-    const std::uint64_t bytes = count * (type == capture::WeightType::float32 ? 4 : 2);
-    const std::uint64_t free = freeMemory();
-    const bool streams = free > 0 && static_cast<double>(bytes) > kMostOfMemory * static_cast<double>(free);
+    const std::uint64_t bytes =
+        capture::weightCount(info, ffnSize, tied) * (type == capture::WeightType::float32 ? 4 : 2);
+    const std::int64_t tokens = std::min<std::int64_t>(kUsualRun, info.contextLength);
+    const std::uint64_t run = capture::runBytes(info, ffnSize, tokens), free = freeMemory();
+    const bool streams = free > 0 && bytes + run > free;
     if (streams)
-        note(common, fmt::format("the weights take {}, but {} of memory are free: each layer is read from the files each "
-                                 "time it is used, which is slow", core::humanBytes(bytes), core::humanBytes(free)));
+        note(common, fmt::format("the weights take {} and a run of {} tokens {}, but {} of memory are free: each layer is "
+                                 "read from the files each time it is used, which is slow", core::humanBytes(bytes), tokens,
+                                 core::humanBytes(run), core::humanBytes(free)));
     return streams;
 }
 
@@ -57,8 +65,8 @@ LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const Com
                                            "token ids (--token-ids), but no text", path.string()));
     }
     const capture::HfModelSpec& spec = folder.spec();
-    const std::uint64_t count = capture::weightCount(spec.info, spec.arch.ffnSize, spec.tied);
-    const std::shared_ptr<capture::Model> model = folder.load(type, readLayers || mustStream(count, type, common));
+    const std::shared_ptr<capture::Model> model =
+        folder.load(type, readLayers || mustStream(spec.info, spec.arch.ffnSize, spec.tied, type, common));
     model->info.sha256 = folder.sha256();
     loaded.model = model;
     return loaded;
@@ -70,11 +78,10 @@ LoadedModel loadFile(const fs::path& path, capture::WeightType type, const Commo
     LoadedModel loaded;
     loaded.tokenizer = std::make_shared<capture::Tokenizer>(*file);
     const capture::Model described = capture::describeModel(*file);
-    const std::uint64_t count =
-        capture::weightCount(described.info, described.arch.ffnSize, capture::isTied(*file));
-    const std::shared_ptr<capture::Model> model = readLayers || mustStream(count, type, common)
-                                                      ? capture::streamModel(file, type)
-                                                      : capture::loadModel(*file, type);
+    const bool streams =
+        readLayers || mustStream(described.info, described.arch.ffnSize, capture::isTied(*file), type, common);
+    const std::shared_ptr<capture::Model> model =
+        streams ? capture::streamModel(file, type) : capture::loadModel(*file, type);
     model->info.sha256 = capture::sha256OfFile(path);
     loaded.model = model;
     return loaded;
@@ -88,7 +95,7 @@ LoadedModel loadModelFile(const std::string& given, capture::WeightType type, co
     const core::Stopwatch watch;
     capture::setThreads(common.threads);
     const fs::path path = folderOfModel(findModel(given));
-    LoadedModel loaded = fs::is_directory(path) ? loadFolder(path, type, common, readLayers)
+    LoadedModel loaded = core::isFolder(path) ? loadFolder(path, type, common, readLayers)
                                                 : loadFile(path, type, common, readLayers);
     loaded.seconds = watch.seconds();
     return loaded;

@@ -13,6 +13,7 @@
 #include "capture/size_estimate.hpp"
 #include "capture/tokenizer_files.hpp"
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
@@ -38,7 +39,7 @@ struct TokenizerSummary {
 TokenizerSummary tokenizerOf(const std::string& path)
 {
     TokenizerSummary summary;
-    summary.found = !std::filesystem::is_directory(path) || capture::hasTokenizer(path);
+    summary.found = !core::isFolder(path) || capture::hasTokenizer(path);
     if (!summary.found)
         return summary;
     try {
@@ -69,7 +70,7 @@ struct ModelSummary {
 ModelSummary modelSummaryOf(const std::string& path)
 {
     ModelSummary summary;
-    if (std::filesystem::is_directory(path)) {
+    if (core::isFolder(path)) {
         const capture::HfFolder folder(path);
         const capture::HfModelSpec& spec = folder.spec();
         summary = {"Hugging Face folder", spec.info, spec.arch, spec.tied, spec.qkvBias || spec.ffnBias, spec.headNorms,

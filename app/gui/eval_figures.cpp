@@ -5,6 +5,7 @@
 #include "app/console.hpp"
 #include "app/gui/published_source.hpp"
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "views/delta_data.hpp"
 #include "views/result_figures.hpp"
 
@@ -31,7 +32,7 @@ std::pair<double, double> yRange(const FigureOptions& options)
 void refuseFolders(const FigureOptions& options, const char* expected)
 {
     for (const std::string& file : options.files)
-        if (std::filesystem::is_directory(file))
+        if (core::isFolder(file))
             throw Error(ErrorCode::usage, fmt::format("'{}' is a folder; the figure '{}' is drawn from {}", file,
                                                       options.name, expected));
 }

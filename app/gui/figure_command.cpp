@@ -6,6 +6,7 @@
 #include "app/gui/eval_figures.hpp"
 #include "app/output.hpp"
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/io/capture_reader.hpp"
 #include "views/application.hpp"
 #include "views/curve_data.hpp"
@@ -166,7 +167,7 @@ plot::Figure methods(const FigureOptions& options)
                         fmt::format("'{}' is a capture; the figure 'methods' is drawn from replay results: make them "
                                     "with 'kvviz replay {}' and name the *.kvres.h5 file",
                                     file, file));
-        if (std::filesystem::is_directory(file))
+        if (core::isFolder(file))
             throw Error(ErrorCode::usage,
                         fmt::format("'{}' is a folder; name the results file (*.kvres.h5) that 'kvviz replay' "
                                     "wrote",

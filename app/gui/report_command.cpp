@@ -6,6 +6,7 @@
 #include "app/gui/published_source.hpp"
 #include "app/output.hpp"
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/io/part_file.hpp"
 #include "core/text.hpp"
 #include "views/report_page.hpp"
@@ -63,7 +64,7 @@ plot::ReportRequest requestOf(const ReportOptions& options, const CommonOptions&
                                                   plot::kReportCells));
     plot::ReportRequest request;
     for (const std::string& file : options.files)
-        fs::is_directory(file) ? addFolder(file, request) : addFile(file, request);
+        core::isFolder(file) ? addFolder(file, request) : addFile(file, request);
     request.title = options.title;
     request.creator = creatorName();
     request.commandLine = common.commandLine;

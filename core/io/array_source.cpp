@@ -43,6 +43,7 @@ public:
         const auto piece = m_data.at(array.name)
                                .subspan(static_cast<std::size_t>(begin) * bytes, static_cast<std::size_t>(count) * bytes);
         std::memcpy(out, piece.data(), piece.size());
+        m_file.requireWhole();
     }
 
 private:
@@ -173,8 +174,9 @@ std::vector<std::string> ArraySource::strings(const NamedArray& array)
 std::unique_ptr<ArraySource> openArrays(const std::filesystem::path& path)
 {
     const MappedFile file(path); // what is no regular file is refused before anything could wait for it
-    const std::string_view begin(reinterpret_cast<const char*>(file.bytes().data()),
-                                 std::min(file.bytes().size(), kNpyPreamble));
+    const std::string begin(reinterpret_cast<const char*>(file.bytes().data()),
+                            std::min(file.bytes().size(), kNpyPreamble));
+    file.requireWhole();
     if (begin.starts_with("PK"))
         return openNpz(path);
     refuseForeign(path, begin);

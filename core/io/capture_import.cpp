@@ -4,15 +4,14 @@
 #include "core/io/capture_import.hpp"
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/io/capture_writer.hpp"
 #include "core/io/import_agreement.hpp"
 #include "core/io/import_layer.hpp"
 #include "core/io/import_logits.hpp"
-#include "core/io/mapped_file.hpp"
 #include "core/parallel.hpp"
 #include "core/pooling.hpp"
 #include "core/row_statistics.hpp"
-#include "core/text.hpp"
 
 #include <fmt/format.h>
 
@@ -172,13 +171,11 @@ private:
 
 std::string readMetadataFile(const std::filesystem::path& file)
 {
-    const MappedFile mapped(file); // waits for nothing, and takes no memory before the size is known
-    const std::span<const std::byte> bytes = mapped.bytes();
-    if (std::ssize(bytes) > kMostMetadata)
-        throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("'{}' has {}, metadata has {} at most; give the JSON that docs/import.md describes",
-                                      file.string(), core::humanBytes(bytes.size()), core::humanBytes(kMostMetadata)));
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    std::string text = core::readInputText(file, kMostMetadata);
+    if (text.empty())
+        throw core::Error(core::ErrorCode::badInput, fmt::format("'{}' is empty; give the JSON that docs/import.md describes",
+                                                                 file.string()));
+    return text;
 }
 
 ImportSummary importCapture(const std::filesystem::path& input, const std::filesystem::path& output,

@@ -165,7 +165,7 @@ std::string ownMetadata(ArraySource& source)
     if (array->type != ElementType::u8)
         throw Error(ErrorCode::badInput, fmt::format("'{}': the array 'metadata' is {} {}, expected one text",
                                                      source.path(), elementTypeName(array->type), array->shapeText()));
-    if (array->elements() > kMostMetadata)
+    if (static_cast<std::uint64_t>(array->elements()) > kMostMetadata)
         throw Error(ErrorCode::badInput, fmt::format("'{}': the array 'metadata' has {} bytes, expected at most {}",
                                                      source.path(), array->elements(), kMostMetadata));
     std::string text(static_cast<std::size_t>(array->elements()), '\0');

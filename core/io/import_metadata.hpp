@@ -11,7 +11,7 @@
 namespace kvviz::io {
 
 /// Bytes of JSON text, at most: some twenty for the text of each of a few million tokens.
-inline constexpr std::int64_t kMostMetadata = std::int64_t{1} << 26;
+inline constexpr std::uint64_t kMostMetadata = std::uint64_t{1} << 26;
 
 /// How positions turn queries and keys, as the metadata says.
 enum class Rotation : std::uint8_t {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string>
 
 namespace kvviz::io {
 
@@ -19,12 +20,17 @@ public:
     MappedFile& operator=(MappedFile&& other) noexcept;
 
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {m_data, m_size}; }
+    /// To be called after reading bytes() and before using what was read. Throws Error(badInput) when some of them could
+    /// not be had: the file was cut short meanwhile, or its disk failed. They were read as zeros then.
+    void requireWhole() const;
     /// Tells the kernel that the pages are not needed for now (they count as resident memory otherwise).
     void dropPages() const noexcept;
 
 private:
+    std::string m_path;
     const std::byte* m_data = nullptr;
     std::size_t m_size = 0;
+    int m_guard = -1;
 };
 
 } // namespace kvviz::io

@@ -3,13 +3,13 @@
 #include "core/io/prediction_file.hpp"
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 namespace kvviz::io {
 
@@ -131,10 +131,7 @@ void readCurve(const Entry& check, PredictionFile& result)
 
 PredictionFile readPredictionFile(const std::filesystem::path& path)
 {
-    std::ifstream in(path, std::ios::binary);
-    if (!in || std::filesystem::is_directory(path))
-        throw Error(ErrorCode::badInput, fmt::format("'{}' cannot be read", path.string()));
-    const Json json = Json::parse(in, nullptr, false);
+    const Json json = Json::parse(core::readInputText(path), nullptr, false);
     if (!json.is_object() || json.value("format", Json()) != kPredictionFormat)
         throw Error(ErrorCode::badInput, fmt::format("'{}' is no check of predictions (a JSON object with \"format\": "
                                                      "\"{}\"); make one with `kvviz calibrate`",

@@ -33,6 +33,8 @@ public:
     [[nodiscard]] const std::vector<SafetensorsEntry>& entries() const { return m_entries; }
     /// The texts of `__metadata__`.
     [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return m_metadata; }
+    /// MappedFile::requireWhole() of its bytes.
+    void requireWhole() const { m_file.requireWhole(); }
     void dropPages() const { m_file.dropPages(); }
 
 private:

@@ -52,7 +52,8 @@ TEST_CASE("a softmax row, its entropy and its sink mass match double precision",
 
 TEST_CASE("matrix times vector matches double precision in both weight types", "[capture][unit]")
 {
-    const std::int64_t rows = 37, columns = 101;
+    const std::int64_t rows = 37, columns = GENERATE(1, 2, 3, 64, 101, 576);
+    CAPTURE(columns);
     const std::vector<float> weight = randomValues(static_cast<std::size_t>(rows * columns), 1, 1);
     const std::vector<float> x = randomValues(static_cast<std::size_t>(columns), 1, 2);
     std::vector<kvviz::core::BFloat16> narrow(weight.size());
@@ -61,7 +62,9 @@ TEST_CASE("matrix times vector matches double precision in both weight types", "
     toFloat(narrow.data(), widened.data(), std::ssize(weight));
     std::vector<float> y(static_cast<std::size_t>(rows), 0.5f), z(static_cast<std::size_t>(rows));
     matrixVector(weight.data(), x.data(), y.data(), 0, rows, columns, true);
-    matrixVector(narrow.data(), x.data(), z.data(), 0, rows, columns, false);
+    std::vector<float> pairs(x.size());
+    splitPairs(x.data(), columns, pairs.data());
+    matrixVector(narrow.data(), pairs.data(), z.data(), 0, rows, columns, false);
     for (std::int64_t r = 0; r < rows; ++r) {
         double exact = 0.5, rounded = 0;
         for (std::int64_t c = 0; c < columns; ++c) {

@@ -7,6 +7,7 @@
 #include "capture/sha256.hpp"
 #include "core/io/mapped_file.hpp"
 #include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "tests/support/bad_input.hpp"
 #include "tests/support/scratch_folder.hpp"
 
@@ -48,21 +49,65 @@ TEST_CASE("a mapping can be moved and moved over another", "[capture][unit]")
     CHECK(MappedFile().bytes().empty());
 }
 
+TEST_CASE("a file that is cut short while it is mapped gives zeros and an error that names it", "[capture][unit]")
+{
+    const ScratchFolder folder;
+    const auto path = folder.write("a.bin", std::string(3 << 20, 'x'));
+    const MappedFile file(path), untouched(folder.write("b.bin", std::string(1 << 20, 'y')));
+    CHECK(std::to_integer<char>(file.bytes().front()) == 'x');
+    CHECK_NOTHROW(file.requireWhole());
+    std::filesystem::resize_file(path, 5000);
+    file.dropPages();
+    std::size_t there = 0, zeros = 0;
+#pragma omp parallel for reduction(+ : there, zeros)
+    for (std::size_t i = 0; i < file.bytes().size(); ++i)
+        (file.bytes()[i] == std::byte{'x'} ? there : zeros) += 1;
+    CHECK(there == 5000);
+    CHECK(there + zeros == file.bytes().size());
+    CHECK_THAT(kvviz::test::badInputMessage([&] { file.requireWhole(); }),
+               Catch::Matchers::Contains(path.string()) && Catch::Matchers::Contains("became shorter"));
+    CHECK_NOTHROW(untouched.requireWhole());
+    // The place in the table is used again, and is clean then.
+    for (int i = 0; i < 2000; ++i)
+        REQUIRE_NOTHROW(MappedFile(folder / "b.bin").requireWhole());
+}
+
 TEST_CASE("a path that is no readable file gives bad input with the path and the reason", "[capture][unit]")
 {
     const ScratchFolder folder;
     const auto pipe = folder / "pipe";
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    std::filesystem::create_symlink("round", folder / "round");
     const std::pair<std::filesystem::path, std::string> cases[] = {
         {folder / "missing.gguf", "No such file"},
         {folder / "", "folder"},
         {folder.write("empty.gguf", ""), "empty"},
         {pipe, "not a regular file"},
+        {folder / "round", "symbolic links"},
     };
     for (const auto& [path, reason] : cases) {
-        const std::string message = kvviz::test::badInputMessage([&path = path] { MappedFile file(path); });
-        CHECK_THAT(message, Catch::Matchers::Contains(path.string()) && Catch::Matchers::Contains(reason));
+        const auto check = [&path = path, &reason = reason](const std::string& message) {
+            CHECK_THAT(message, Catch::Matchers::Contains(path.string()) && Catch::Matchers::Contains(reason));
+        };
+        check(kvviz::test::badInputMessage([&path = path] { MappedFile file(path); }));
+        if (reason != "empty")
+            check(kvviz::test::badInputMessage([&path = path] { (void)kvviz::core::readInputText(path); }));
     }
+}
+
+TEST_CASE("a text is read whole, and not beyond its limit", "[capture][unit]")
+{
+    const ScratchFolder folder;
+    const std::string text = std::string("a\0b", 3) + std::string(10000, 'z');
+    const auto path = folder.write("a.txt", text);
+    CHECK(kvviz::core::readInputText(path) == text);
+    CHECK(kvviz::core::readInputText(path, 10003) == text);
+    CHECK(kvviz::core::readInputText(folder.write("empty", "")).empty());
+    CHECK_THAT(kvviz::test::badInputMessage([&] { (void)kvviz::core::readInputText(path, 10002); }),
+               Catch::Matchers::Contains("more than 10002 bytes"));
+    CHECK_FALSE(kvviz::core::readInputText("/proc/self/status").empty()); // its size is 0
+    CHECK_THAT(kvviz::test::badInputMessage([&] { (void)kvviz::core::readInputText("/proc/self/status", 10); }),
+               Catch::Matchers::Contains("more than 10 bytes"));
 }
 
 TEST_CASE("the SHA-256 of a file is that of its bytes", "[capture][unit]")

@@ -186,6 +186,12 @@ TEST_CASE("Shards are joined by their index, and a bad index is refused", "[capt
     CHECK_THAT(refusal(R"({"weight_map":{"a":"../x.safetensors"}})"), Contains("no file of this folder"));
     CHECK_THAT(refusal(R"({"weight_map":{"a":"gone.safetensors"}})"), Contains("gone.safetensors"));
     CHECK_THAT(refusal(R"({"weight_map":{"a":"model-00001-of-00003.safetensors"}})"), Contains("does not hold it"));
+    CHECK_THAT(refusal("{\"weight_map\":{\"a\":\"model-00001-of-00003.safetensors\\u0000.bin\"}}"), Contains("no file of this folder"));
+    std::string elsewhere = index; // transformers looks for it there and fails, too
+    const std::size_t last = elsewhere.find("model-00003-of-00003");
+    REQUIRE(last != std::string::npos);
+    elsewhere.replace(last, 20, "model-00001-of-00003");
+    CHECK_THAT(refusal(elsewhere), Contains("'model-00001-of-00003.safetensors', which does not hold it"));
     fs::copy(folder / "model-00001-of-00003.safetensors", folder / "again.safetensors");
     std::string twice = index;
     twice.insert(twice.find("\"weight_map\": {") + 15, R"("zzz":"again.safetensors",)");
@@ -223,6 +229,17 @@ TEST_CASE("8-bit floats are read with their scales", "[capture][io]")
                Contains("w_scale") && Contains("[3]") && Contains("[2, 3]"));
     const std::string none = R"("other":{"dtype":"F32","shape":[],"data_offsets":[6,10]})";
     CHECK_THAT(badInputMessage([&] { (void)read(file(header(none), bits + floats({1}))); }), Contains("without scales"));
+    // Blocks of 1 x 2: scales [2, 2], and the last block of a row is cut off.
+    const std::string small = R"("w_scale_inv":{"dtype":"F32","shape":[2,2],"data_offsets":[6,22]})";
+    const std::string blocks = file(header(small), bits + floats({2, 10, 100, 1000}));
+    const SafetensorsModel model(folder.write("blocks.safetensors", blocks), {1, 2});
+    std::vector<float> values(6);
+    model.read(model.tensor("w", {2, 3}), values);
+    CHECK(values == std::vector<float>{2.0f, 4.0f, -5.0f, 44800.0f, 100 * 0x1p-9f, -0.0f});
+    // That scales do not fit is known before anything is read.
+    const SafetensorsModel other(folder / "blocks.safetensors");
+    CHECK_THAT(badInputMessage([&] { (void)other.tensor("w", {2, 3}); }),
+               Contains("w_scale_inv") && Contains("[2, 2]") && Contains("128 x 128"));
     const std::string nan(1, '\x7f');
     const SafetensorsModel odd(folder.write("nan.safetensors", file(
         R"({"w":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]},"w_scale":{"dtype":"F32","shape":[],"data_offsets":[1,5]}})",

@@ -133,7 +133,7 @@ TEST_CASE("Unknown keys and wrong values of a style file are refused with what w
     CHECK_THAT(refusal("[]"), Contains("one JSON object"));
     CHECK_THAT(refusal("{\"width\": 85"), Contains("not JSON"));
     CHECK(refusal("{}") == "accepted");
-    CHECK_THROWS_WITH(plot::readStyleFile("/nowhere/s.json"), Contains("cannot read the style file"));
+    CHECK_THROWS_WITH(plot::readStyleFile("/nowhere/s.json"), Contains("'/nowhere/s.json' cannot be read"));
 }
 
 TEST_CASE("A font family must be installed", "[views]")
