@@ -55,8 +55,8 @@ std::string setType(NamedArray& array, std::string_view value)
     const std::string_view descr = value.substr(1, end - 1);
     const std::string shown = core::displayBytes(descr);
     if (descr.starts_with("|O"))
-        return fmt::format("it holds Python objects (dtype=object, which lists of unequal length and dicts become), pickled: they cannot "
-                           "be read without running what is in them; {}", kHowToSave);
+        return fmt::format("it holds Python objects (dtype=object, which lists of unequal length and dicts become), pickled: "
+                           "they cannot be read without running what is in them; {}", kHowToSave);
     if (descr.starts_with('>'))
         return fmt::format("its elements are big-endian ('{}'); save them as little-endian", shown);
     const std::string_view kind = descr.empty() ? descr : descr.substr(1);
