@@ -80,7 +80,9 @@ std::vector<CommandEntry> fileCommands()
          "attention.0 [H, T, T] and so on; 'key' and 'value' [L, G, T, d], optional; 'query' [L, H, T, d] after rotation "
          "or 'query_raw' before it, optional; 'tokens' (texts), optional. 'metadata' is JSON text: n_prompt (the tokens after it are the "
          "continuation), segments, names. The manual (docs/import.md) has all names and a script for transformers.\n\n"
-         "Rows must sum to 1 and look at no later token. What the arrays allow is filled in, up to --tier; what stays out "
+         "Rows must sum to 1 and look at no later token and not beyond the layer's window; queries and keys must give them, "
+         "as far as the model's arithmetic goes. Arrays of other names are not read, and named; pickled files (torch.save) "
+         "are refused. What the arrays allow is filled in, up to --tier; what stays out "
          "is said. The most complete tier whose arrays are all there is written into the file; methods that need more say "
          "what they lack."},
         {"replay", Program::kvviz, "predict what each compression method would drop and lose",

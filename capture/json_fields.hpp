@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/input_file.hpp"
+#include "core/io/json_text.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -26,19 +27,11 @@ public:
         if (!m_object.is_object())
             refuse("it is no JSON object");
     }
-    /// Throws Error(badInput) for a file that cannot be read, is no JSON object, or nests deeper than any such file does
-    /// (copying and printing values go down level by level, on the stack).
+    /// Throws Error(badInput) for a file that cannot be read, is no JSON object, or is not what io::parseJson takes.
     static JsonFields ofFile(const std::filesystem::path& path)
     {
         const std::string place = fmt::format("'{}'", path.string());
-        static constexpr int kDeepest = 64;
-        const auto check = [&place](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
-            if (depth > kDeepest)
-                throw core::Error(core::ErrorCode::badInput,
-                                  fmt::format("{} nests deeper than {} levels", place, kDeepest));
-            return true;
-        };
-        return {nlohmann::json::parse(core::readInputText(path), check, false), place};
+        return {io::parseJson(core::readInputText(path), place), place};
     }
 
     [[noreturn]] void refuse(const std::string& why) const

@@ -9,8 +9,7 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
+#include <algorithm>
 #include <set>
 
 namespace kvviz::app {
@@ -19,17 +18,6 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 namespace fs = std::filesystem;
-
-std::string readMetadata(const std::string& file)
-{
-    if (file.empty())
-        return {};
-    std::ifstream stream(file, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (!stream.is_open() || stream.bad() || text.empty())
-        throw Error(ErrorCode::badInput, fmt::format("--metadata '{}' cannot be read, or is empty", file));
-    return text;
-}
 
 /// The capture of each file. Throws Error(usage) when two would be one.
 std::vector<fs::path> outputsOf(const ImportOptions& options)
@@ -58,7 +46,8 @@ std::vector<fs::path> outputsOf(const ImportOptions& options)
 io::ImportSettings settingsOf(const ImportOptions& options, const CommonOptions& common)
 {
     io::ImportSettings settings;
-    settings.metadata = readMetadata(options.metadata);
+    if (!options.metadata.empty())
+        settings.metadata = io::readMetadataFile(options.metadata);
     settings.tier = *core::tierFromName(options.tier); // the option table lets no other word through
     settings.window = options.window;
     settings.mapCap = options.mapCap;
@@ -72,6 +61,16 @@ io::ImportSettings settingsOf(const ImportOptions& options, const CommonOptions&
     return settings;
 }
 
+/// "'a', 'b' and 3 more": a file of weights has thousands.
+std::string namesOf(const std::vector<std::string>& names)
+{
+    constexpr std::size_t kShown = 8;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
+        text += fmt::format("{}'{}'", i > 0 ? ", " : "", core::displayBytes(names[i]));
+    return names.size() > kShown ? text + fmt::format(" and {} more", names.size() - kShown) : text;
+}
+
 std::string toText(const fs::path& output, const io::ImportSummary& summary)
 {
     const core::CaptureInfo& info = summary.info;
@@ -81,6 +80,8 @@ std::string toText(const fs::path& output, const io::ImportSummary& summary)
                                    core::humanBytes(summary.fileBytes));
     for (const std::string& missing : summary.missing)
         text += fmt::format("  not there: {}\n", missing);
+    if (!summary.ignored.empty())
+        text += fmt::format("  not read: {}\n", namesOf(summary.ignored));
     if (summary.scaledRows > 0)
         text += fmt::format("  {} attention rows were scaled to sum to 1, from within 1 %\n", summary.scaledRows);
     return text;
@@ -92,7 +93,7 @@ Json toJson(const std::string& input, const fs::path& output, const io::ImportSu
     return {{"input", input}, {"file", output.string()}, {"model", info.model.name}, {"layers", info.model.nLayers},
             {"heads", info.model.nHeads}, {"kv_heads", info.model.nKvHeads}, {"prompt_tokens", info.nPrompt()},
             {"generated_tokens", info.nGenerated()}, {"tier", tierName(info.tier)}, {"missing", summary.missing},
-            {"scaled_rows", summary.scaledRows}, {"bytes", summary.fileBytes}};
+            {"ignored", summary.ignored}, {"scaled_rows", summary.scaledRows}, {"bytes", summary.fileBytes}};
 }
 
 } // namespace

@@ -4,6 +4,8 @@
 #include "core/io/array_source.hpp"
 
 #include "core/error.hpp"
+#include "core/io/mapped_file.hpp"
+#include "core/io/npy_header.hpp"
 #include "core/io/npz_file.hpp"
 #include "core/io/safetensors_file.hpp"
 #include "core/text.hpp"
@@ -11,8 +13,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstring>
-#include <fstream>
+#include <iterator>
 
 namespace kvviz::io {
 namespace {
@@ -25,7 +28,7 @@ public:
     explicit SafetensorsArrays(const std::filesystem::path& path) : m_file(path)
     {
         for (const SafetensorsEntry& entry : m_file.entries()) {
-            m_arrays.emplace(entry.name, NamedArray{entry.name, entry.type, elementBytes(entry.type), entry.shape});
+            m_arrays.emplace(entry.name, NamedArray{entry.name, entry.type, elementBytes(entry.type), entry.shape, {}});
             m_data.emplace(entry.name, entry.data);
         }
     }
@@ -53,6 +56,25 @@ private:
 {
     throw Error(ErrorCode::badInput, fmt::format("'{}': the array '{}' holds {}, expected {}", source.path(), array.name,
                                                  elementTypeName(array.type), expected));
+}
+
+/// Files of Python that hold arrays and are not read, by what they begin with, or by their names.
+void refuseForeign(const std::filesystem::path& path, std::string_view begin)
+{
+    const auto refuse = [&path](const char* what) {
+        throw Error(ErrorCode::badInput, fmt::format("'{}' {}; {}", path.string(), what, kHowToSave));
+    };
+    if (begin.starts_with(kNpyMagic))
+        refuse("is a single array (.npy), an import takes several by name");
+    if (begin.starts_with("\x89HDF"))
+        refuse("is an HDF5 file, which an import does not read (captures of kvviz are such files, and need none)");
+    // A pickle of protocol 2 and later begins with its number; those before it are lines of text.
+    const bool isPickle = begin.size() > 1 && begin[0] == '\x80' && begin[1] >= 2 && begin[1] <= 5;
+    const std::string extension = path.extension().string();
+    const auto isNamed = [&](const char* name) { return extension == name; };
+    constexpr const char* kNames[] = {".pt", ".pth", ".pkl", ".pickle"};
+    if (isPickle || std::any_of(std::begin(kNames), std::end(kNames), isNamed))
+        refuse("is pickled (pickle.dump, or torch.save), which cannot be read without running what is in it");
 }
 
 /// A character of UCS-4 as UTF-8.
@@ -88,7 +110,11 @@ std::string NamedArray::shapeText() const { return fmt::format("[{}]", fmt::join
 const NamedArray* ArraySource::find(const std::string& name) const
 {
     const auto found = arrays().find(name);
-    return found == arrays().end() ? nullptr : &found->second;
+    if (found == arrays().end())
+        return nullptr;
+    if (!found->second.obstacle.empty())
+        throw Error(ErrorCode::badInput, fmt::format("'{}': '{}': {}", path(), name, found->second.obstacle));
+    return &found->second;
 }
 
 std::vector<float> ArraySource::floats(const NamedArray& array, std::int64_t begin, std::int64_t count)
@@ -121,7 +147,13 @@ std::vector<std::string> ArraySource::strings(const NamedArray& array)
 {
     if (array.type != ElementType::text)
         wrongType(*this, array, "texts");
-    std::vector<std::byte> bytes(static_cast<std::size_t>(array.elements()) * array.itemBytes);
+    const std::int64_t size = array.elements() * static_cast<std::int64_t>(array.itemBytes); // readers refuse what overflows
+    if (size > kMostTextBytes)
+        throw Error(ErrorCode::badInput, fmt::format("'{}': the texts of '{}' take {}, more than {}; the longest one sets the "
+                                                     "room of all", path(), array.name,
+                                                     core::humanBytes(static_cast<std::uint64_t>(size)),
+                                                     core::humanBytes(kMostTextBytes)));
+    std::vector<std::byte> bytes(static_cast<std::size_t>(size));
     read(array, 0, array.elements(), bytes.data());
     std::vector<std::string> texts(static_cast<std::size_t>(array.elements()));
     for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -141,19 +173,13 @@ std::vector<std::string> ArraySource::strings(const NamedArray& array)
 
 std::unique_ptr<ArraySource> openArrays(const std::filesystem::path& path)
 {
-    char magic[4] = {};
-    std::ifstream stream(path, std::ios::binary);
-    stream.read(magic, sizeof magic);
-    const std::string_view begin(magic, static_cast<std::size_t>(stream.gcount()));
+    const MappedFile file(path); // what is no regular file is refused before anything could wait for it
+    const std::string begin(reinterpret_cast<const char*>(file.bytes().data()),
+                            std::min(file.bytes().size(), kNpyPreamble));
+    file.requireWhole();
     if (begin.starts_with("PK"))
         return openNpz(path);
-    if (begin.starts_with("\x93NUM"))
-        throw Error(ErrorCode::badInput,
-                    fmt::format("'{}' is a single array; save all arrays in one file, with numpy.savez", path.string()));
-    if (begin.starts_with("\x80\x02") || path.extension() == ".pt" || path.extension() == ".pth")
-        throw Error(ErrorCode::badInput,
-                    fmt::format("'{}' is pickled, which cannot be read without running what is in it; save the arrays with "
-                                "numpy.savez or safetensors", path.string()));
+    refuseForeign(path, begin);
     return std::make_unique<SafetensorsArrays>(path);
 }
 

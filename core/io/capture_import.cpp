@@ -3,7 +3,10 @@
 // Layer by layer from the arrays to the writer.
 #include "core/io/capture_import.hpp"
 
+#include "core/error.hpp"
+#include "core/input_file.hpp"
 #include "core/io/capture_writer.hpp"
+#include "core/io/import_agreement.hpp"
 #include "core/io/import_layer.hpp"
 #include "core/io/import_logits.hpp"
 #include "core/parallel.hpp"
@@ -54,6 +57,7 @@ public:
         writer.finish(info);
         summary.info = info;
         summary.missing = m_description.missing;
+        summary.ignored = m_description.ignored;
         summary.fileBytes = std::filesystem::file_size(output);
         return summary;
     }
@@ -131,6 +135,8 @@ private:
                 exact.statistics = queryStatisticsOf(queries, info);
                 turnQueries(queries, info, number, 1);
             }
+            if (m_description.key.isThere())
+                requireAgreement(m_description, rows, {queries, exact.key, isCoarse(m_description, exact.key)}, layer, m_place);
             exact.query = cacheQueriesOf(queries, info);
             if (!m_description.rawQueries && m_description.rotation != Rotation::unknown) {
                 turnQueries(queries, info, number, -1);
@@ -162,6 +168,15 @@ private:
 };
 
 } // namespace
+
+std::string readMetadataFile(const std::filesystem::path& file)
+{
+    std::string text = core::readInputText(file, kMostMetadata);
+    if (text.empty())
+        throw core::Error(core::ErrorCode::badInput, fmt::format("'{}' is empty; give the JSON that docs/import.md describes",
+                                                                 file.string()));
+    return text;
+}
 
 ImportSummary importCapture(const std::filesystem::path& input, const std::filesystem::path& output,
                             const ImportSettings& settings, const core::Progress& progress)

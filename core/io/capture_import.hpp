@@ -22,9 +22,14 @@ struct ImportSettings {
     bool force = false;
 };
 
+/// The text of a file with metadata. Throws Error(badInput) for a file that is none (a folder, a pipe), empty, or larger
+/// than any metadata.
+[[nodiscard]] std::string readMetadataFile(const std::filesystem::path& file);
+
 struct ImportSummary {
     core::CaptureInfo info;           ///< its tier is the one whose arrays are all there
     std::vector<std::string> missing; ///< what could not be filled in, and the name of what would do it
+    std::vector<std::string> ignored; ///< names of arrays of the file that mean nothing to an import
     std::int64_t scaledRows = 0;      ///< attention rows that rounding had moved from a sum of 1
     std::uint64_t fileBytes = 0;
 };

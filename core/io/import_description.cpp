@@ -11,7 +11,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
+#include <iterator>
 #include <limits>
 #include <numeric>
 
@@ -26,67 +26,6 @@ using core::ErrorCode;
     throw Error(ErrorCode::badInput, fmt::format("'{}': {}", source.path(), what));
 }
 
-/// Drops axes of 1 from the front until `rank` are left.
-std::vector<std::int64_t> withoutBatch(std::vector<std::int64_t> shape, std::size_t rank)
-{
-    while (shape.size() > rank && shape.front() == 1)
-        shape.erase(shape.begin());
-    return shape;
-}
-
-} // namespace
-
-LayeredArray::LayeredArray(ArraySource& source, const std::string& name, std::size_t rank)
-    : m_source(&source), m_name(name)
-{
-    if (const NamedArray* stack = source.find(name))
-        takeStack(*stack, rank);
-    else if (source.find(name + ".0") != nullptr)
-        takeLayers(rank);
-    if (m_layers > 0 && std::any_of(m_shape.begin(), m_shape.end(), [](std::int64_t size) { return size < 1; }))
-        fail(source, fmt::format("the array '{}' is empty", name));
-}
-
-void LayeredArray::takeStack(const NamedArray& array, std::size_t rank)
-{
-    const std::vector<std::int64_t> shape =
-        array.shape.empty() ? array.shape : withoutBatch({array.shape.begin() + 1, array.shape.end()}, rank);
-    if (shape.size() != rank || array.shape.front() < 1)
-        fail(*m_source, fmt::format("the array '{}' has the shape {}, expected {} axes: layers first", array.name,
-                                    array.shapeText(), rank + 1));
-    m_arrays = {&array};
-    m_layers = array.shape.front();
-    m_shape = shape;
-}
-
-void LayeredArray::takeLayers(std::size_t rank)
-{
-    while (const NamedArray* layer = m_source->find(fmt::format("{}.{}", m_name, m_arrays.size()))) {
-        const std::vector<std::int64_t> shape = withoutBatch(layer->shape, rank);
-        if (shape.size() != rank || (!m_arrays.empty() && shape != m_shape))
-            fail(*m_source, fmt::format("the array '{}' has the shape {}, expected {}", layer->name, layer->shapeText(),
-                                        m_arrays.empty() ? fmt::format("{} axes", rank) : fmt::format("{}", m_shape)));
-        m_shape = shape;
-        m_arrays.push_back(layer);
-    }
-    m_layers = std::ssize(m_arrays);
-    const std::string begin = m_name + ".";
-    const auto named = std::count_if(m_source->arrays().begin(), m_source->arrays().end(),
-                                     [&](const auto& entry) { return entry.first.starts_with(begin); });
-    if (named != m_layers)
-        fail(*m_source, fmt::format("'{}.{}' is missing, but there are {} arrays '{}...'", m_name, m_layers, named, begin));
-}
-
-std::vector<float> LayeredArray::load(std::int64_t layer) const
-{
-    const std::int64_t count = std::accumulate(m_shape.begin(), m_shape.end(), std::int64_t{1}, std::multiplies<>());
-    if (m_arrays.size() == 1)
-        return m_source->floats(*m_arrays.front(), m_layers == 1 ? 0 : layer * count, count);
-    return m_source->floats(*m_arrays[static_cast<std::size_t>(layer)], 0, count);
-}
-
-namespace {
-
 void requireShape(const ArraySource& source, const LayeredArray& array, std::int64_t layers,
                   const std::vector<std::int64_t>& shape, const char* meaning)
 {
@@ -95,25 +34,34 @@ void requireShape(const ArraySource& source, const LayeredArray& array, std::int
                                  array.shape(), layers, shape, meaning));
 }
 
+/// One text a token, from the metadata or else the array; empty: there are none.
+std::vector<std::string> textsOf(ArraySource& source, const ImportMetadata& metadata, std::int64_t total)
+{
+    const NamedArray* const array = metadata.tokens.empty() ? source.find("tokens") : nullptr;
+    const std::int64_t count = array != nullptr ? array->elements() : std::ssize(metadata.tokens);
+    if (count != 0 && count != total)
+        fail(source, fmt::format("there are {} texts in 'tokens', expected {}, one a token", count, total));
+    return array != nullptr ? source.strings(*array) : metadata.tokens;
+}
+
 void addTokens(ArraySource& source, const ImportMetadata& metadata, std::int64_t total, ImportDescription& result)
 {
     const NamedArray* const ids = source.find("input_ids");
     if (ids == nullptr)
         fail(source, "the array 'input_ids' is missing");
-    const std::vector<std::int64_t> values = source.integers(*ids);
-    if (std::ssize(values) != total)
+    if (ids->elements() != total) // before memory is taken for them
         fail(source, fmt::format("'input_ids' has the shape {}, but 'attention' is over {} tokens", ids->shapeText(),
                                  total));
-    std::vector<std::string> texts = metadata.tokens;
-    if (const NamedArray* array = source.find("tokens"); array != nullptr && texts.empty())
-        texts = source.strings(*array);
+    const std::vector<std::int64_t> values = source.integers(*ids);
+    const std::vector<std::string> texts = textsOf(source, metadata, total);
     if (texts.empty())
         result.missing.emplace_back("texts of tokens ('tokens')");
-    else if (std::ssize(texts) != total)
-        fail(source, fmt::format("there are {} texts in 'tokens', expected {}, one a token", texts.size(), total));
+    const std::int64_t vocabulary = result.info.model.vocabSize; // 0: not known
+    const std::int64_t most = vocabulary > 0 ? vocabulary : std::numeric_limits<std::int32_t>::max();
     for (std::size_t i = 0; i < values.size(); ++i) {
-        if (values[i] < 0 || values[i] > std::numeric_limits<std::int32_t>::max())
-            fail(source, fmt::format("'input_ids': {} at {} is no token id", values[i], i));
+        if (values[i] < 0 || values[i] >= most)
+            fail(source, fmt::format("'input_ids': {} at {} is no token id; expected 0 to {}{}", values[i], i, most - 1,
+                                     vocabulary > 0 ? fmt::format(" (vocab_size of the metadata is {})", vocabulary) : ""));
         const std::string text = texts.empty() ? fmt::format("{} ", values[i]) : texts[i];
         result.info.tokens.append(static_cast<std::int32_t>(values[i]), text);
         if (static_cast<std::int64_t>(i) < result.info.nPrompt())
@@ -130,6 +78,9 @@ void addPrompt(const ArraySource& source, const ImportMetadata& metadata, std::i
     prompt.nGenerated = total - prompt.nPrompt;
     if (prompt.continuation.empty())
         prompt.continuation = prompt.nGenerated > 0 ? "greedy" : "none";
+    if ((prompt.continuation == "none") != (prompt.nGenerated == 0))
+        fail(source, fmt::format("continuation of the metadata is '{}', but n_prompt leaves {} of {} tokens for it",
+                                 prompt.continuation, prompt.nGenerated, total));
     if (prompt.id.empty())
         prompt.id = std::filesystem::path(source.path()).stem().string();
     for (const core::Segment& segment : info.segments)
@@ -145,46 +96,62 @@ void addPrompt(const ArraySource& source, const ImportMetadata& metadata, std::i
         info.segments.push_back({core::SegmentKind::generated, 0, {prompt.nPrompt, total}, "generated"});
 }
 
-/// Sizes of the model, as far as the arrays tell them.
-void addModel(const ArraySource& source, ImportDescription& result)
+constexpr std::int64_t kMost = 1 << 20;         ///< layers, heads: more than any model has
+constexpr std::int64_t kMostChannels = 1 << 12; ///< of a head; covariances take the square of it
+
+void addHeads(const ArraySource& source, const ImportDescription& described, core::ModelInfo& model)
 {
-    core::CaptureInfo& info = result.info;
-    core::ModelInfo& model = info.model;
-    const std::int64_t layers = result.attention.layers(), heads = result.attention.shape().front();
-    constexpr std::int64_t kMost = 1 << 20;
+    const std::int64_t layers = described.attention.layers(), heads = described.attention.shape().front();
     if (layers > kMost || heads > kMost)
         fail(source, "'attention' has more layers or heads than a model can have");
+    const std::int64_t kvHeads = described.key.isThere() ? described.key.shape()[0] : heads;
+    if (heads % kvHeads != 0)
+        fail(source, fmt::format("{} KV heads in 'key' do not share {} heads in 'attention'", kvHeads, heads));
     model.nLayers = static_cast<int>(layers);
     model.nHeads = static_cast<int>(heads);
-    model.nKvHeads = model.nHeads;
-    if (result.key.isThere() && heads % result.key.shape()[0] != 0)
-        fail(source, fmt::format("{} KV heads in 'key' do not share {} heads in 'attention'", result.key.shape()[0], heads));
-    model.nKvHeads = static_cast<int>(result.key.isThere() ? result.key.shape()[0] : heads);
+    model.nKvHeads = static_cast<int>(kvHeads);
+    if (!model.slidingWindows.empty() && std::ssize(model.slidingWindows) != layers)
+        fail(source, fmt::format("sliding_windows has {} numbers, expected {}, one a layer", model.slidingWindows.size(),
+                                 layers));
+}
+
+/// Size of a head, and how many of its channels turn.
+void addChannels(const ArraySource& source, const ImportDescription& described, core::ModelInfo& model)
+{
     if (!model.ropeFrequencies.empty() && model.ropeDim == 0)
         model.ropeDim = 2 * static_cast<int>(model.ropeFrequencies.size());
-    const LayeredArray& vectors = result.key.isThere() ? result.key : result.query;
-    if (vectors.isThere() && vectors.shape()[2] > kMost)
-        fail(source, fmt::format("'{}' has {} channels, more than a head can have", vectors.name(), vectors.shape()[2]));
-    if (vectors.isThere())
-        model.headDim = static_cast<int>(vectors.shape()[2]);
-    const bool isKnown = model.headDim > 0;
-    if (!isKnown) // nothing in the capture has channels
+    const LayeredArray& vectors = described.key.isThere() ? described.key : described.query;
+    if (vectors.isThere()) {
+        const std::int64_t channels = vectors.shape()[2];
+        if (channels > kMostChannels)
+            fail(source, fmt::format("'{}' has {} channels, more than a head can have", vectors.name(), channels));
+        if (model.headDim != 0 && model.headDim != channels)
+            fail(source, fmt::format("head_dim of the metadata is {}, but '{}' has {} channels", model.headDim,
+                                     vectors.name(), channels));
+        model.headDim = static_cast<int>(channels);
+        if (model.ropeDim == 0 && described.rotation == Rotation::known)
+            model.ropeDim = model.headDim;
+    }
+    if (model.headDim == 0) // nothing in the capture has channels
         model.headDim = std::max(1, model.ropeDim);
-    else if (model.ropeDim == 0 && result.rotation == Rotation::known)
-        model.ropeDim = model.headDim;
-    if (model.name.empty())
-        model.name = "imported";
     const auto pairs = static_cast<std::size_t>(model.ropeDim / 2);
     if (model.ropeDim > model.headDim || model.ropeDim % 2 != 0
         || (!model.ropeFrequencies.empty() && model.ropeFrequencies.size() != pairs)
         || (!model.localRopeFrequencies.empty() && model.localRopeFrequencies.size() != pairs))
         fail(source, fmt::format("the metadata turns {} channels by {} frequencies, but a head has {}", model.ropeDim,
                                  model.ropeFrequencies.size(), model.headDim));
-    if (!model.slidingWindows.empty() && std::ssize(model.slidingWindows) != layers)
-        fail(source, fmt::format("sliding_windows has {} numbers, expected {}, one a layer", model.slidingWindows.size(),
-                                 layers));
-    info.layers.resize(static_cast<std::size_t>(layers));
-    info.heads.resize(static_cast<std::size_t>(heads));
+}
+
+/// Sizes of the model, as far as the arrays tell them.
+void addModel(const ArraySource& source, ImportDescription& result)
+{
+    core::CaptureInfo& info = result.info;
+    addHeads(source, result, info.model);
+    addChannels(source, result, info.model);
+    if (info.model.name.empty())
+        info.model.name = "imported";
+    info.layers.resize(static_cast<std::size_t>(info.model.nLayers));
+    info.heads.resize(static_cast<std::size_t>(info.model.nHeads));
     std::iota(info.layers.begin(), info.layers.end(), 0);
     std::iota(info.heads.begin(), info.heads.end(), 0);
 }
@@ -211,6 +178,22 @@ void requireShapes(const ArraySource& source, const ImportDescription& result)
     }
 }
 
+/// What stands in a file under names that mean nothing to an import: wrongly spelt ones among them.
+std::vector<std::string> ignoredArrays(const ArraySource& source)
+{
+    static constexpr const char* kLayered[] = {"attention", "key", "value", "query", "query_raw"};
+    static constexpr const char* kOther[] = {"input_ids", "logits", "logprob", "tokens", "metadata"};
+    std::vector<std::string> ignored;
+    for (const auto& [name, array] : source.arrays()) {
+        const bool isLayered = std::any_of(std::begin(kLayered), std::end(kLayered), [&](const char* known) {
+            return name == known || isLayerOf(name, known);
+        });
+        if (!isLayered && std::find(std::begin(kOther), std::end(kOther), name) == std::end(kOther))
+            ignored.push_back(name);
+    }
+    return ignored;
+}
+
 } // namespace
 
 ImportDescription describeImport(ArraySource& source, const std::string& metadata)
@@ -226,7 +209,8 @@ ImportDescription describeImport(ArraySource& source, const std::string& metadat
         fail(source, "'query_raw' holds queries before rotation, but the metadata does not say how they are turned; give "
                      "'rope_theta' or 'rope_frequencies' (or 'rope_dim': 0 for a model that turns none)");
     ImportDescription result{said.info, {source, "attention", 3}, {source, "key", 3}, {source, "value", 3},
-                             rawQueries ? std::move(raw) : std::move(query), rawQueries, said.rotation, {}};
+                             rawQueries ? std::move(raw) : std::move(query), rawQueries, said.rotation, {},
+                             ignoredArrays(source)};
     if (!result.attention.isThere())
         fail(source, "the array 'attention' (or attention.0, attention.1, ...) is missing");
     requireShapes(source, result);

@@ -29,25 +29,40 @@ constexpr float kLargestHalf = 65504.0f;
     throw Error(ErrorCode::badInput, fmt::format("{}, layer {}, {}", place, layer, what));
 }
 
-/// Returns the sum of the row's weights; beyond the query they become 0.
-double checkRow(float* row, std::int64_t head, std::int64_t query, std::int64_t total, std::int64_t layer,
-                const std::string& place)
-{
-    double sum = 0;
-    for (std::int64_t key = 0; key <= query; ++key) {
-        if (!(row[key] >= 0 && row[key] <= 1 + static_cast<float>(kRowTolerance)))
-            fail(place, layer, fmt::format("head {}, query {}, key {}: {} is no attention weight; expected what softmax "
-                                           "gives", head, query, key, row[key]));
-        sum += static_cast<double>(row[key]);
+/// One row of attention, and what is said of it.
+struct Row {
+    float* weights; // [T]
+    std::int64_t head, query, total, layer;
+    std::int64_t firstKey; ///< that the query sees
+    const std::string& place;
+
+    /// Weights of keys that the query does not see become exactly 0.
+    void clear(std::int64_t begin, std::int64_t end, const char* verdict) const
+    {
+        for (std::int64_t key = begin; key < end; ++key) {
+            if (!(std::abs(weights[key]) <= kMaskRounding))
+                fail(place, layer, fmt::format("head {}: query {} attends to key {} ({}), {}", head, query, key, weights[key],
+                                               verdict));
+            weights[key] = 0;
+        }
     }
-    for (std::int64_t key = query + 1; key < total; ++key) {
-        if (!(std::abs(row[key]) <= kMaskRounding))
-            fail(place, layer, fmt::format("head {}: query {} attends to the later key {} ({}); expected a causal model",
-                                           head, query, key, row[key]));
-        row[key] = 0;
+};
+
+/// Returns the sum of the row's weights.
+double checkRow(const Row& row)
+{
+    row.clear(0, row.firstKey, "outside of the layer's window; sliding_windows of the metadata, or 'attention', is wrong");
+    row.clear(row.query + 1, row.total, "a later one; expected a causal model");
+    double sum = 0;
+    for (std::int64_t key = row.firstKey; key <= row.query; ++key) {
+        const float weight = row.weights[key];
+        if (!(weight >= 0 && weight <= 1 + static_cast<float>(kRowTolerance)))
+            fail(row.place, row.layer, fmt::format("head {}, query {}, key {}: {} is no attention weight; expected what "
+                                                   "softmax gives", row.head, row.query, key, weight));
+        sum += static_cast<double>(weight);
     }
     if (!(std::abs(sum - 1) <= kRowTolerance))
-        fail(place, layer, fmt::format("head {}, query {}: the row sums to {}, expected 1", head, query, sum));
+        fail(row.place, row.layer, fmt::format("head {}, query {}: the row sums to {}, expected 1", row.head, row.query, sum));
     return sum;
 }
 
@@ -61,10 +76,11 @@ ImportedRows loadRows(const ImportDescription& description, std::int64_t layer, 
     result.rows = description.attention.load(layer);
     std::atomic<std::int64_t> scaled = 0;
     const std::string where = place + "'attention'";
+    const core::ScoreRule rule = description.info.model.scoreRule(static_cast<int>(layer));
     core::parallelFor(result.heads, [&](std::int64_t head) {
         for (std::int64_t query = 0; query < result.total; ++query) {
             float* const row = result.rows.data() + (head * result.total + query) * result.total;
-            const double sum = checkRow(row, head, query, result.total, layer, where);
+            const double sum = checkRow({row, head, query, result.total, layer, rule.firstKey(query), where});
             if (std::abs(sum - 1) <= kOwnTolerance)
                 continue;
             ++scaled;

@@ -22,8 +22,8 @@ struct ImportedRows {
 
 inline constexpr double kRowTolerance = 1e-2; ///< a sum of bfloat16 weights may be off by some 4e-3
 
-/// Throws Error(badInput) that names layer, head, query and key: not finite, negative, above 1, a later token attended
-/// to, a row that does not sum to 1.
+/// Throws Error(badInput) that names layer, head, query and key: not finite, negative, above 1, a token attended to that
+/// comes later or lies outside of the layer's window, a row that does not sum to 1.
 [[nodiscard]] ImportedRows loadRows(const ImportDescription& description, std::int64_t layer, const std::string& place);
 /// Values of another array of a layer. Throws Error(badInput) for what is not finite, or beyond float16 where that is
 /// what will be stored.

@@ -20,6 +20,7 @@ using core::ErrorCode;
 
 constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
 constexpr std::int64_t kCandidates = 10;
+constexpr std::int64_t kMostVocabulary = 1 << 24; ///< no model comes near it; one row is in memory
 
 [[noreturn]] void fail(const ArraySource& source, const std::string& what)
 {
@@ -61,17 +62,30 @@ double logSum(const std::vector<float>& row)
     return top + std::log(sum);
 }
 
+/// -inf is what a token has that cannot come; others must be finite.
+void requireLogits(const ArraySource& source, const std::vector<float>& row, std::int64_t token)
+{
+    const auto bad = std::find_if(row.begin(), row.end(), [](float logit) {
+        return std::isnan(logit) || logit == std::numeric_limits<float>::infinity();
+    });
+    if (bad != row.end())
+        fail(source, fmt::format("'logits', row {}: the logit of token {} is {}, expected a finite one, or -inf", token,
+                                 bad - row.begin(), *bad));
+    if (std::none_of(row.begin(), row.end(), [](float logit) { return std::isfinite(logit); }))
+        fail(source, fmt::format("'logits', row {}: all logits are -inf, so that no token could come", token));
+}
+
 ImportedLogits fromLogits(ArraySource& source, const NamedArray& array, const core::CaptureInfo& info,
                           ImportedLogits result)
 {
     const std::int64_t total = info.nTokens(), vocabulary = array.shape.empty() ? 0 : array.shape.back();
-    if (vocabulary < 1 || array.elements() != total * vocabulary || array.shape.size() < 2)
-        fail(source, fmt::format("'logits' has the shape {}, expected [{}, vocabulary]", array.shapeText(), total));
+    if (vocabulary < 1 || vocabulary > kMostVocabulary || array.shape.size() < 2 || array.elements() != total * vocabulary)
+        fail(source, fmt::format("'logits' has the shape {}, expected [{}, vocabulary], at most {} tokens",
+                                 array.shapeText(), total, kMostVocabulary));
     result.topK = static_cast<int>(std::min(kCandidates, vocabulary));
     for (std::int64_t i = 0; i < total; ++i) {
         const std::vector<float> row = source.floats(array, i * vocabulary, vocabulary);
-        if (std::any_of(row.begin(), row.end(), [](float logit) { return std::isnan(logit); }))
-            fail(source, fmt::format("'logits': the row of token {} is not finite", i));
+        requireLogits(source, row, i);
         const double sum = logSum(row);
         for (const std::int32_t id : largest(row, result.topK)) {
             result.topIds.push_back(id);

@@ -17,7 +17,8 @@ struct ImportedLogits {
 };
 
 /// 'logits' [T, vocabulary], before softmax, row i after token i; else 'logprob' [T], of each token given those before
-/// it. Throws Error(badInput) for another shape, or a log-probability above 0.
+/// it. Throws Error(badInput) that names the array and the row: another shape, a logit that is NaN or +inf, a row of -inf
+/// alone, a log-probability above 0.
 [[nodiscard]] ImportedLogits loadLogits(ArraySource& source, const core::CaptureInfo& info);
 
 } // namespace kvviz::io

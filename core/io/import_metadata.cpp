@@ -4,6 +4,7 @@
 #include "core/io/import_metadata.hpp"
 
 #include "core/error.hpp"
+#include "core/io/json_text.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -164,6 +165,9 @@ std::string ownMetadata(ArraySource& source)
     if (array->type != ElementType::u8)
         throw Error(ErrorCode::badInput, fmt::format("'{}': the array 'metadata' is {} {}, expected one text",
                                                      source.path(), elementTypeName(array->type), array->shapeText()));
+    if (static_cast<std::uint64_t>(array->elements()) > kMostMetadata)
+        throw Error(ErrorCode::badInput, fmt::format("'{}': the array 'metadata' has {} bytes, expected at most {}",
+                                                     source.path(), array->elements(), kMostMetadata));
     std::string text(static_cast<std::size_t>(array->elements()), '\0');
     source.read(*array, 0, array->elements(), reinterpret_cast<std::byte*>(text.data()));
     return text;
@@ -176,13 +180,7 @@ ImportMetadata parseImportMetadata(const std::string& text, const std::string& p
     result.info.prompt.continuation.clear(); // said by describeImport unless it is given
     if (text.empty())
         return result;
-    static constexpr int kDeepest = 64; // extra keys are written out again, level by level, on the stack
-    const auto check = [&place](int depth, Json::parse_event_t, const Json&) {
-        if (depth > kDeepest)
-            throw Error(ErrorCode::badInput, fmt::format("{} nests deeper than {} levels", place, kDeepest));
-        return true;
-    };
-    const Json json = Json::parse(text, check, false);
+    const Json json = parseJson(text, place);
     if (!json.is_object())
         throw Error(ErrorCode::badInput, fmt::format("{} is no JSON object", place));
     const std::map<std::string, Setter> setters = settersOf(result);

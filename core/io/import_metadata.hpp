@@ -10,6 +10,9 @@
 
 namespace kvviz::io {
 
+/// Bytes of JSON text, at most: some twenty for the text of each of a few million tokens.
+inline constexpr std::uint64_t kMostMetadata = std::uint64_t{1} << 26;
+
 /// How positions turn queries and keys, as the metadata says.
 enum class Rotation : std::uint8_t {
     unknown,
@@ -25,7 +28,7 @@ struct ImportMetadata {
 };
 
 /// Text that the file brings: the array 'metadata' (one text, or the bytes of one) or the text of that name in a
-/// safetensors header; empty if there is none. Throws Error(badInput).
+/// safetensors header; empty if there is none. Throws Error(badInput), also for more than kMostMetadata.
 [[nodiscard]] std::string ownMetadata(ArraySource& source);
 /// Keys that are not known go to CaptureInfo::extra. Throws Error(badInput) that begins with `place`.
 [[nodiscard]] ImportMetadata parseImportMetadata(const std::string& text, const std::string& place);

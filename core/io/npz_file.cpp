@@ -45,6 +45,7 @@ public:
 
 private:
     void addEntry(zip_uint64_t index);
+    [[nodiscard]] NamedArray readHeader(Entry& entry, zip_uint64_t size, const std::string& name) const;
     void readBytes(Entry& entry, void* out, std::uint64_t count, const std::string& name) const;
     void restart(Entry& entry, const std::string& name) const;
     void skipTo(Entry& entry, std::uint64_t position, const std::string& name) const;
@@ -81,6 +82,11 @@ NpzFile::NpzFile(const std::filesystem::path& path) : m_path(path.string()), m_a
 {
     const zip_int64_t count = zip_get_num_entries(m_archive.get(), 0);
     for (zip_int64_t i = 0; i < count; ++i)
+        if (const char* name = zip_get_name(m_archive.get(), static_cast<zip_uint64_t>(i), 0);
+            name != nullptr && std::string_view(name).ends_with("data.pkl"))
+            throw Error(ErrorCode::badInput, fmt::format("'{}' was written by torch.save, pickled: it cannot be read without "
+                                                         "running what is in it; {}", m_path, kHowToSave));
+    for (zip_int64_t i = 0; i < count; ++i)
         addEntry(static_cast<zip_uint64_t>(i));
 }
 
@@ -93,13 +99,26 @@ void NpzFile::addEntry(zip_uint64_t index)
         fail(fmt::format("'{}'", m_path), fmt::format("entry {} of the archive cannot be read", index));
     std::string name = facts.name;
     if (!name.ends_with(".npy"))
-        fail(place(name), "it is no array (.npy); this archive was not written by numpy.savez");
+        fail(place(name), fmt::format("it is no array (.npy); this archive was not written by numpy.savez; {}", kHowToSave));
     name.resize(name.size() - 4);
+    // Deflate shrinks by 1032 at most: what claims more was never that large, and no memory is taken for it.
+    if (facts.size / 1100 > facts.comp_size + 64)
+        fail(place(name), fmt::format("{} compressed bytes cannot hold {}", facts.comp_size, facts.size));
     Entry entry;
     entry.index = index;
+    NamedArray array = readHeader(entry, facts.size, name);
+    entry.stream.reset(); // opened again where it is read; thousands of open ones would fill the memory
+    entry.position = 0;
+    if (!m_arrays.emplace(name, std::move(array)).second)
+        fail(place(name), "the archive holds it twice");
+    m_entries.emplace(name, std::move(entry));
+}
+
+NamedArray NpzFile::readHeader(Entry& entry, zip_uint64_t size, const std::string& name) const
+{
     restart(entry, name);
     std::array<char, kNpyPreamble> preamble{};
-    if (facts.size < preamble.size())
+    if (size < preamble.size())
         fail(place(name), "it is no array of numpy, or it is truncated");
     readBytes(entry, preamble.data(), preamble.size(), name);
     entry.headerBytes = npyHeaderBytes({preamble.data(), preamble.size()}, place(name));
@@ -109,15 +128,10 @@ void NpzFile::addEntry(zip_uint64_t index)
     NamedArray array = parseNpyHeader(header.substr(0, entry.headerBytes), place(name));
     array.name = name;
     const auto bytes = static_cast<std::uint64_t>(array.elements()) * array.itemBytes;
-    if (facts.size != entry.headerBytes + bytes)
-        fail(place(name), fmt::format("it has {} bytes, but {} values of {} need {}", facts.size, array.shapeText(),
+    if (array.obstacle.empty() && size != entry.headerBytes + bytes)
+        fail(place(name), fmt::format("it has {} bytes, but {} values of {} need {}", size, array.shapeText(),
                                       elementTypeName(array.type), entry.headerBytes + bytes));
-    // Deflate shrinks by 1032 at most: what claims more was never that large, and no memory is taken for it.
-    if (facts.size / 1100 > facts.comp_size + 64)
-        fail(place(name), fmt::format("{} compressed bytes cannot hold {}", facts.comp_size, facts.size));
-    if (!m_arrays.emplace(name, std::move(array)).second)
-        fail(place(name), "the archive holds it twice");
-    m_entries.emplace(name, std::move(entry));
+    return array;
 }
 
 void NpzFile::restart(Entry& entry, const std::string& name) const
@@ -141,7 +155,7 @@ void NpzFile::readBytes(Entry& entry, void* out, std::uint64_t count, const std:
 
 void NpzFile::skipTo(Entry& entry, std::uint64_t position, const std::string& name) const
 {
-    if (entry.position > position)
+    if (!entry.stream || entry.position > position)
         restart(entry, name);
     std::array<char, 1 << 16> block;
     while (entry.position < position)
@@ -153,9 +167,12 @@ void NpzFile::read(const NamedArray& array, std::int64_t begin, std::int64_t cou
     Entry& entry = m_entries.at(array.name);
     skipTo(entry, entry.headerBytes + static_cast<std::uint64_t>(begin) * array.itemBytes, array.name);
     readBytes(entry, out, static_cast<std::uint64_t>(count) * array.itemBytes, array.name);
+    if (begin + count != array.elements())
+        return;
     char more = 0; // the end of the stream is where libzip compares the checksum
-    if (begin + count == array.elements() && zip_fread(entry.stream.get(), &more, 1) != 0)
-        fail(place(array.name), "it is damaged (its checksum does not fit)");
+    if (const zip_int64_t got = zip_fread(entry.stream.get(), &more, 1); got != 0)
+        fail(place(array.name), got > 0 ? "it goes on after the end that the archive states for it"
+                                        : "it is damaged (its checksum does not fit)");
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 #include "core/io/safetensors_file.hpp"
 
 #include "core/error.hpp"
+#include "core/io/json_text.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <unordered_set>
 
 namespace kvviz::io {
 namespace {
@@ -27,58 +27,9 @@ constexpr std::size_t kMostDimensions = 8;
     throw core::Error(core::ErrorCode::badInput, fmt::format("'{}': {}", path, what));
 }
 
-/// Refuses a name that stands twice in an object (JSON libraries keep one of the two silently), and nesting that no header
-/// has (values are shown level by level, on the stack). Apart from parsing, because the library's own hook for it takes
-/// time that grows with the square of the number of tensors.
-class HeaderCheck final : public nlohmann::json_sax<Json> {
-public:
-    explicit HeaderCheck(const std::string& path) : m_path(path) {}
-    bool null() override { return true; }
-    bool boolean(bool) override { return true; }
-    bool number_integer(number_integer_t) override { return true; }
-    bool number_unsigned(number_unsigned_t) override { return true; }
-    bool number_float(number_float_t, const string_t&) override { return true; }
-    bool string(string_t&) override { return true; }
-    bool binary(binary_t&) override { return true; }
-    bool start_object(std::size_t) override { return open(); }
-    bool end_object() override { return close(); }
-    bool start_array(std::size_t) override { return open(); }
-    bool end_array() override { return close(); }
-    bool key(string_t& name) override
-    {
-        if (!m_open.back().insert(name).second)
-            fail(m_path, fmt::format("the header names '{}' twice", core::displayBytes(name)));
-        return true;
-    }
-    bool parse_error(std::size_t, const std::string&, const Json::exception&) override
-    {
-        fail(m_path, "the header is no JSON; this is not a safetensors file, or it is damaged");
-    }
-
-private:
-    bool open()
-    {
-        static constexpr std::size_t kDeepest = 16;
-        if (m_open.size() == kDeepest)
-            fail(m_path, fmt::format("the header nests deeper than {} levels", kDeepest));
-        m_open.emplace_back();
-        return true;
-    }
-    bool close()
-    {
-        m_open.pop_back();
-        return true;
-    }
-
-    const std::string& m_path;
-    std::vector<std::unordered_set<std::string>> m_open; ///< names so far in each object or list that is open
-};
-
 Json parseHeader(const std::string& path, std::string_view text)
 {
-    HeaderCheck check(path);
-    Json::sax_parse(text, &check);
-    Json header = Json::parse(text);
+    Json header = parseJson(text, fmt::format("'{}': the safetensors header", path));
     if (!header.is_object())
         fail(path, "the header is no JSON object");
     return header;

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <sys/stat.h>
 
 using namespace kvviz;
 using Catch::Contains;
@@ -126,6 +127,20 @@ TEST_CASE("import turns files into captures of their names and says what is miss
     CHECK_THAT(named(R"({"model": "mine", "n_prompt": 1})").out, Contains("mine") && Contains("1 prompt tokens, 1 generated"));
     CHECK(named("{").status == 3);
     CHECK(named("").status == 3);
+    const auto refused = [&](const fs::path& metadata) {
+        const test::Outcome outcome =
+            runProgram("kvviz", {"import", one, "--metadata", metadata.string(), "-o", out, "--force"});
+        CHECK(outcome.status == 3);
+        return outcome.err;
+    };
+    CHECK_THAT(refused(folder.path()), Contains("it is a folder"));
+    REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+    CHECK_THAT(refused(folder / "pipe"), Contains("pipe' cannot be read: it is not a regular file"));
+    fs::create_symlink(folder / "loop", folder / "loop");
+    CHECK_THAT(refused(folder / "loop"), Contains("loop' cannot be read"));
+    fs::resize_file(folder.write("large.json", "{}"), std::uintmax_t{5} << 30); // a hole of 5 GB
+    CHECK_THAT(refused(folder / "large.json"), Contains("large.json' cannot be read: it has more than 67108864 bytes"));
+    CHECK_THAT(refused(folder / "none.json"), Contains("none.json"));
     const test::Outcome damaged = runProgram("kvviz", {"import", folder.write("bad.npz", "PK").string(), "-o", out, "--force"});
     CHECK(damaged.status == 3);
     CHECK_THAT(damaged.err, Contains("bad.npz"));

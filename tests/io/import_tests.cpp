@@ -1,101 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The kvviz authors
 // Captures from arrays: a made-up capture taken apart into arrays comes back with the same numbers; what is missing is
-// said; what is wrong is refused with its place.
+// said.
 #include "core/error.hpp"
 #include "core/half.hpp"
 #include "core/io/capture_import.hpp"
 #include "core/io/capture_reader.hpp"
 #include "core/rotary.hpp"
-#include "tests/support/bad_input.hpp"
-#include "tests/support/catch.hpp"
-#include "tests/support/safetensors_builder.hpp"
-#include "tests/support/scratch_folder.hpp"
-#include "tests/support/synthetic_capture.hpp"
+#include "tests/support/import_arrays.hpp"
 
 #include <cmath>
-#include <cstring>
 
 using namespace kvviz;
+using namespace kvviz::test;
 using Catch::Contains;
-using core::LayerData;
 using core::Need;
-using test::SafetensorsBuilder;
-using test::ScratchFolder;
-using test::SyntheticCapture;
 
 namespace {
-
-constexpr std::int64_t kPrompt = 70, kSteps = 5, kTotal = kPrompt + kSteps, kHeads = 4, kKvHeads = 2, kChannels = 8;
-
-/// All queries are kept, so that the capture can be taken apart completely.
-SyntheticCapture whole() { return SyntheticCapture({.n = kPrompt, .t = kSteps, .window = kPrompt}); }
-
-/// [H, T, T] of a layer.
-std::vector<float> attentionOf(const SyntheticCapture& capture, std::int64_t slot)
-{
-    std::vector<float> rows(static_cast<std::size_t>(kHeads * kTotal * kTotal), 0.0f);
-    for (std::int64_t h = 0; h < kHeads; ++h)
-        for (std::int64_t q = 0; q < kTotal; ++q) {
-            float* const row = rows.data() + (h * kTotal + q) * kTotal;
-            if (q < kPrompt)
-                std::copy_n(capture.fullMap(slot).data() + (h * kPrompt + q) * kPrompt, kPrompt, row);
-            else
-                std::copy_n(capture.layer(slot).decodeRow(static_cast<int>(h), q - kPrompt), kTotal, row);
-        }
-    return rows;
-}
-
-std::vector<std::int64_t> idsOf(const SyntheticCapture& capture)
-{
-    return {capture.info().tokens.ids.begin(), capture.info().tokens.ids.end()};
-}
-
-const char* const kMetadata = R"({"n_prompt": 70, "rope_theta": 10000, "model": "elsewhere", "task": "mine",
-    "segments": [{"kind": "shot", "begin": 0, "end": 30}, {"kind": "shot", "begin": 30, "end": 60, "label": "second"},
-                 {"kind": "question", "begin": 60, "end": 70}], "laboratory": "ours", "year": 2026})";
-
-struct Without {
-    bool cache = false, query = false;
-};
-
-/// One array a layer, as the script in docs/import.md writes them.
-SafetensorsBuilder arraysOf(const SyntheticCapture& capture, const Without& without = {})
-{
-    SafetensorsBuilder file;
-    file.add("input_ids", "I64", {1, kTotal}, idsOf(capture));
-    for (std::int64_t layer = 0; layer < 2; ++layer) {
-        const LayerData& data = capture.layer(layer);
-        const auto name = [&](const char* array) { return fmt::format("{}.{}", array, layer); };
-        file.floats(name("attention"), {1, kHeads, kTotal, kTotal}, attentionOf(capture, layer));
-        if (!without.cache) {
-            file.floats(name("key"), {kKvHeads, kTotal, kChannels}, data.key);
-            file.floats(name("value"), {kKvHeads, kTotal, kChannels}, data.value);
-        }
-        if (!without.query)
-            file.floats(name("query"), {kHeads, kTotal, kChannels}, data.query);
-    }
-    return file;
-}
-
-io::ImportSettings exactly(const std::string& metadata = kMetadata)
-{
-    io::ImportSettings settings;
-    settings.metadata = metadata;
-    settings.tier = core::Tier::full;
-    settings.window = kPrompt;
-    settings.rowsType = settings.cacheType = settings.mapType = core::StorageType::float32;
-    settings.creator = "kvviz test";
-    return settings;
-}
-
-io::ImportSummary import(const ScratchFolder& folder, const SafetensorsBuilder& file,
-                         const io::ImportSettings& settings = exactly())
-{
-    io::ImportSettings again = settings;
-    again.force = true;
-    return io::importCapture(folder.write("in.safetensors", file.bytes()), folder / "out.kvh5", again, {});
-}
 
 void checkNear(const std::vector<float>& a, const std::vector<float>& b, float tolerance)
 {
@@ -104,13 +25,6 @@ void checkNear(const std::vector<float>& a, const std::vector<float>& b, float t
     for (std::size_t i = 0; i < a.size(); ++i)
         largest = std::max(largest, std::abs(a[i] - b[i]));
     CHECK(largest <= tolerance);
-}
-
-std::string refusal(const ScratchFolder& folder, const SafetensorsBuilder& file, const io::ImportSettings& settings = exactly())
-{
-    const std::string message = test::badInputMessage([&] { static_cast<void>(import(folder, file, settings)); });
-    CHECK_FALSE(std::filesystem::exists(folder / "out.kvh5"));
-    return message;
 }
 
 } // namespace
@@ -276,84 +190,4 @@ TEST_CASE("rows that bfloat16 has rounded are scaled, and their number is said",
     CHECK(io::verifyCapture({folder / "out.kvh5", "/"}).empty());
     const LayerData made = io::CaptureReader(folder / "out.kvh5").loadLayer(0, Need::windowRows);
     checkNear(made.windowRows, capture.layer(0).windowRows, 4e-3f);
-}
-
-TEST_CASE("wrong rows are refused with layer, head, query and key", "[io]")
-{
-    const ScratchFolder folder;
-    const SyntheticCapture capture = whole();
-    const auto with = [&](std::int64_t head, std::int64_t query, std::int64_t key, float value) {
-        std::vector<float> rows = attentionOf(capture, 0), both = rows;
-        both.insert(both.end(), rows.begin(), rows.end());
-        both[static_cast<std::size_t>(((kHeads + head) * kTotal + query) * kTotal + key)] = value; // of layer 1
-        SafetensorsBuilder file;
-        file.add("input_ids", "I64", {kTotal}, idsOf(capture)).floats("attention", {2, kHeads, kTotal, kTotal}, both);
-        return refusal(folder, file);
-    };
-    CHECK_THAT(with(2, 9, 4, NAN), Contains("'attention', layer 1, head 2, query 9, key 4: nan"));
-    CHECK_THAT(with(2, 9, 4, -0.1f), Contains("-0.1 is no attention weight"));
-    CHECK_THAT(with(0, 9, 4, INFINITY), Contains("query 9, key 4"));
-    CHECK_THAT(with(3, 9, 10, 0.25f), Contains("head 3: query 9 attends to the later key 10") && Contains("causal"));
-    CHECK_THAT(with(1, 74, 0, 0.9f), Contains("layer 1, head 1, query 74: the row sums to"));
-}
-
-TEST_CASE("arrays that contradict each other are refused with both shapes", "[io]")
-{
-    const ScratchFolder folder;
-    const SyntheticCapture capture = whole();
-    const std::vector<std::int64_t> ids = idsOf(capture);
-    const std::vector<float> rows = attentionOf(capture, 0), key = capture.layer(0).key;
-    const auto base = [&] {
-        return SafetensorsBuilder().add("input_ids", "I64", {kTotal}, ids).floats("attention", {1, kHeads, kTotal, kTotal}, rows);
-    };
-    CHECK_THAT(refusal(folder, SafetensorsBuilder().floats("attention", {1, kHeads, kTotal, kTotal}, rows)),
-               Contains("'input_ids' is missing"));
-    CHECK_THAT(refusal(folder, SafetensorsBuilder().add("input_ids", "I64", {kTotal}, ids)), Contains("'attention'"));
-    CHECK_THAT(refusal(folder, SafetensorsBuilder().floats("input_ids", {kTotal}, std::vector<float>(kTotal)).floats(
-                                   "attention", {1, kHeads, kTotal, kTotal}, rows)),
-               Contains("'input_ids' holds F32, expected integers"));
-    CHECK_THAT(refusal(folder, base().floats("key", {1, kKvHeads, kTotal, kChannels}, key)), Contains("without 'value'"));
-    CHECK_THAT(refusal(folder, base().floats("key", {1, kKvHeads, kTotal, kChannels}, key).floats(
-                                   "value", {1, kKvHeads, kChannels, kTotal}, key)),
-               Contains("'value' is 1 layers of [2, 8, 75], expected 1 of [2, 75, 8]"));
-    CHECK_THAT(refusal(folder, base().floats("query", {1, kHeads, kTotal, 4}, std::vector<float>(kHeads * kTotal * 4))
-                                   .floats("query_raw", {1, kHeads, kTotal, 4}, std::vector<float>(kHeads * kTotal * 4))),
-               Contains("both there"));
-    CHECK_THAT(refusal(folder, base().floats("query_raw", {1, kHeads, kTotal, 4}, std::vector<float>(kHeads * kTotal * 4)),
-                       exactly("{}")),
-               Contains("rope_theta"));
-    SafetensorsBuilder gap;
-    gap.add("input_ids", "I64", {kTotal}, ids).floats("attention.0", {kHeads, kTotal, kTotal}, rows);
-    CHECK_THAT(refusal(folder, gap.floats("attention.2", {kHeads, kTotal, kTotal}, rows)), Contains("'attention.1' is missing"));
-    SafetensorsBuilder flat;
-    flat.add("input_ids", "I64", {kTotal}, ids);
-    CHECK_THAT(refusal(folder, flat.floats("attention", {kHeads, kTotal, kTotal}, rows)), Contains("expected 4 axes"));
-    std::vector<float> large = key;
-    large[11] = 70000;
-    const SafetensorsBuilder overflow = base().floats("key", {1, kKvHeads, kTotal, kChannels}, large).floats(
-        "value", {1, kKvHeads, kTotal, kChannels}, key);
-    io::ImportSettings half = exactly();
-    half.cacheType = core::StorageType::float16;
-    CHECK_THAT(refusal(folder, overflow, half), Contains("element 11") && Contains("--cache-dtype float32"));
-    CHECK_NOTHROW(import(folder, overflow));
-}
-
-TEST_CASE("wrong metadata is refused with its key", "[io]")
-{
-    const ScratchFolder folder;
-    const SafetensorsBuilder file = arraysOf(whole());
-    const auto refused = [&](const std::string& metadata) { return refusal(folder, file, exactly(metadata)); };
-    CHECK_THAT(refused("[1]"), Contains("the metadata is no JSON object"));
-    CHECK_THAT(refused("{"), Contains("no JSON object"));
-    CHECK_THAT(refused(R"({"n_prompt": 76})"), Contains("n_prompt is 76, but there are 75 tokens"));
-    CHECK_THAT(refused(R"({"n_prompt": "many"})"), Contains("n_prompt: expected a whole number from 1"));
-    CHECK_THAT(refused(R"({"tokens": ["a"]})"), Contains("1 texts") && Contains("expected 75"));
-    CHECK_THAT(refused(R"({"tokens": [1]})"), Contains("tokens[0]: expected a text"));
-    CHECK_THAT(refused(R"({"segments": [{"kind": "word", "begin": 0, "end": 1}]})"), Contains("segments[0].kind"));
-    CHECK_THAT(refused(R"({"segments": [{"kind": "shot", "begin": 0}]})"), Contains("'end'"));
-    CHECK_THAT(refused(R"({"segments": [{"kind": "shot", "begin": 70, "end": 99}]})"), Contains("70 to 99"));
-    CHECK_THAT(refused(R"({"rope_theta": -1})"), Contains("rope_theta: expected a positive number"));
-    CHECK_THAT(refused(R"({"rope_frequencies": [1, 1, 1, 1, 1]})"), Contains("a head has 8"));
-    CHECK_THAT(refused(R"({"sliding_windows": [4]})"), Contains("expected 2, one a layer"));
-    CHECK_THAT(refused(R"({"continuation": "made up"})"), Contains("one of none, greedy, gold"));
 }
