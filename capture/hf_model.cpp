@@ -239,12 +239,14 @@ std::shared_ptr<Model> HfFolder::load(WeightType type, bool streamed) const
     return model;
 }
 
-std::string HfFolder::sha256() const
+std::vector<fs::path> HfFolder::files() const
 {
     std::vector<fs::path> files{m_folder / "config.json"};
     for (const fs::path& file : m_tensors->files())
         files.push_back(file);
-    return sha256OfFiles(files);
+    return files;
 }
+
+std::string HfFolder::sha256() const { return sha256OfFiles(files()); }
 
 } // namespace kvviz::capture

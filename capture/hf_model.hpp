@@ -21,7 +21,9 @@ public:
 
     /// The weights; with `streamed`, those of a layer are read each time it is used, for models larger than the memory.
     [[nodiscard]] std::shared_ptr<Model> load(WeightType type, bool streamed = false) const;
-    /// SHA-256 over the names and SHA-256 sums of config.json and all weight files; reads every byte.
+    /// What makes the model: config.json and all weight files.
+    [[nodiscard]] std::vector<std::filesystem::path> files() const;
+    /// SHA-256 over their names and SHA-256 sums; reads every byte.
     [[nodiscard]] std::string sha256() const;
 
 private:

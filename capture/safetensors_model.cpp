@@ -4,6 +4,7 @@
 #include "capture/safetensors.hpp"
 #include "core/error.hpp"
 #include "core/input_file.hpp"
+#include "core/io/json_text.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
@@ -28,7 +29,7 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 /// Tensor to shard, as the index of a folder says.
 std::map<std::string, std::string> readIndex(const fs::path& path)
 {
-    const nlohmann::json index = nlohmann::json::parse(core::readInputText(path), nullptr, false);
+    const nlohmann::json index = io::parseJson(core::readInputText(path), fmt::format("'{}'", path.string()));
     if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
         fail(path, "it is no index of safetensors files (a JSON object with 'weight_map')");
     std::map<std::string, std::string> shards;

@@ -293,7 +293,10 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
     if (!options.dryRun)
         requireNotStuck(guard, options, jobs);
     const DeviceChoice device(options.device, options.dtype);
-    const LoadedModel loaded = loadModelFile(options.model, device.weightType(), common, device.onGpu());
+    const LoadedModel loaded = loadModelFile(options.model, device.weightType(), common,
+                                             options.dryRun    ? ModelUse::described
+                                             : device.onGpu() ? ModelUse::elsewhere
+                                                              : ModelUse::runs);
     requireText(*loaded.tokenizer, options, common);
     if (const auto chat = capture::chosenChatTemplate(options.chat, *loaded.tokenizer))
         for (CaptureJob& job : jobs)

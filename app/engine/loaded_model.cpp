@@ -6,6 +6,7 @@
 #include "app/console.hpp"
 #include "app/engine/free_memory.hpp"
 #include "app/engine/model_location.hpp"
+#include "app/engine/model_sum.hpp"
 #include "capture/gguf_model.hpp"
 #include "capture/hf_model.hpp"
 #include "capture/sha256.hpp"
@@ -56,7 +57,7 @@ bool mustStream(const core::ModelInfo& info, std::int64_t ffnSize, bool tied, ca
     return streams;
 }
 
-LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const CommonOptions& common, bool readLayers)
+LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const CommonOptions& common, ModelUse use)
 {
     const capture::HfFolder folder(path);
     LoadedModel loaded;
@@ -67,23 +68,25 @@ LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const Com
     }
     const capture::HfModelSpec& spec = folder.spec();
     const std::shared_ptr<capture::Model> model =
-        folder.load(type, readLayers || mustStream(spec.info, spec.arch.ffnSize, spec.tied, type, common));
-    model->info.sha256 = folder.sha256();
+        folder.load(type, use != ModelUse::runs || mustStream(spec.info, spec.arch.ffnSize, spec.tied, type, common));
+    if (use != ModelUse::described)
+        model->info.sha256 = rememberedSum(folder.files(), [&] { return folder.sha256(); });
     loaded.model = model;
     return loaded;
 }
 
-LoadedModel loadFile(const fs::path& path, capture::WeightType type, const CommonOptions& common, bool readLayers)
+LoadedModel loadFile(const fs::path& path, capture::WeightType type, const CommonOptions& common, ModelUse use)
 {
     const auto file = std::make_shared<const capture::GgufFile>(path);
     LoadedModel loaded;
     loaded.tokenizer = std::make_shared<capture::Tokenizer>(*file);
     const capture::Model described = capture::describeModel(*file);
     const bool streams =
-        readLayers || mustStream(described.info, described.arch.ffnSize, capture::isTied(*file), type, common);
+        use != ModelUse::runs || mustStream(described.info, described.arch.ffnSize, capture::isTied(*file), type, common);
     const std::shared_ptr<capture::Model> model =
         streams ? capture::streamModel(file, type) : capture::loadModel(*file, type);
-    model->info.sha256 = capture::sha256OfFile(path);
+    if (use != ModelUse::described)
+        model->info.sha256 = rememberedSum({path}, [&] { return capture::sha256OfFile(path); });
     loaded.model = model;
     return loaded;
 }
@@ -91,13 +94,13 @@ LoadedModel loadFile(const fs::path& path, capture::WeightType type, const Commo
 } // namespace
 
 LoadedModel loadModelFile(const std::string& given, capture::WeightType type, const CommonOptions& common,
-                          bool readLayers)
+                          ModelUse use)
 {
     const core::Stopwatch watch;
     capture::setThreads(common.threads);
     const fs::path path = folderOfModel(findModel(given));
-    LoadedModel loaded = core::isFolder(path) ? loadFolder(path, type, common, readLayers)
-                                                : loadFile(path, type, common, readLayers);
+    LoadedModel loaded = core::isFolder(path) ? loadFolder(path, type, common, use)
+                                              : loadFile(path, type, common, use);
     loaded.seconds = watch.seconds();
     return loaded;
 }
