@@ -69,8 +69,10 @@ std::vector<CommandEntry> fileCommands()
           {"kvviz status --json run/", "for programs"}},
          "Reads the files of the folder and nothing else: capture.json says which prompts there are, a capture that one is "
          "done, a part that one is in work, ID.failed.json that one was refused and why. A part that nobody touched for "
-         "two minutes, or whose process on this machine is gone, was left by a dead task: its prompt waits for the next "
-         "run with --resume. A task that loads its model is not seen yet. Journals of evaluations are counted."},
+         "two minutes by the folder's own clock (this machine's where the folder is read-only, which is then said), or "
+         "whose process on this machine is gone, was left by a dead task: its prompt waits for the next run with "
+         "--resume. A task that loads its model is not seen yet. Journals of evaluations are counted. A folder that "
+         "cannot be read hides no other; the exit status is then 3."},
         {"import", Program::kvviz, "make a capture of attention, keys and values saved by Python",
          {{"kvviz import outputs.npz -o outputs.kvh5", "arrays saved by numpy"},
           {"kvviz import outputs.safetensors --metadata about.json -o outputs.kvh5",
