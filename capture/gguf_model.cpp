@@ -173,9 +173,9 @@ bool isTied(const GgufFile& file) { return file.findTensor("output.weight") == n
 namespace {
 
 /// All but the layers, which are null.
-std::shared_ptr<Model> loadOuter(const GgufFile& file, WeightType type)
+std::shared_ptr<Model> loadOuter(const GgufFile& file, const Model& described, WeightType type)
 {
-    auto model = std::make_shared<Model>(describeModel(file));
+    auto model = std::make_shared<Model>(described);
     const core::ModelInfo& info = model->info;
     model->embedding = readLinear(file, "token_embd.weight", info.vocabSize, info.hiddenSize, type);
     model->outputNorm = readVector(file, {{"output_norm.weight", {info.hiddenSize}}});
@@ -189,7 +189,7 @@ std::shared_ptr<Model> loadOuter(const GgufFile& file, WeightType type)
 
 std::shared_ptr<Model> loadModel(const GgufFile& file, WeightType type)
 {
-    auto model = loadOuter(file, type);
+    auto model = loadOuter(file, describeModel(file), type);
     for (int layer = 0; layer < model->info.nLayers; ++layer)
         model->layers[static_cast<std::size_t>(layer)] =
             std::make_shared<const LayerWeights>(readLayer(file, *model, layer, type));
@@ -199,8 +199,9 @@ std::shared_ptr<Model> loadModel(const GgufFile& file, WeightType type)
 
 std::shared_ptr<Model> streamModel(std::shared_ptr<const GgufFile> file, WeightType type)
 {
-    auto model = loadOuter(*file, type);
-    model->readLayer = [file, described = describeModel(*file), type](int layer) {
+    const Model described = describeModel(*file);
+    auto model = loadOuter(*file, described, type);
+    model->readLayer = [file, described, type](int layer) {
         LayerWeights weights = readLayer(*file, described, layer, type);
         file->dropPages(); // else they would count as resident until the memory is short
         return weights;

@@ -215,11 +215,18 @@ HfFolder::HfFolder(const fs::path& folder)
     refuseOthers(*m_tensors, m_prefix + "layers.", known);
 }
 
-std::shared_ptr<Model> HfFolder::load(WeightType type, bool streamed) const
+std::shared_ptr<Model> HfFolder::describe() const
 {
     auto model = std::make_shared<Model>();
     model->info = m_spec.info;
     model->arch = m_spec.arch;
+    model->info = model->infoFor(0);
+    return model;
+}
+
+std::shared_ptr<Model> HfFolder::load(WeightType type, bool streamed) const
+{
+    std::shared_ptr<Model> model = describe();
     const Layout layout(m_spec, m_prefix);
     model->embedding = readMatrix(*m_tensors, layout.embedding(), type);
     model->outputNorm = readNorm(*m_tensors, layout.outputNorm(), m_spec.normsFromOne);
@@ -234,7 +241,6 @@ std::shared_ptr<Model> HfFolder::load(WeightType type, bool streamed) const
     for (int layer = 0; layer < m_spec.info.nLayers && !streamed; ++layer)
         model->layers[static_cast<std::size_t>(layer)] =
             std::make_shared<const LayerWeights>(readLayer(*m_tensors, m_spec, layout, layer, type));
-    model->info = model->infoFor(0);
     m_tensors->dropPages();
     return model;
 }

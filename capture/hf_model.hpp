@@ -19,6 +19,8 @@ public:
     [[nodiscard]] const HfModelSpec& spec() const { return m_spec; }
     [[nodiscard]] const SafetensorsModel& tensors() const { return *m_tensors; }
 
+    /// Sizes and arithmetic, without any weight.
+    [[nodiscard]] std::shared_ptr<Model> describe() const;
     /// The weights; with `streamed`, those of a layer are read each time it is used, for models larger than the memory.
     [[nodiscard]] std::shared_ptr<Model> load(WeightType type, bool streamed = false) const;
     /// What makes the model: config.json and all weight files.

@@ -305,7 +305,8 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
     settings.created = utcNow();
     if (isBatch(options))
         settings.partWriter = io::partWriterName();
-    const capture::Session session(loaded.model, loaded.tokenizer, settings, device.open(loaded.model));
+    const capture::Session session(loaded.model, loaded.tokenizer, settings,
+                                   options.dryRun ? nullptr : device.open(loaded.model));
     if (options.dryRun || !options.maxBytes.empty()) {
         const Total total = estimateAll(session, jobs);
         if (options.dryRun)

@@ -66,11 +66,14 @@ LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const Com
     } else {
         loaded.tokenizer = std::make_shared<capture::Tokenizer>(numberedTokens(folder.spec().info.vocabSize, path));
     }
+    if (use == ModelUse::described) {
+        loaded.model = folder.describe();
+        return loaded;
+    }
     const capture::HfModelSpec& spec = folder.spec();
-    const std::shared_ptr<capture::Model> model =
-        folder.load(type, use != ModelUse::runs || mustStream(spec.info, spec.arch.ffnSize, spec.tied, type, common));
-    if (use != ModelUse::described)
-        model->info.sha256 = rememberedSum(folder.files(), [&] { return folder.sha256(); });
+    const std::shared_ptr<capture::Model> model = folder.load(
+        type, use == ModelUse::elsewhere || mustStream(spec.info, spec.arch.ffnSize, spec.tied, type, common));
+    model->info.sha256 = rememberedSum(folder.files(), [&] { return folder.sha256(); });
     loaded.model = model;
     return loaded;
 }
@@ -81,12 +84,15 @@ LoadedModel loadFile(const fs::path& path, capture::WeightType type, const Commo
     LoadedModel loaded;
     loaded.tokenizer = std::make_shared<capture::Tokenizer>(*file);
     const capture::Model described = capture::describeModel(*file);
-    const bool streams =
-        use != ModelUse::runs || mustStream(described.info, described.arch.ffnSize, capture::isTied(*file), type, common);
+    if (use == ModelUse::described) {
+        loaded.model = std::make_shared<const capture::Model>(described);
+        return loaded;
+    }
+    const bool streams = use == ModelUse::elsewhere
+                         || mustStream(described.info, described.arch.ffnSize, capture::isTied(*file), type, common);
     const std::shared_ptr<capture::Model> model =
         streams ? capture::streamModel(file, type) : capture::loadModel(*file, type);
-    if (use != ModelUse::described)
-        model->info.sha256 = rememberedSum({path}, [&] { return capture::sha256OfFile(path); });
+    model->info.sha256 = rememberedSum({path}, [&] { return capture::sha256OfFile(path); });
     loaded.model = model;
     return loaded;
 }

@@ -16,7 +16,7 @@ namespace kvviz::app {
 enum class ModelUse : std::uint8_t {
     runs,      ///< here
     elsewhere, ///< on a GPU: no layer is kept here
-    described  ///< sizes and tokens are asked for; no layer is kept, and the model has no SHA-256
+    described  ///< sizes and tokens are asked for: the model has neither weights nor a SHA-256
 };
 
 struct LoadedModel {
