@@ -91,8 +91,8 @@ std::string RestartGuard::sentence() const
     const std::string count = fmt::format("Slurm has put task {} back into the queue {} times since it last finished a "
                                           "prompt", m_task, m_restarts - m_useful);
     return m_prompt.empty()
-        ? count + ", and no start came as far as one: loading the model takes longer than the task may run"
-        : fmt::format("{}, and {} was in work: it takes longer than the task may run", count, m_prompt);
+        ? count + ", and no start came as far as one: loading the model may take longer than the task may run"
+        : fmt::format("{}, and {} was in work: it may take longer than the task may run", count, m_prompt);
 }
 
 void RestartGuard::begin(const std::string& prompt)
