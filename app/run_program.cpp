@@ -127,6 +127,8 @@ int runProgram(int argc, char** argv, const ProgramTable& table)
     } catch (const std::system_error& error) {
         if (error.code() == std::errc::broken_pipe)
             return 0; // thrown by fmt::print when the reader has left
+        if (error.code() == std::errc::resource_unavailable_try_again)
+            return fail(ErrorCode::device, "no thread could be started: memory or a limit (ulimit -u, -v) is used up");
         return fail(ErrorCode::failure, error.what());
     } catch (const std::exception& error) {
         return fail(ErrorCode::failure, error.what());

@@ -14,7 +14,9 @@ namespace {
 /// Of a run of `tokens` tokens with what hooks keep of it, taken in proportion to the options' run.
 double bytesOf(const Model& model, const DecoderOptions& options, std::int64_t tokens)
 {
-    return static_cast<double>(runBytes(model.info, model.arch.ffnSize, tokens))
+    const bool streams = !model.layers.empty() && !model.layers.front(); // one layer at a time, in float32 first
+    const std::uint64_t layer = streams ? 4 * layerWeightCount(model.info, model.arch.ffnSize) : 0;
+    return static_cast<double>(runBytes(model.info, model.arch.ffnSize, tokens) + layer)
            + static_cast<double>(options.kept) * static_cast<double>(tokens) / static_cast<double>(options.capacity);
 }
 

@@ -261,6 +261,12 @@ void GgufFile::read(const TensorInfo& tensor, std::span<float> out) const
     m_file.requireWhole();
 }
 
+void GgufFile::requireSame() const
+{
+    m_file.requireWhole();
+    m_file.requireInPlace();
+}
+
 const TensorInfo* GgufFile::findTensor(std::string_view name) const
 {
     const auto found = m_tensorIndex.find(name);

@@ -42,6 +42,8 @@ public:
     [[nodiscard]] const std::vector<TensorInfo>& tensors() const { return m_tensors; }
     [[nodiscard]] const TensorInfo* findTensor(std::string_view name) const override;
     void read(const TensorInfo& tensor, std::span<float> out) const override;
+    /// Throws Error(badInput) when what lies at the path is not what was mapped, or not any more.
+    void requireSame() const;
     void dropPages() const { m_file.dropPages(); }
 
 private:

@@ -167,6 +167,15 @@ std::string supportedFamilies()
 
 namespace {
 
+/// That of the folder; in the cache of Hugging Face's programs (models--ORG--NAME/snapshots/COMMIT), NAME.
+std::string nameOf(const std::filesystem::path& folder)
+{
+    const std::string repository = folder.parent_path().parent_path().filename().string();
+    if (folder.parent_path().filename() == "snapshots" && repository.starts_with("models--"))
+        return repository.substr(repository.rfind("--") + 2);
+    return folder.filename().string();
+}
+
 /// "quantization_config": {"weight_block_size": [rows, columns]}; 128 x 128 unless it says so. What is quantised how is
 /// seen by the types of the tensors.
 ScaleBlock readScaleBlock(const JsonFields& file)
@@ -196,7 +205,7 @@ HfModelSpec readHfConfig(const std::filesystem::path& configFile)
     HfModelSpec spec;
     spec.family = name;
     spec.info = readSizes(config, family);
-    spec.info.name = std::filesystem::absolute(configFile).lexically_normal().parent_path().filename().string();
+    spec.info.name = nameOf(std::filesystem::absolute(configFile).lexically_normal().parent_path());
     const std::int64_t context = config.integer("max_position_embeddings", family.context);
     const HfRope rope = readHfRope(config, family.rope, spec.info.headDim, context);
     if (rope.global.dim != rope.local.dim || rope.global.attentionFactor != rope.local.attentionFactor)

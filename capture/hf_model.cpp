@@ -179,13 +179,30 @@ void refuseOthers(const SafetensorsModel& tensors, const std::string& prefix, co
                                           "without it", tensors.path(), core::displayBytes(tensor->name), tensor->shape));
 }
 
+/// "; there is one in '...'" where a folder below is a model, as in the cache of Hugging Face's programs
+/// (models--ORG--NAME/snapshots/COMMIT).
+std::string hintBelow(const fs::path& folder)
+{
+    constexpr int kDeepest = 3, kMost = 2000;
+    std::error_code error;
+    int seen = 0;
+    for (fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied, error), end;
+         !error && entry != end && ++seen < kMost; entry.increment(error)) {
+        if (entry->path().filename() == "config.json")
+            return fmt::format("; there is one in '{}'", entry->path().parent_path().string());
+        if (entry.depth() >= kDeepest)
+            entry.disable_recursion_pending();
+    }
+    return {};
+}
+
 /// config.json; a folder without one is no model.
 fs::path settingsOf(const fs::path& folder)
 {
     if (!core::nameExists(folder / "config.json"))
         throw core::Error(core::ErrorCode::badInput,
-                          fmt::format("'{}': there is no config.json; a model is a Hugging Face folder or a GGUF file",
-                                      folder.string()));
+                          fmt::format("'{}': there is no config.json; a model is a Hugging Face folder or a GGUF file{}",
+                                      folder.string(), hintBelow(folder)));
     return folder / "config.json";
 }
 

@@ -24,6 +24,7 @@ public:
     /// Names with their types: integers and the like, which no weight of a supported model has.
     [[nodiscard]] const std::map<std::string, std::string, std::less<>>& unsupported() const { return m_unsupported; }
     void requireWhole() const { m_file.requireWhole(); }
+    void requireInPlace() const { m_file.requireInPlace(); }
     void dropPages() const { m_file.dropPages(); }
 
 private:
@@ -58,6 +59,8 @@ public:
     [[nodiscard]] std::uint64_t bytes() const; ///< of all tensors
     /// Shard files, in order of their names.
     [[nodiscard]] std::vector<std::filesystem::path> files() const;
+    /// Throws Error(badInput) when what lies at the paths is not what was mapped, or not any more.
+    void requireSame() const;
     void dropPages() const;
 
 private:

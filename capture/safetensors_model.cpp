@@ -237,6 +237,14 @@ std::vector<fs::path> SafetensorsModel::files() const
     return result;
 }
 
+void SafetensorsModel::requireSame() const
+{
+    for (const SafetensorsFile& file : m_files) {
+        file.requireWhole();
+        file.requireInPlace();
+    }
+}
+
 void SafetensorsModel::dropPages() const
 {
     for (const SafetensorsFile& file : m_files)

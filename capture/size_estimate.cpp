@@ -53,12 +53,17 @@ std::uint64_t keptBytes(const SizeQuestion& question, core::Tier tier)
     return estimateBytes(question)[static_cast<std::size_t>(std::min(tier, core::Tier::cache))] / 2 * 3;
 }
 
-std::uint64_t weightCount(const core::ModelInfo& info, std::int64_t ffnSize, bool tied)
+std::uint64_t layerWeightCount(const core::ModelInfo& info, std::int64_t ffnSize)
 {
     const std::int64_t hidden = info.hiddenSize, queries = std::int64_t{info.nHeads} * info.headDim;
     const std::int64_t keys = std::int64_t{info.nKvHeads} * info.headDim;
-    const std::int64_t layer = hidden * (2 * queries + 2 * keys) + 3 * hidden * ffnSize;
-    return static_cast<std::uint64_t>(info.nLayers * layer + (tied ? 1 : 2) * hidden * info.vocabSize);
+    return static_cast<std::uint64_t>(hidden * (2 * queries + 2 * keys) + 3 * hidden * ffnSize);
+}
+
+std::uint64_t weightCount(const core::ModelInfo& info, std::int64_t ffnSize, bool tied)
+{
+    return static_cast<std::uint64_t>(info.nLayers) * layerWeightCount(info, ffnSize)
+           + static_cast<std::uint64_t>((tied ? 1 : 2) * std::int64_t{info.hiddenSize} * info.vocabSize);
 }
 
 std::uint64_t runBytes(const core::ModelInfo& info, std::int64_t ffnSize, std::int64_t tokens)

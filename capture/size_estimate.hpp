@@ -25,6 +25,8 @@ struct SizeQuestion {
 /// since they grow. Maps are written as they come.
 [[nodiscard]] std::uint64_t keptBytes(const SizeQuestion& question, core::Tier tier);
 
+/// Numbers of one layer; biases and norms, which are few, are left out.
+[[nodiscard]] std::uint64_t layerWeightCount(const core::ModelInfo& info, std::int64_t ffnSize);
 /// Numbers of a decoder with these sizes; biases and norms, which are few, are left out.
 [[nodiscard]] std::uint64_t weightCount(const core::ModelInfo& info, std::int64_t ffnSize, bool tied);
 

@@ -34,9 +34,24 @@ InputFile::InputFile(const std::filesystem::path& path) : m_path(path)
     if (!S_ISREG(status.st_mode))
         refuse("it is not a regular file");
     m_size = static_cast<std::uint64_t>(status.st_size);
+    m_changed = status.st_mtim;
 }
 
 InputFile::~InputFile() { ::close(m_descriptor); }
+
+bool InputFile::isChanged() const noexcept
+{
+    struct stat status {};
+    return ::fstat(m_descriptor, &status) != 0 || static_cast<std::uint64_t>(status.st_size) != m_size
+           || status.st_mtim.tv_sec != m_changed.tv_sec || status.st_mtim.tv_nsec != m_changed.tv_nsec;
+}
+
+bool InputFile::isAtPath() const noexcept
+{
+    struct stat mine {}, there {};
+    return ::fstat(m_descriptor, &mine) == 0 && ::stat(m_path.c_str(), &there) == 0 && mine.st_dev == there.st_dev
+           && mine.st_ino == there.st_ino;
+}
 
 void InputFile::fail(const std::string& reason) const
 {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <string>
 
@@ -22,12 +23,17 @@ public:
     [[nodiscard]] int descriptor() const noexcept { return m_descriptor; }
     /// Bytes when it was opened.
     [[nodiscard]] std::uint64_t size() const noexcept { return m_size; }
+    /// Has its size or its time of change become another since it was opened?
+    [[nodiscard]] bool isChanged() const noexcept;
+    /// Does the path still lead to this file, and not to one that has taken its place?
+    [[nodiscard]] bool isAtPath() const noexcept;
     [[noreturn]] void fail(const std::string& reason) const;
 
 private:
     std::filesystem::path m_path;
     int m_descriptor = -1;
     std::uint64_t m_size = 0;
+    std::timespec m_changed{};
 };
 
 constexpr std::uint64_t kLargestText = std::uint64_t{256} << 20; ///< bytes; the largest tokenizer.json has 35 MB

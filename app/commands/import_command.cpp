@@ -109,7 +109,7 @@ int runImport(const ImportOptions& options, const CommonOptions& common)
         const io::ImportSummary summary = io::importCapture(options.files[i], outputs[i], settings, progress);
         finishProgress();
         report["captures"].push_back(toJson(options.files[i], outputs[i], summary));
-        if (!common.json)
+        if (!common.json && !common.quiet)
             printOut(toText(outputs[i], summary));
     }
     if (common.json)

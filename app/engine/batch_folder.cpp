@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <sys/stat.h>
 
 namespace kvviz::app {
@@ -61,19 +62,43 @@ void writeManifest(const std::filesystem::path& path, const std::string& text, b
         static_cast<void>(::utimensat(AT_FDCWD, path.c_str(), nullptr, 0)); // times of the file's server
 }
 
+bool isThere(const CaptureJob& job) { return core::nameExists(job.output); }
+
+/// Before a run is described anew: if captures are there and none fits, it is not the run that was meant. Throws why the
+/// first does not.
+void requireOneThatFits(const std::vector<CaptureJob>& jobs, const std::function<void(const CaptureJob&)>& requireResumable)
+{
+    std::optional<Error> why;
+    for (const CaptureJob& job : jobs) {
+        if (!isThere(job))
+            continue;
+        try {
+            return requireResumable(job);
+        } catch (const Error& error) {
+            if (!why)
+                why = error;
+        }
+    }
+    if (why)
+        throw *why;
+}
+
 } // namespace
 
 void prepareFolder(const CaptureOptions& options, const std::vector<CaptureJob>& all,
-                   const std::vector<CaptureJob>& jobs, const core::ModelInfo& model)
+                   const std::vector<CaptureJob>& jobs, const core::ModelInfo& model,
+                   const std::function<void(const CaptureJob&)>& requireResumable)
 {
     std::error_code error;
     std::filesystem::create_directories(options.output, error);
     if (error || !core::isFolder(options.output))
         throw Error(ErrorCode::failure, fmt::format("{}: the folder cannot be made ({})", options.output,
                                                     error ? error.message() : "a file of that name is in the way"));
-    const auto isThere = [](const CaptureJob& job) { return std::filesystem::exists(job.output); };
-    writeManifest(std::filesystem::path(options.output) / io::kRunManifest, manifestText(options, all, model),
-                  options.resume && std::all_of(jobs.begin(), jobs.end(), isThere));
+    const std::filesystem::path manifest = std::filesystem::path(options.output) / io::kRunManifest;
+    const std::string text = manifestText(options, all, model);
+    if (options.resume && core::nameExists(manifest) && !holds(manifest, text))
+        requireOneThatFits(jobs, requireResumable);
+    writeManifest(manifest, text, options.resume && std::all_of(jobs.begin(), jobs.end(), isThere));
     tidyFolder(options);
 }
 

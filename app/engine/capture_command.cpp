@@ -114,11 +114,11 @@ void checkLimit(const Total& total, const CaptureOptions& options)
 /// Runs the jobs of a command one after the other and keeps count.
 class Runner {
 public:
-    /// `resumeFault` says why a file that is there may not be skipped, or nothing.
+    /// `requireResumable` throws when a file that is there may not be skipped.
     Runner(const capture::Session& session, const CaptureOptions& options, const CommonOptions& common,
-           RestartGuard& guard, double loadSeconds, std::function<std::string(const CaptureJob&)> resumeFault)
+           RestartGuard& guard, double loadSeconds, std::function<void(const CaptureJob&)> requireResumable)
         : m_session(session), m_options(options), m_common(common), m_guard(guard),
-          m_progress(consoleProgress(common)), m_loadSeconds(loadSeconds), m_resumeFault(std::move(resumeFault))
+          m_progress(consoleProgress(common)), m_loadSeconds(loadSeconds), m_requireResumable(std::move(requireResumable))
     {
     }
 
@@ -146,7 +146,7 @@ private:
         const std::string place = count == 1 ? "" : fmt::format("[{}/{}] ", number, count);
         try {
             if (m_options.resume && std::filesystem::exists(job.output)) {
-                requireResumable(job);
+                m_requireResumable(job);
                 clearFailure(job);
                 ++m_skipped;
                 return;
@@ -169,14 +169,6 @@ private:
     {
         if (isBatch(m_options))
             io::clearFailure(m_options.output, job.source.id);
-    }
-
-    void requireResumable(const CaptureJob& job) const
-    {
-        if (const std::string fault = m_resumeFault(job); !fault.empty())
-            throw Error(ErrorCode::badInput,
-                        fmt::format("'{}' is there already but does not fit this run: {}; remove it, choose another "
-                                    "folder, or use --force in place of --resume", job.output.string(), fault));
     }
 
     void keep(const CaptureJob& job, const capture::CaptureSummary& summary, const std::string& place)
@@ -226,7 +218,7 @@ private:
     core::Progress m_progress;
     std::size_t m_done = 0, m_skipped = 0, m_right = 0, m_wrong = 0;
     double m_loadSeconds;
-    std::function<std::string(const CaptureJob&)> m_resumeFault;
+    std::function<void(const CaptureJob&)> m_requireResumable;
     Json m_files = Json::array(), m_failures = Json::array();
 };
 
@@ -313,10 +305,15 @@ int runCapture(const CaptureOptions& options, const CommonOptions& common)
             return printEstimate(total, options, common);
         checkLimit(total, options);
     }
+    const auto requireResumable = [&](const CaptureJob& job) {
+        if (const std::string fault = resumeFault(job, settings, options, loaded.model->info); !fault.empty())
+            throw Error(ErrorCode::badInput,
+                        fmt::format("'{}' is there already but does not fit this run: {}; remove it, choose another "
+                                    "folder, or use --force in place of --resume", job.output.string(), fault));
+    };
     if (isBatch(options))
-        prepareFolder(options, all, jobs, loaded.model->info);
-    const auto fault = [&](const CaptureJob& job) { return resumeFault(job, settings, options, loaded.model->info); };
-    const int status = Runner(session, options, common, guard, loaded.seconds, fault).run(jobs);
+        prepareFolder(options, all, jobs, loaded.model->info, requireResumable);
+    const int status = Runner(session, options, common, guard, loaded.seconds, requireResumable).run(jobs);
     guard.finished();
     if (isBatch(options))
         tidyFolder(options);

@@ -13,6 +13,7 @@
 #include "capture/size_estimate.hpp"
 #include "capture/tokenizer_description.hpp"
 #include "capture/tokenizer_files.hpp"
+#include "core/error.hpp"
 #include "core/input_file.hpp"
 #include "core/stopwatch.hpp"
 #include "core/text.hpp"
@@ -41,20 +42,28 @@ capture::Tokenizer numberedTokens(int vocabSize, const fs::path& folder)
 }
 
 /// Must the layers be read from the files each time they are used, so that a usual run has room beside them? Says so,
-/// then.
+/// then. Throws Error(device) when not even that fits.
 bool mustStream(const core::ModelInfo& info, std::int64_t ffnSize, bool tied, capture::WeightType type,
                 const CommonOptions& common)
 {
-    const std::uint64_t bytes =
-        capture::weightCount(info, ffnSize, tied) * (type == capture::WeightType::float32 ? 4 : 2);
+    const std::uint64_t each = type == capture::WeightType::float32 ? 4 : 2;
+    const std::uint64_t layer = capture::layerWeightCount(info, ffnSize), count = capture::weightCount(info, ffnSize, tied);
     const std::int64_t tokens = std::min<std::int64_t>(kUsualRun, info.contextLength);
     const std::uint64_t run = capture::runBytes(info, ffnSize, tokens), free = freeMemory();
-    const bool streams = free > 0 && bytes + run > free;
-    if (streams)
-        note(common, fmt::format("the weights take {} and a run of {} tokens {}, but {} of memory are free: each layer is "
-                                 "read from the files each time it is used, which is slow", core::humanBytes(bytes), tokens,
-                                 core::humanBytes(run), core::humanBytes(free)));
-    return streams;
+    if (free == 0 || count * each + run <= free)
+        return false;
+    // Embeddings, one layer (float32 first, whatever it becomes), and the shortest run.
+    const std::uint64_t least = (count - static_cast<std::uint64_t>(info.nLayers) * layer) * each + layer * 4
+                                + capture::runBytes(info, ffnSize, 1);
+    if (least > free)
+        throw core::Error(core::ErrorCode::device,
+                          fmt::format("{} does not fit: even with its layers read from the files one by one it takes {}, but {} "
+                                      "of memory are free{}", info.name, core::humanBytes(least), core::humanBytes(free),
+                                      each == 4 ? "; --dtype bfloat16 takes less" : ""));
+    note(common, fmt::format("the weights take {} and a run of {} tokens {}, but {} of memory are free: each layer is read "
+                             "from the files each time it is used, which is slow", core::humanBytes(count * each), tokens,
+                             core::humanBytes(run), core::humanBytes(free)));
+    return true;
 }
 
 LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const CommonOptions& common, ModelUse use)
@@ -74,6 +83,7 @@ LoadedModel loadFolder(const fs::path& path, capture::WeightType type, const Com
     const std::shared_ptr<capture::Model> model = folder.load(
         type, use == ModelUse::elsewhere || mustStream(spec.info, spec.arch.ffnSize, spec.tied, type, common));
     model->info.sha256 = rememberedSum(folder.files(), [&] { return folder.sha256(); });
+    folder.tensors().requireSame(); // the sum is of what lies at the paths
     loaded.model = model;
     return loaded;
 }
@@ -93,6 +103,7 @@ LoadedModel loadFile(const fs::path& path, capture::WeightType type, const Commo
     const std::shared_ptr<capture::Model> model =
         streams ? capture::streamModel(file, type) : capture::loadModel(*file, type);
     model->info.sha256 = rememberedSum({path}, [&] { return capture::sha256OfFile(path); });
+    file->requireSame(); // the sum is of what lies at the path
     loaded.model = model;
     return loaded;
 }

@@ -4,6 +4,9 @@
 #include "app/engine/model_location.hpp"
 
 #include "core/error.hpp"
+#include "core/input_file.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -31,6 +34,18 @@ std::vector<std::filesystem::path> modelFolders()
     return folders;
 }
 
+/// "org/name" where nothing of that name is: people give it to other programs, which fetch the model.
+void requireNoHubName(const std::string& given)
+{
+    const std::size_t slash = given.find('/');
+    const bool isName = slash != std::string::npos && slash > 0 && slash + 1 < given.size() && given.front() != '.'
+                        && given.find('/', slash + 1) == std::string::npos;
+    if (isName && !core::nameExists(given) && !core::isFolder(given.substr(0, slash)))
+        throw core::Error(core::ErrorCode::badInput,
+                          fmt::format("there is no '{}'; models are not fetched by name: download it, and give its folder",
+                                      given));
+}
+
 } // namespace
 
 std::filesystem::path findModel(const std::string& given)
@@ -55,7 +70,9 @@ std::filesystem::path findModel(const std::string& given)
 
 std::filesystem::path folderOfModel(const std::filesystem::path& path)
 {
-    const bool part = path.filename() == "config.json" || path.extension() == ".safetensors";
+    requireNoHubName(path.string());
+    const bool part = path.filename() == "config.json" || path.extension() == ".safetensors"
+                      || path.native().ends_with(".safetensors.index.json");
     return part ? std::filesystem::absolute(path).parent_path() : path;
 }
 

@@ -96,6 +96,7 @@ CaptureWriter::Impl::Impl(const std::filesystem::path& path, const core::Capture
     for (int level = 0; level < options.mapLevels; ++level)
         sizes.levelCells.push_back(core::MapPyramid::levelCells(sizes.n, options.mapCells, level));
     part.claim();
+    startLibrary();
     if (!options.partWriter.empty())
         heartbeat.emplace(part.partPath());
     thread.call([this] {

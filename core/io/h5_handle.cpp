@@ -72,6 +72,8 @@ H5Lock::H5Lock() : m_lock(libraryMutex())
         throw core::Error(core::ErrorCode::failure, "the HDF5 library did not start");
 }
 
+void startLibrary() { const H5Lock started; }
+
 void keepLibraryOpenAtExit() { keepOpenAtExit = true; }
 
 Handle::~Handle()

@@ -46,6 +46,8 @@ private:
 
 /// The library closes what is open when the program exits. Prevents that, for files that cannot be closed.
 void keepLibraryOpenAtExit();
+/// To be called before threads use the library: where memory is short it cannot start in one of them.
+void startLibrary();
 
 /// Owns one HDF5 identifier of any kind.
 class Handle {

@@ -3,10 +3,12 @@
 // A read-only memory-mapped file.
 #pragma once
 
+#include "core/input_file.hpp"
+
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
-#include <string>
 
 namespace kvviz::io {
 
@@ -20,14 +22,16 @@ public:
     MappedFile& operator=(MappedFile&& other) noexcept;
 
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {m_data, m_size}; }
-    /// To be called after reading bytes() and before using what was read. Throws Error(badInput) when some of them could
-    /// not be had: the file was cut short meanwhile, or its disk failed. They were read as zeros then.
+    /// To be called after reading bytes() and before using what was read. Throws Error(badInput) when that may be wrong: the
+    /// file was changed or cut short since it was opened (what is gone was read as zeros), or its disk failed.
     void requireWhole() const;
+    /// Throws Error(badInput) when another file has taken its place, so that what is read by the path is not these bytes.
+    void requireInPlace() const;
     /// Tells the kernel that the pages are not needed for now (they count as resident memory otherwise).
     void dropPages() const noexcept;
 
 private:
-    std::string m_path;
+    std::unique_ptr<core::InputFile> m_file;
     const std::byte* m_data = nullptr;
     std::size_t m_size = 0;
     int m_guard = -1;

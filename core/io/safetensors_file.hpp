@@ -35,6 +35,7 @@ public:
     [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return m_metadata; }
     /// MappedFile::requireWhole() of its bytes.
     void requireWhole() const { m_file.requireWhole(); }
+    void requireInPlace() const { m_file.requireInPlace(); }
     void dropPages() const { m_file.dropPages(); }
 
 private:

@@ -11,8 +11,10 @@
 #include "tests/support/bad_input.hpp"
 #include "tests/support/scratch_folder.hpp"
 
+#include <chrono>
 #include <fstream>
 #include <sys/stat.h>
+#include <thread>
 #include <utility>
 
 using kvviz::io::MappedFile;
@@ -70,6 +72,34 @@ TEST_CASE("a file that is cut short while it is mapped gives zeros and an error 
     // The place in the table is used again, and is clean then.
     for (int i = 0; i < 2000; ++i)
         REQUIRE_NOTHROW(MappedFile(folder / "b.bin").requireWhole());
+}
+
+TEST_CASE("a file that is changed or replaced while it is mapped is noticed without a page that is missing", "[capture][unit]")
+{
+    const ScratchFolder folder;
+    const auto path = folder.write("a.bin", std::string(5000, 'x'));
+    const auto faultAfter = [&](auto&& change) {
+        folder.write("a.bin", std::string(5000, 'x'));
+        const MappedFile file(path);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20)); // the clock of file times moves in steps
+        change();
+        return kvviz::test::badInputMessage([&] {
+            file.requireWhole();
+            file.requireInPlace();
+        });
+    };
+    const auto changed = Catch::Matchers::Contains("was changed while it was read");
+    CHECK_THAT(faultAfter([&] { std::filesystem::resize_file(path, 4990); }), changed); // within its last page
+    CHECK_THAT(faultAfter([&] {
+                   std::filesystem::resize_file(path, 0);
+                   std::filesystem::resize_file(path, 5000);
+               }), changed);
+    CHECK_THAT(faultAfter([&] { folder.write("a.bin", std::string(5000, 'y')); }), changed);
+    CHECK_THAT(faultAfter([&] { std::filesystem::rename(folder.write("b.bin", std::string(5000, 'x')), path); }),
+               Catch::Matchers::Contains("took its place"));
+    const MappedFile untouched(path);
+    CHECK_NOTHROW(untouched.requireWhole());
+    CHECK_NOTHROW(untouched.requireInPlace());
 }
 
 TEST_CASE("a path that is no readable file gives bad input with the path and the reason", "[capture][unit]")

@@ -71,6 +71,24 @@ TEST_CASE("a batch in which all is done touches nothing, so that its folder may 
     CHECK(inodeAndTime(folder.path("run/capture.json")).second > before.second);
 }
 
+TEST_CASE("resuming with other settings is refused before the run is described anew", "[cli][engine]")
+{
+    const EngineFolder folder;
+    const std::string arguments = "--task addition --limit 2 --generate 1 --tier stats -q --resume -o " + folder.path("run");
+    REQUIRE(test::runShell(folder.captureLine(arguments)).status == 0);
+    const auto before = inodeAndTime(folder.path("run/capture.json"));
+    const auto filesBefore = folder.files("run");
+    const Outcome other = test::runShell(folder.captureLine(arguments + " --seed 5"));
+    CHECK(other.status == 3);
+    CHECK_THAT(other.err, Contains("does not fit this run"));
+    CHECK(inodeAndTime(folder.path("run/capture.json")) == before);
+    CHECK(folder.files("run") == filesBefore); // no failure is noted: nothing was tried
+    // More prompts of the same run are described and made.
+    REQUIRE(test::runShell(folder.captureLine("--task addition --limit 3 --generate 1 --tier stats -q --resume -o "
+                                              + folder.path("run"))).status == 0);
+    CHECK(folder.files("run").size() == filesBefore.size() + 1);
+}
+
 TEST_CASE("a task of Slurm that is queued again and again without a prompt done gives up, and names the prompt", "[cli][engine]")
 {
     const EngineFolder folder(100000);

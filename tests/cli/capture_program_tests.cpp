@@ -273,7 +273,7 @@ TEST_CASE("option --resume does not take a file of another run for its own", "[c
         const Outcome outcome = run(more);
         INFO(outcome.err);
         CHECK(outcome.status == 3); // nothing of this run is there
-        CHECK_THAT(outcome.err, Contains("opposites-0001.kvh5") && Contains(cause) && Contains("--force"));
+        CHECK_THAT(outcome.err, Contains("opposites-0000.kvh5") && Contains(cause) && Contains("--force"));
     };
     refused({"--seed", "9"}, "another prompt");
     refused({"--shots", "2"}, "another prompt");

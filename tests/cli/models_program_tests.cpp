@@ -48,7 +48,22 @@ TEST_CASE("models check names what a folder lacks, and still tells the rest", "[
     CHECK_THAT(plain.out, Contains("supported") && Contains("token ids only") && Contains("on a GPU"));
     CHECK(json::parse(check(folderOf("qwen2"), {"--json"}).out)["tokenizer"].is_null());
     CHECK(json::parse(check(folderOf("qwen2/./config.json"), {"--json"}).out)["name"] == "qwen2");
+    CHECK(json::parse(check(folderOf("qwen2/model.safetensors.index.json"), {"--json"}).out)["name"] == "qwen2");
     CHECK(check(folderOf("qwen2"), {"--length", "9223372036854775807"}).status == 2);
+    const Outcome hub = check("some-org/some-model-7B");
+    CHECK(hub.status == 3);
+    CHECK_THAT(hub.err, Contains("not fetched by name"));
+
+    // The cache of Hugging Face's programs: folders of links, named by commits.
+    const test::ScratchFolder cache;
+    const fs::path snapshot = cache / "models--org--tiny-7B" / "snapshots" / "0123abcd";
+    fs::create_directories(snapshot);
+    for (const auto& entry : fs::directory_iterator(folderOf("made-linear")))
+        fs::create_symlink(fs::canonical(entry.path()), snapshot / entry.path().filename());
+    CHECK(json::parse(check(snapshot.string(), {"--json"}).out)["name"] == "tiny-7B");
+    const Outcome above = check((cache / "models--org--tiny-7B").string());
+    CHECK(above.status == 3);
+    CHECK_THAT(above.err, Contains("there is one in '" + snapshot.string() + "'"));
 
     const test::ScratchFolder scratch;
     fs::copy(folderOf("made-linear"), scratch / "model");
