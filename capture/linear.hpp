@@ -39,6 +39,8 @@ public:
 
 private:
     void applyMany(const float* x, std::int64_t rows, float* y, bool accumulate) const;
+    /// use(first row, the rows from there in float32) for all rows of bfloat16 weights, some at a time.
+    template <class Use> void eachWideBlock(Use&& use) const;
 
     std::int64_t m_outputs = 0;
     std::int64_t m_inputs = 0;
