@@ -76,10 +76,10 @@ TEST_CASE("status of a read-only folder says by whose clock it judges", "[cli]")
         WARN("skipped: a read-only folder for root needs the right to mount one");
         return;
     }
-    const Outcome text = test::runShell(fmt::format("{}{}/kvviz status {}'", inside, KVVIZ_BIN_DIR, run));
+    const Outcome text = test::runShell(fmt::format("{}\"{}/kvviz\" status {}'", inside, KVVIZ_BIN_DIR, run));
     CHECK(text.status == 0);
     CHECK_THAT(text.out, Contains("1 running") && Contains("this machine's clock"));
-    CHECK(onlyRun(test::runShell(fmt::format("{}{}/kvviz status --json {}'", inside, KVVIZ_BIN_DIR, run))).at("clock")
+    CHECK(onlyRun(test::runShell(fmt::format("{}\"{}/kvviz\" status --json {}'", inside, KVVIZ_BIN_DIR, run))).at("clock")
           == "machine");
     CHECK_THAT(test::runProgram("kvviz", {"status", run}).out, !Contains("clock"));
 }
