@@ -150,6 +150,13 @@ void printError(std::string_view message, std::string_view hint)
                            hint.empty() ? "" : fmt::format("{}\n", hint)).c_str(), stderr);
 }
 
+int printErrors(std::span<const core::Error> errors)
+{
+    for (const core::Error& error : errors)
+        printError(error.what());
+    return errors.empty() ? 0 : errors.front().exitStatus();
+}
+
 void note(const CommonOptions& common, std::string_view message)
 {
     if (!common.quiet)

@@ -5,8 +5,10 @@
 #pragma once
 
 #include "app/options.hpp"
+#include "core/error.hpp"
 #include "core/progress.hpp"
 
+#include <span>
 #include <string_view>
 
 namespace kvviz::app {
@@ -18,6 +20,8 @@ void finishProgress();
 /// "kvviz: error: ..." on stderr, below what was printed on stdout so far; control characters shown as such, a message of
 /// kilobytes cut. `hint`: a second line.
 void printError(std::string_view message, std::string_view hint = {});
+/// All of them, for commands that show what can be shown; returns the exit status: that of the first, 0 without any.
+[[nodiscard]] int printErrors(std::span<const core::Error> errors);
 /// One line on stderr unless quiet.
 void note(const CommonOptions& common, std::string_view message);
 [[nodiscard]] bool useColor(const CommonOptions& common, int fileDescriptor);

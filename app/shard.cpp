@@ -57,9 +57,9 @@ Shard slurmShard(const Environment& environment)
     return {(id - least) / step, count};
 }
 
-const char* processEnvironment(const char* name) { return std::getenv(name); }
-
 } // namespace
+
+const char* processEnvironment(const char* name) { return std::getenv(name); }
 
 std::string Shard::text() const { return fmt::format("{}/{}", index, count); }
 

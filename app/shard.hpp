@@ -21,6 +21,8 @@ struct Shard {
 
 /// Value of an environment variable; nullptr: not set.
 using Environment = std::function<const char*(const char*)>;
+/// The process's own.
+[[nodiscard]] const char* processEnvironment(const char* name);
 
 /// "" is everything, "I/N" says it, "auto" asks SLURM_ARRAY_TASK_ID, _MIN, _STEP, _MAX and _COUNT, and is everything
 /// outside of an array, so that the same script runs with and without one. Throws Error(usage) for anything else, and

@@ -20,16 +20,6 @@ double bytesOf(const Model& model, const DecoderOptions& options, std::int64_t t
            + static_cast<double>(options.kept) * static_cast<double>(tokens) / static_cast<double>(options.capacity);
 }
 
-/// The longest run, up to the model's context, that takes no more than `free` bytes.
-std::int64_t longestRun(const Model& model, const DecoderOptions& options, double free)
-{
-    std::int64_t fitting = 0;
-    for (std::int64_t step = std::int64_t{1} << 30; step > 0; step /= 2)
-        if (fitting + step <= model.info.contextLength && bytesOf(model, options, fitting + step) <= free)
-            fitting += step;
-    return fitting;
-}
-
 class BoundedCpuBackend final : public Backend {
 public:
     BoundedCpuBackend(std::shared_ptr<const Model> model, std::function<std::uint64_t()> freeBytes)
@@ -51,7 +41,9 @@ public:
 private:
     [[noreturn]] void refuse(const DecoderOptions& options, double free) const
     {
-        const std::int64_t longest = longestRun(*m_model, options, free);
+        const std::int64_t longest = longestRun(m_model->info.contextLength, [&](std::int64_t tokens) {
+            return bytesOf(*m_model, options, tokens) <= free;
+        });
         const double needs = bytesOf(*m_model, options, options.capacity);
         throw core::Error(core::ErrorCode::device,
                           fmt::format("a run of {} tokens (prompt and continuation) with {} takes {} beside the weights, but "

@@ -3,6 +3,7 @@
 // Names of devices; sizes from shapes; layers in proportion to free memory.
 #include "capture/device_choice.hpp"
 
+#include "capture/size_estimate.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -217,15 +218,10 @@ bool planFits(const DeviceNeeds& needs, std::span<const std::uint64_t> freeBytes
 std::int64_t longestRun(const Model& model, std::int64_t elementBytes, std::span<const std::uint64_t> freeBytes,
                         bool streaming)
 {
-    const auto there = [&](std::int64_t tokens) {
+    return longestRun(model.info.contextLength, [&](std::int64_t tokens) {
         const DeviceNeeds needs = deviceNeeds(model, elementBytes, tokens, static_cast<int>(freeBytes.size()));
         return streaming ? planDevices(needs, freeBytes).has_value() : planWhole(needs, freeBytes).has_value();
-    };
-    std::int64_t fitting = 0;
-    for (std::int64_t step = std::int64_t{1} << 30; step > 0; step /= 2)
-        if (fitting + step <= model.info.contextLength && there(fitting + step))
-            fitting += step;
-    return fitting;
+    });
 }
 
 std::string doesNotFit(const Model& model, const std::string& dtype, std::int64_t elementBytes, std::int64_t tokens,

@@ -70,6 +70,8 @@ private:
     };
 
     void add(const std::filesystem::path& file);
+    /// The file that one of findTensor()'s tensors lies in.
+    [[nodiscard]] const SafetensorsFile& fileOf(const TensorInfo& tensor) const;
     [[nodiscard]] bool holds(const std::filesystem::path& file, const std::string& tensor) const;
     [[nodiscard]] Scales scalesOf(const TensorInfo& tensor) const;
     void scale(const TensorInfo& tensor, std::span<float> out) const;

@@ -128,8 +128,15 @@ bool SafetensorsModel::holds(const fs::path& file, const std::string& tensor) co
     if (shard == m_files.end() || shard->unsupported().contains(tensor))
         return shard != m_files.end();
     const TensorInfo* const found = findTensor(tensor);
-    const std::vector<TensorInfo>& own = shard->tensors();
-    return found != nullptr && found >= own.data() && found < own.data() + own.size();
+    return found != nullptr && &fileOf(*found) == &*shard;
+}
+
+const SafetensorsFile& SafetensorsModel::fileOf(const TensorInfo& tensor) const
+{
+    return *std::find_if(m_files.begin(), m_files.end(), [&](const SafetensorsFile& file) {
+        const std::vector<TensorInfo>& own = file.tensors();
+        return &tensor >= own.data() && &tensor < own.data() + own.size();
+    });
 }
 
 void SafetensorsModel::add(const fs::path& file)
@@ -149,10 +156,9 @@ const TensorInfo* SafetensorsModel::findTensor(std::string_view name) const
 void SafetensorsModel::read(const TensorInfo& tensor, std::span<float> out) const
 {
     dequantise(tensor, out);
+    fileOf(tensor).requireWhole();
     if (tensor.type == TensorType::f8_e4m3)
         scale(tensor, out);
-    for (const SafetensorsFile& file : m_files)
-        file.requireWhole();
 }
 
 void SafetensorsModel::requireReadable(const TensorInfo& tensor) const
@@ -189,6 +195,7 @@ void SafetensorsModel::scale(const TensorInfo& tensor, std::span<float> out) con
     const std::int64_t columns = columnsOf(tensor), rows = columns > 0 ? tensor.elements() / columns : 0;
     const Scales scales = scalesOf(tensor);
     const std::vector<float> values = valuesOf(*scales.tensor);
+    fileOf(*scales.tensor).requireWhole();
     const std::int64_t across = blocksOf(columns, scales.columns);
 #pragma omp parallel for schedule(static)
     for (std::int64_t r = 0; r < rows; ++r)

@@ -35,4 +35,15 @@ struct SizeQuestion {
 /// the product with the vocabulary, for which the library keeps a second result and its own copy of the matrix.
 [[nodiscard]] std::uint64_t runBytes(const core::ModelInfo& info, std::int64_t ffnSize, std::int64_t tokens);
 
+/// The longest run, up to a context of `most` tokens, for which fits(tokens) holds; 0: none. What fits must fit when it is
+/// shorter, too.
+template <typename Fits> [[nodiscard]] std::int64_t longestRun(std::int64_t most, Fits&& fits)
+{
+    std::int64_t longest = 0;
+    for (std::int64_t step = std::int64_t{1} << 30; step > 0; step /= 2)
+        if (longest + step <= most && fits(longest + step))
+            longest += step;
+    return longest;
+}
+
 } // namespace kvviz::capture

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <string_view>
 
 namespace kvviz::core {
 
@@ -36,6 +37,15 @@ inline constexpr std::uint64_t kSplitMixStep = 0x9e3779b97f4a7c15u;
     for (const std::uint64_t counter : counters)
         state = mixBits(state ^ mixBits(counter));
     return static_cast<double>(state >> 11) * 0x1.0p-53;
+}
+
+/// FNV-1a, 64 bits: tells texts apart that differ by accident, which is all that may be asked of it.
+[[nodiscard]] constexpr std::uint64_t hashText(std::string_view text) noexcept
+{
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    for (const char c : text)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    return hash;
 }
 
 } // namespace kvviz::core

@@ -73,9 +73,7 @@ int runInfo(const InfoOptions& options, const CommonOptions& common)
         for (std::size_t i = 0; i < summaries.size(); ++i)
             printOut((i == 0 ? "" : "\n") + toText(summaries[i]));
     }
-    for (const core::Error& error : errors)
-        printError(error.what());
-    return errors.empty() ? 0 : errors.front().exitStatus();
+    return printErrors(errors);
 }
 
 } // namespace kvviz::app

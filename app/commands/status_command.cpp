@@ -147,9 +147,7 @@ int runStatus(const StatusOptions& options, const CommonOptions& common)
         printJson(report);
     else
         printOut(text);
-    for (const core::Error& error : errors)
-        printError(error.what());
-    return errors.empty() ? 0 : errors.front().exitStatus();
+    return printErrors(errors);
 }
 
 } // namespace kvviz::app

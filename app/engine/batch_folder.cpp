@@ -14,8 +14,6 @@
 
 #include <algorithm>
 #include <fcntl.h>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <sys/stat.h>
 
@@ -41,25 +39,18 @@ std::string manifestText(const CaptureOptions& options, const std::vector<Captur
 
 bool holds(const std::filesystem::path& path, const std::string& text)
 {
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(path, error) || std::filesystem::file_size(path, error) != text.size() || error)
+    try {
+        return core::readInputText(path, text.size()) == text;
+    } catch (const Error&) { // not there, longer, or no file at all
         return false;
-    std::ifstream stream(path, std::ios::binary);
-    return std::equal(std::istreambuf_iterator<char>(stream), {}, text.begin(), text.end());
+    }
 }
 
-/// Its time says when the last task began. It is left alone when there is nothing to do, so that a folder in which all
-/// is done may be read-only.
-void writeManifest(const std::filesystem::path& path, const std::string& text, bool idle)
+void writeManifest(const std::filesystem::path& path, const std::string& text)
 {
-    if (!holds(path, text)) {
-        io::PartFile file(path, true, io::partWriterName());
-        file.write(text);
-        file.publish();
-        return;
-    }
-    if (!idle)
-        static_cast<void>(::utimensat(AT_FDCWD, path.c_str(), nullptr, 0)); // times of the file's server
+    io::PartFile file(path, true, io::partWriterName());
+    file.write(text);
+    file.publish();
 }
 
 bool isThere(const CaptureJob& job) { return core::nameExists(job.output); }
@@ -96,9 +87,15 @@ void prepareFolder(const CaptureOptions& options, const std::vector<CaptureJob>&
                                                     error ? error.message() : "a file of that name is in the way"));
     const std::filesystem::path manifest = std::filesystem::path(options.output) / io::kRunManifest;
     const std::string text = manifestText(options, all, model);
-    if (options.resume && core::nameExists(manifest) && !holds(manifest, text))
+    const bool isSame = holds(manifest, text);
+    if (options.resume && core::nameExists(manifest) && !isSame)
         requireOneThatFits(jobs, requireResumable);
-    writeManifest(manifest, text, options.resume && std::all_of(jobs.begin(), jobs.end(), isThere));
+    // Its time says when the last task began. It is left alone when there is nothing to do, so that a folder in which all
+    // is done may be read-only.
+    if (!isSame)
+        writeManifest(manifest, text);
+    else if (!options.resume || !std::all_of(jobs.begin(), jobs.end(), isThere))
+        static_cast<void>(::utimensat(AT_FDCWD, manifest.c_str(), nullptr, 0)); // times of the file's server
     tidyFolder(options);
 }
 

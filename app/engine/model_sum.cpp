@@ -4,6 +4,7 @@
 #include "app/engine/model_sum.hpp"
 
 #include "core/error.hpp"
+#include "core/hash_random.hpp"
 #include "core/input_file.hpp"
 
 #include <fmt/format.h>
@@ -52,13 +53,10 @@ std::optional<FileState> stateOf(const std::vector<fs::path>& files)
     return state;
 }
 
-/// FNV-1a of the path: names differ where paths do, nearly always, and a wrong text is seen by its contents.
+/// Names differ where paths do, nearly always, and a wrong text is seen by its contents.
 fs::path notePath(const fs::path& folder, const std::string& path)
 {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    for (const char c : path)
-        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    return folder / fmt::format("{:016x}.txt", hash);
+    return folder / fmt::format("{:016x}.txt", core::hashText(path));
 }
 
 std::string readNote(const fs::path& note, const std::string& state)

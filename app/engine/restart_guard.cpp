@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <string_view>
 
 namespace kvviz::app {
@@ -64,7 +63,7 @@ Json readRecord(const std::filesystem::path& path)
 } // namespace
 
 RestartGuard::RestartGuard(std::filesystem::path record)
-    : RestartGuard(std::move(record), [](const char* name) -> const char* { return std::getenv(name); })
+    : RestartGuard(std::move(record), processEnvironment)
 {
 }
 

@@ -107,6 +107,11 @@ std::int64_t NamedArray::elements() const
 
 std::string NamedArray::shapeText() const { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
+void ArraySource::fail(const std::string& what) const
+{
+    throw Error(ErrorCode::badInput, fmt::format("'{}': {}", path(), what));
+}
+
 const NamedArray* ArraySource::find(const std::string& name) const
 {
     const auto found = arrays().find(name);

@@ -45,6 +45,8 @@ public:
     /// Texts that stand beside the arrays, by name; of safetensors.
     [[nodiscard]] virtual std::map<std::string, std::string> texts() const { return {}; }
 
+    /// Throws Error(badInput): the file, then what is wrong with it.
+    [[noreturn]] void fail(const std::string& what) const;
     /// nullptr when absent. Throws Error(badInput) with the obstacle of an array that has one: what nothing asks for may
     /// be of any type.
     [[nodiscard]] const NamedArray* find(const std::string& name) const;

@@ -21,16 +21,11 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 
-[[noreturn]] void fail(const ArraySource& source, const std::string& what)
-{
-    throw Error(ErrorCode::badInput, fmt::format("'{}': {}", source.path(), what));
-}
-
 void requireShape(const ArraySource& source, const LayeredArray& array, std::int64_t layers,
                   const std::vector<std::int64_t>& shape, const char* meaning)
 {
     if (array.layers() != layers || array.shape() != shape)
-        fail(source, fmt::format("'{}' is {} layers of {}, expected {} of {} ({})", array.name(), array.layers(),
+        source.fail(fmt::format("'{}' is {} layers of {}, expected {} of {} ({})", array.name(), array.layers(),
                                  array.shape(), layers, shape, meaning));
 }
 
@@ -40,7 +35,7 @@ std::vector<std::string> textsOf(ArraySource& source, const ImportMetadata& meta
     const NamedArray* const array = metadata.tokens.empty() ? source.find("tokens") : nullptr;
     const std::int64_t count = array != nullptr ? array->elements() : std::ssize(metadata.tokens);
     if (count != 0 && count != total)
-        fail(source, fmt::format("there are {} texts in 'tokens', expected {}, one a token", count, total));
+        source.fail(fmt::format("there are {} texts in 'tokens', expected {}, one a token", count, total));
     return array != nullptr ? source.strings(*array) : metadata.tokens;
 }
 
@@ -48,9 +43,9 @@ void addTokens(ArraySource& source, const ImportMetadata& metadata, std::int64_t
 {
     const NamedArray* const ids = source.find("input_ids");
     if (ids == nullptr)
-        fail(source, "the array 'input_ids' is missing");
+        source.fail("the array 'input_ids' is missing");
     if (ids->elements() != total) // before memory is taken for them
-        fail(source, fmt::format("'input_ids' has the shape {}, but 'attention' is over {} tokens", ids->shapeText(),
+        source.fail(fmt::format("'input_ids' has the shape {}, but 'attention' is over {} tokens", ids->shapeText(),
                                  total));
     const std::vector<std::int64_t> values = source.integers(*ids);
     const std::vector<std::string> texts = textsOf(source, metadata, total);
@@ -60,7 +55,7 @@ void addTokens(ArraySource& source, const ImportMetadata& metadata, std::int64_t
     const std::int64_t most = vocabulary > 0 ? vocabulary : std::numeric_limits<std::int32_t>::max();
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (values[i] < 0 || values[i] >= most)
-            fail(source, fmt::format("'input_ids': {} at {} is no token id; expected 0 to {}{}", values[i], i, most - 1,
+            source.fail(fmt::format("'input_ids': {} at {} is no token id; expected 0 to {}{}", values[i], i, most - 1,
                                      vocabulary > 0 ? fmt::format(" (vocab_size of the metadata is {})", vocabulary) : ""));
         const std::string text = texts.empty() ? fmt::format("{} ", values[i]) : texts[i];
         result.info.tokens.append(static_cast<std::int32_t>(values[i]), text);
@@ -74,18 +69,18 @@ void addPrompt(const ArraySource& source, const ImportMetadata& metadata, std::i
     core::PromptInfo& prompt = info.prompt;
     prompt.nPrompt = metadata.nPrompt.value_or(total);
     if (prompt.nPrompt > total)
-        fail(source, fmt::format("n_prompt is {}, but there are {} tokens", prompt.nPrompt, total));
+        source.fail(fmt::format("n_prompt is {}, but there are {} tokens", prompt.nPrompt, total));
     prompt.nGenerated = total - prompt.nPrompt;
     if (prompt.continuation.empty())
         prompt.continuation = prompt.nGenerated > 0 ? "greedy" : "none";
     if ((prompt.continuation == "none") != (prompt.nGenerated == 0))
-        fail(source, fmt::format("continuation of the metadata is '{}', but n_prompt leaves {} of {} tokens for it",
+        source.fail(fmt::format("continuation of the metadata is '{}', but n_prompt leaves {} of {} tokens for it",
                                  prompt.continuation, prompt.nGenerated, total));
     if (prompt.id.empty())
         prompt.id = std::filesystem::path(source.path()).stem().string();
     for (const core::Segment& segment : info.segments)
         if (segment.span.end < segment.span.begin || segment.span.end > total)
-            fail(source, fmt::format("the segment '{}' is tokens {} to {}, but there are {}", segment.label,
+            source.fail(fmt::format("the segment '{}' is tokens {} to {}, but there are {}", segment.label,
                                      segment.span.begin, segment.span.end, total));
     const bool saysGenerated = std::any_of(info.segments.begin(), info.segments.end(), [](const core::Segment& segment) {
         return segment.kind == core::SegmentKind::generated;
@@ -103,15 +98,15 @@ void addHeads(const ArraySource& source, const ImportDescription& described, cor
 {
     const std::int64_t layers = described.attention.layers(), heads = described.attention.shape().front();
     if (layers > kMost || heads > kMost)
-        fail(source, "'attention' has more layers or heads than a model can have");
+        source.fail("'attention' has more layers or heads than a model can have");
     const std::int64_t kvHeads = described.key.isThere() ? described.key.shape()[0] : heads;
     if (heads % kvHeads != 0)
-        fail(source, fmt::format("{} KV heads in 'key' do not share {} heads in 'attention'", kvHeads, heads));
+        source.fail(fmt::format("{} KV heads in 'key' do not share {} heads in 'attention'", kvHeads, heads));
     model.nLayers = static_cast<int>(layers);
     model.nHeads = static_cast<int>(heads);
     model.nKvHeads = static_cast<int>(kvHeads);
     if (!model.slidingWindows.empty() && std::ssize(model.slidingWindows) != layers)
-        fail(source, fmt::format("sliding_windows has {} numbers, expected {}, one a layer", model.slidingWindows.size(),
+        source.fail(fmt::format("sliding_windows has {} numbers, expected {}, one a layer", model.slidingWindows.size(),
                                  layers));
 }
 
@@ -124,9 +119,9 @@ void addChannels(const ArraySource& source, const ImportDescription& described, 
     if (vectors.isThere()) {
         const std::int64_t channels = vectors.shape()[2];
         if (channels > kMostChannels)
-            fail(source, fmt::format("'{}' has {} channels, more than a head can have", vectors.name(), channels));
+            source.fail(fmt::format("'{}' has {} channels, more than a head can have", vectors.name(), channels));
         if (model.headDim != 0 && model.headDim != channels)
-            fail(source, fmt::format("head_dim of the metadata is {}, but '{}' has {} channels", model.headDim,
+            source.fail(fmt::format("head_dim of the metadata is {}, but '{}' has {} channels", model.headDim,
                                      vectors.name(), channels));
         model.headDim = static_cast<int>(channels);
         if (model.ropeDim == 0 && described.rotation == Rotation::known)
@@ -138,7 +133,7 @@ void addChannels(const ArraySource& source, const ImportDescription& described, 
     if (model.ropeDim > model.headDim || model.ropeDim % 2 != 0
         || (!model.ropeFrequencies.empty() && model.ropeFrequencies.size() != pairs)
         || (!model.localRopeFrequencies.empty() && model.localRopeFrequencies.size() != pairs))
-        fail(source, fmt::format("the metadata turns {} channels by {} frequencies, but a head has {}", model.ropeDim,
+        source.fail(fmt::format("the metadata turns {} channels by {} frequencies, but a head has {}", model.ropeDim,
                                  model.ropeFrequencies.size(), model.headDim));
 }
 
@@ -161,11 +156,11 @@ void requireShapes(const ArraySource& source, const ImportDescription& result)
     const std::vector<std::int64_t>& shape = result.attention.shape();
     const std::int64_t layers = result.attention.layers(), heads = shape[0], total = shape[1];
     if (shape[2] != total)
-        fail(source, fmt::format("'attention' is {} a layer, expected [heads, T, T]: rows of all tokens over all tokens; "
+        source.fail(fmt::format("'attention' is {} a layer, expected [heads, T, T]: rows of all tokens over all tokens; "
                                  "run the model once over prompt and continuation, without a cache of earlier tokens",
                                  shape));
     if (result.key.isThere() != result.value.isThere())
-        fail(source, fmt::format("'{}' is there without '{}'", result.key.isThere() ? "key" : "value",
+        source.fail(fmt::format("'{}' is there without '{}'", result.key.isThere() ? "key" : "value",
                                  result.key.isThere() ? "value" : "key"));
     if (result.key.isThere()) {
         const std::int64_t kvHeads = result.key.shape()[0], channels = result.key.shape()[2];
@@ -204,15 +199,15 @@ ImportDescription describeImport(ArraySource& source, const std::string& metadat
     LayeredArray query(source, "query", 3), raw(source, "query_raw", 3);
     const bool rawQueries = raw.isThere();
     if (query.isThere() && rawQueries)
-        fail(source, "'query' and 'query_raw' are both there; give the queries after rotation or before it");
+        source.fail("'query' and 'query_raw' are both there; give the queries after rotation or before it");
     if (rawQueries && said.rotation == Rotation::unknown)
-        fail(source, "'query_raw' holds queries before rotation, but the metadata does not say how they are turned; give "
+        source.fail("'query_raw' holds queries before rotation, but the metadata does not say how they are turned; give "
                      "'rope_theta' or 'rope_frequencies' (or 'rope_dim': 0 for a model that turns none)");
     ImportDescription result{said.info, {source, "attention", 3}, {source, "key", 3}, {source, "value", 3},
                              rawQueries ? std::move(raw) : std::move(query), rawQueries, said.rotation, {},
                              ignoredArrays(source)};
     if (!result.attention.isThere())
-        fail(source, "the array 'attention' (or attention.0, attention.1, ...) is missing");
+        source.fail("the array 'attention' (or attention.0, attention.1, ...) is missing");
     requireShapes(source, result);
     addModel(source, result);
     const std::int64_t total = result.attention.shape()[1];

@@ -22,19 +22,14 @@ constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
 constexpr std::int64_t kCandidates = 10;
 constexpr std::int64_t kMostVocabulary = 1 << 24; ///< no model comes near it; one row is in memory
 
-[[noreturn]] void fail(const ArraySource& source, const std::string& what)
-{
-    throw Error(ErrorCode::badInput, fmt::format("'{}': {}", source.path(), what));
-}
-
 ImportedLogits fromLogprob(ArraySource& source, const NamedArray& array, std::int64_t total, ImportedLogits result)
 {
     if (array.elements() != total)
-        fail(source, fmt::format("'logprob' has the shape {}, expected [{}]", array.shapeText(), total));
+        source.fail(fmt::format("'logprob' has the shape {}, expected [{}]", array.shapeText(), total));
     result.logprob = source.floats(array, 0, total);
     for (std::int64_t i = 1; i < total; ++i)
         if (const float value = result.logprob[static_cast<std::size_t>(i)]; !(value <= 1e-4f) && !std::isnan(value))
-            fail(source, fmt::format("'logprob': {} at token {} is no logarithm of a probability", value, i));
+            source.fail(fmt::format("'logprob': {} at token {} is no logarithm of a probability", value, i));
     result.logprob[0] = kUnknown; // nothing stands before it
     result.known = true;
     return result;
@@ -69,10 +64,10 @@ void requireLogits(const ArraySource& source, const std::vector<float>& row, std
         return std::isnan(logit) || logit == std::numeric_limits<float>::infinity();
     });
     if (bad != row.end())
-        fail(source, fmt::format("'logits', row {}: the logit of token {} is {}, expected a finite one, or -inf", token,
+        source.fail(fmt::format("'logits', row {}: the logit of token {} is {}, expected a finite one, or -inf", token,
                                  bad - row.begin(), *bad));
     if (std::none_of(row.begin(), row.end(), [](float logit) { return std::isfinite(logit); }))
-        fail(source, fmt::format("'logits', row {}: all logits are -inf, so that no token could come", token));
+        source.fail(fmt::format("'logits', row {}: all logits are -inf, so that no token could come", token));
 }
 
 ImportedLogits fromLogits(ArraySource& source, const NamedArray& array, const core::CaptureInfo& info,
@@ -80,7 +75,7 @@ ImportedLogits fromLogits(ArraySource& source, const NamedArray& array, const co
 {
     const std::int64_t total = info.nTokens(), vocabulary = array.shape.empty() ? 0 : array.shape.back();
     if (vocabulary < 1 || vocabulary > kMostVocabulary || array.shape.size() < 2 || array.elements() != total * vocabulary)
-        fail(source, fmt::format("'logits' has the shape {}, expected [{}, vocabulary], at most {} tokens",
+        source.fail(fmt::format("'logits' has the shape {}, expected [{}, vocabulary], at most {} tokens",
                                  array.shapeText(), total, kMostVocabulary));
     result.topK = static_cast<int>(std::min(kCandidates, vocabulary));
     for (std::int64_t i = 0; i < total; ++i) {
@@ -95,7 +90,7 @@ ImportedLogits fromLogits(ArraySource& source, const NamedArray& array, const co
             break;
         const std::int32_t next = info.tokens.ids[static_cast<std::size_t>(i + 1)];
         if (next >= vocabulary)
-            fail(source, fmt::format("'input_ids': {} at {} is outside of the {} 'logits'", next, i + 1, vocabulary));
+            source.fail(fmt::format("'input_ids': {} at {} is outside of the {} 'logits'", next, i + 1, vocabulary));
         result.logprob[static_cast<std::size_t>(i + 1)] =
             static_cast<float>(static_cast<double>(row[static_cast<std::size_t>(next)]) - sum);
     }

@@ -4,6 +4,7 @@
 #include "core/io/journal.hpp"
 
 #include "core/error.hpp"
+#include "core/hash_random.hpp"
 
 #include <fmt/format.h>
 
@@ -22,18 +23,9 @@ using core::ErrorCode;
 
 constexpr std::string_view kHeaderStart = R"({"format":"kvviz-journal","version":1,"settings":")";
 
-/// FNV-1a, 64 bits: tells settings apart that differ by accident, which is all that is asked of it.
-std::uint64_t hashOf(std::string_view text)
-{
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    for (const char c : text)
-        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    return hash;
-}
-
 std::string headerOf(std::string_view settings)
 {
-    return fmt::format("{}{:016x}\"}}\n", kHeaderStart, hashOf(settings));
+    return fmt::format("{}{:016x}\"}}\n", kHeaderStart, core::hashText(settings));
 }
 
 struct Content {

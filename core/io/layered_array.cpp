@@ -18,11 +18,6 @@ namespace {
 using core::Error;
 using core::ErrorCode;
 
-[[noreturn]] void fail(const ArraySource& source, const std::string& what)
-{
-    throw Error(ErrorCode::badInput, fmt::format("'{}': {}", source.path(), what));
-}
-
 /// Drops axes of 1 from the front until `rank` are left.
 std::vector<std::int64_t> withoutBatch(std::vector<std::int64_t> shape, std::size_t rank)
 {
@@ -57,14 +52,14 @@ LayeredArray::LayeredArray(ArraySource& source, const std::string& name, std::si
     const std::vector<std::string> layers = layersOf(source, name);
     const NamedArray* const stack = source.find(name);
     if (stack != nullptr && !layers.empty())
-        fail(source, fmt::format("'{}' (all layers) and '{}' (one of them) are both there; give one or the other", name,
+        source.fail(fmt::format("'{}' (all layers) and '{}' (one of them) are both there; give one or the other", name,
                                  layers.front()));
     if (stack != nullptr)
         takeStack(*stack, rank);
     else if (!layers.empty())
         takeLayers(rank, std::ssize(layers));
     if (m_layers > 0 && std::any_of(m_shape.begin(), m_shape.end(), [](std::int64_t size) { return size < 1; }))
-        fail(source, fmt::format("the array '{}' is empty", name));
+        source.fail(fmt::format("the array '{}' is empty", name));
 }
 
 void LayeredArray::takeStack(const NamedArray& array, std::size_t rank)
@@ -72,7 +67,7 @@ void LayeredArray::takeStack(const NamedArray& array, std::size_t rank)
     const std::vector<std::int64_t> shape =
         array.shape.empty() ? array.shape : withoutBatch({array.shape.begin() + 1, array.shape.end()}, rank);
     if (shape.size() != rank || array.shape.front() < 1)
-        fail(*m_source, fmt::format("the array '{}' has the shape {}, expected {} axes: layers first", array.name,
+        m_source->fail(fmt::format("the array '{}' has the shape {}, expected {} axes: layers first", array.name,
                                     array.shapeText(), rank + 1));
     m_arrays = {&array};
     m_layers = array.shape.front();
@@ -84,14 +79,14 @@ void LayeredArray::takeLayers(std::size_t rank, std::int64_t named)
     while (const NamedArray* layer = m_source->find(fmt::format("{}.{}", m_name, m_arrays.size()))) {
         const std::vector<std::int64_t> shape = withoutBatch(layer->shape, rank);
         if (shape.size() != rank || (!m_arrays.empty() && shape != m_shape))
-            fail(*m_source, fmt::format("the array '{}' has the shape {}, expected {}", layer->name, layer->shapeText(),
+            m_source->fail(fmt::format("the array '{}' has the shape {}, expected {}", layer->name, layer->shapeText(),
                                         m_arrays.empty() ? fmt::format("{} axes", rank) : fmt::format("{}", m_shape)));
         m_shape = shape;
         m_arrays.push_back(layer);
     }
     m_layers = std::ssize(m_arrays);
     if (named != m_layers)
-        fail(*m_source, fmt::format("'{}.{}' is missing, but there are {} arrays '{}.NUMBER'", m_name, m_layers, named, m_name));
+        m_source->fail(fmt::format("'{}.{}' is missing, but there are {} arrays '{}.NUMBER'", m_name, m_layers, named, m_name));
 }
 
 std::vector<float> LayeredArray::load(std::int64_t layer) const

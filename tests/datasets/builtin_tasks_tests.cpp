@@ -513,9 +513,14 @@ TEST_CASE("a built-in task takes exactly the options that change its prompts", "
             continue;
         CAPTURE(info.name);
         const std::string plain = textOf(info.name, {});
-        CHECK((textOf(info.name, {.length = 90}) != plain) == info.takes(datasets::TaskKnob::length));
-        CHECK((textOf(info.name, {.depth = 0.33}) != plain) == info.takes(datasets::TaskKnob::depth));
-        CHECK((textOf(info.name, {.questions = 2}) != plain) == info.takes(datasets::TaskKnob::questions));
-        CHECK((textOf(info.name, {.subject = "anatomy"}) != plain) == info.takes(datasets::TaskKnob::subject));
+        const auto changes = [&](auto option, const auto& value) {
+            datasets::TaskOptions options;
+            options.*option = value;
+            return textOf(info.name, options) != plain;
+        };
+        CHECK(changes(&datasets::TaskOptions::length, 90) == info.takes(datasets::TaskKnob::length));
+        CHECK(changes(&datasets::TaskOptions::depth, 0.33) == info.takes(datasets::TaskKnob::depth));
+        CHECK(changes(&datasets::TaskOptions::questions, 2) == info.takes(datasets::TaskKnob::questions));
+        CHECK(changes(&datasets::TaskOptions::subject, "anatomy") == info.takes(datasets::TaskKnob::subject));
     }
 }
